@@ -1,0 +1,237 @@
+/**
+ * The plug-in contract between Mayfly and one kind of upstream.
+ *
+ * A definition is pure: it validates its own settings and targets, teaches its vocabulary, and
+ * compiles an intent into the upstream's own least privilege. An instance talks to one upstream.
+ * What an upstream cannot do is absent from the instance, never a no-op that succeeds.
+ */
+import type { z } from 'zod'
+import type { Clock } from './clock.ts'
+import type { LeaseId, TaskId } from './ids.ts'
+import type { IntentItem, Refusal, Vocabulary } from './model/intent.ts'
+import type { ContainmentProof, Revocability } from './model/lease.ts'
+import type { Secret } from './secret.ts'
+
+export interface ProviderDefinition<Settings = unknown, Target = unknown> {
+  /** The `type` in `providers.<name>.type`, for example `aws-sts`. */
+  readonly type: string
+  /** Strict; secrets appear only as references (`env:NAME`, `file:PATH`). */
+  readonly settings: z.ZodType<Settings>
+  /** Strict; what an entitlement's `target` must be. */
+  readonly target: z.ZodType<Target>
+  readonly vocabulary: Vocabulary
+  /**
+   * Compiles `intent` for `target` into the upstream's own terms, exactly or not at all: a refusal
+   * names what cannot be expressed. Pure, and called on the hot path.
+   */
+  describe(request: DescribeRequest<Settings, Target>): Description | Refusal
+  create(context: ProviderContext<Settings>): Provider
+}
+
+export interface DescribeRequest<Settings, Target> {
+  readonly settings: Settings
+  readonly target: Target
+  readonly intent: readonly IntentItem[]
+}
+
+/** What a lease on this target would be, before anything is minted. */
+export interface Description {
+  /** The compiled least-privilege expression, readable and free of secrets. */
+  readonly scope: Readonly<Record<string, unknown>>
+  /** The upstream thing it is drawn on, readable: a role ARN, a Vault path, an account. */
+  readonly target: string
+  /** What shares one upstream document with others; null where each lease stands alone. */
+  readonly group: string | null
+  /** How many leases of one group can be refused early at once; absent means no such limit. */
+  readonly groupCapacity?: number
+  readonly lifetime: {
+    /** The shortest life the upstream itself can give, in seconds. */
+    readonly nativeFloorSeconds: number
+    readonly maxSeconds: number
+  }
+  readonly revocability: Revocability
+  /** For `propagating`: how long an end takes to bite, in seconds. */
+  readonly propagation?: { readonly typicalSeconds: number; readonly worstSeconds: number }
+  /** The proof of containment this upstream can give. */
+  readonly proof: 'probe' | 'lookup' | 'canary' | 'expiry'
+  /** `memory`: ending needs the secret itself, so a restart downgrades its leases to `expiry`. */
+  readonly custody: 'none' | 'memory'
+  /** What outlives the credential; denied unless the entitlement accepts each by name. */
+  readonly residuals: readonly string[]
+  /** Exclusive resources of a pool, of which the reservation takes one free; absent: no pool. */
+  readonly slots?: readonly string[]
+}
+
+export interface ProviderContext<Settings> {
+  /** The instance's name in `providers`. */
+  readonly name: string
+  /** Part of every upstream name. */
+  readonly installation: string
+  /**
+   * Distinguishes writers of upstream documents: a restored store has a higher one, adopts what it
+   * finds of lower ones, and never drops an entry it does not know to be dead.
+   */
+  readonly epoch: number
+  readonly settings: Settings
+  readonly clock: Clock
+  /** Resolves a reference (`env:NAME`, `file:PATH`) that the settings contain. */
+  secret(reference: string): Secret
+  readonly log: ProviderLog
+}
+
+export interface ProviderLog {
+  info(data: Record<string, unknown>, message: string): void
+  warn(data: Record<string, unknown>, message: string): void
+}
+
+export interface Provider {
+  /**
+   * Asks the upstream once, with its client's own retries off. Throws `UpstreamError`: `refused`
+   * only for listed answers that prove nothing was minted, `unknown` for everything else.
+   */
+  mint(order: MintOrder): Promise<Minted>
+  /**
+   * Prolongs what was minted without sending a secret again; absent where renewing means minting
+   * again. Same errors as `mint`.
+   */
+  renew?(order: MintOrder): Promise<Minted>
+  /**
+   * Makes the upstream refuse these leases of one group: by upstream name, idempotent, not-found
+   * is success, also for unknown outcomes (`handle` null). Throws `UpstreamError` if the batch
+   * failed as a whole; otherwise every order has its own outcome.
+   */
+  revoke?(batch: RevokeBatch): Promise<readonly EndOutcome[]>
+  /** Looks whether the upstream refuses these leases by now; undefined proof means not yet seen. */
+  prove?(orders: readonly EndOrder[]): Promise<readonly ProofOutcome[]>
+  /** Cleans up after leases known to be dead, for example enables a pool account again. */
+  release?(orders: readonly EndOrder[]): Promise<readonly EndOutcome[]>
+  /** What the upstream holds in this installation's name, by upstream name. */
+  inventory?(): Promise<readonly InventoryItem[]>
+  /** What the broker's identities lack or have in excess, for `mayfly doctor` and readiness. */
+  check(): Promise<readonly Finding[]>
+  close(): Promise<void>
+}
+
+export interface MintOrder {
+  readonly lease: LeaseId
+  /** `mf-` and the lease's 20 characters: the only name the upstream ever sees. */
+  readonly upstreamName: string
+  /** 1 for the first issue, then one more for each renewal. */
+  readonly generation: number
+  readonly task: TaskId
+  readonly agent: string
+  readonly tenant: string
+  /** As parsed by the definition's `target`. */
+  readonly target: unknown
+  readonly targetName: string
+  readonly group: string | null
+  readonly scope: Readonly<Record<string, unknown>>
+  readonly intent: readonly IntentItem[]
+  readonly ttlSeconds: number
+  /** The instant after which the credential must not work, as far as the upstream can say so. */
+  readonly notAfter: number
+  readonly slot: string | null
+  /** What earlier generations of this lease left; a renewal returns one handle for all. */
+  readonly handle: Readonly<Record<string, unknown>> | null
+  /** Aborted at the mint deadline; the outcome is then unknown. */
+  readonly signal: AbortSignal
+}
+
+/** A credential's fields; secret ones are `Secret`. `type` is added by the broker's answer. */
+export interface CredentialFields {
+  readonly [field: string]: string | Secret | CredentialFields
+}
+
+export interface Minted {
+  /** `type` and the fields of DESIGN §8, without `expires_at`. */
+  readonly credential: { readonly type: string } & CredentialFields
+  /** What the client is told; never later than the order's `notAfter`. */
+  readonly expiresAt: number
+  /** When the upstream itself stops honouring it. */
+  readonly nativeExpiresAt: number
+  /** What ending it needs later (an accessor, a lease id); never a secret. */
+  readonly handle: Readonly<Record<string, unknown>>
+  /** The upstream's clock when it answered, where it says so: measures skew. */
+  readonly upstreamTime?: number
+}
+
+export interface EndOrder {
+  readonly lease: LeaseId
+  readonly upstreamName: string
+  readonly task: TaskId
+  readonly agent: string
+  readonly tenant: string
+  /** The entitlement's target as it was when the lease was reserved. */
+  readonly target: unknown
+  readonly targetName: string
+  readonly group: string | null
+  readonly slot: string | null
+  readonly handle: Readonly<Record<string, unknown>> | null
+  readonly nativeExpiresAt: number | null
+  readonly latestPossibleExpiry: number
+}
+
+export interface RevokeBatch {
+  readonly group: string | null
+  readonly orders: readonly EndOrder[]
+  /** The group's other leases that must stay refused: not known dead yet. */
+  readonly stillRefused: readonly EndOrder[]
+  readonly signal: AbortSignal
+}
+
+export type EndOutcome =
+  | {
+      readonly lease: LeaseId
+      readonly ok: true
+      readonly containment: 'enforced' | 'proved'
+      /** The latest instant it can still work, as far as is known for sure. */
+      readonly exposedUntil: number
+      readonly proof?: ContainmentProof
+    }
+  | { readonly lease: LeaseId; readonly ok: false; readonly error: string }
+
+export interface ProofOutcome {
+  readonly lease: LeaseId
+  readonly proof?: ContainmentProof
+}
+
+export interface InventoryItem {
+  readonly upstreamName: string
+  readonly what: string
+}
+
+export interface Finding {
+  /** `blocking`: nothing may be minted while it stands (P17). */
+  readonly level: 'ok' | 'warning' | 'blocking'
+  readonly what: string
+  readonly fix?: string
+}
+
+/**
+ * An upstream said no, or said nothing. The message is for operators and holds no secret: build it
+ * from status codes and upstream error names, never from a client's raw error object.
+ */
+export class UpstreamError extends Error {
+  /** `refused`: a listed answer that proves the call had no effect. */
+  readonly outcome: 'refused' | 'unknown'
+  /** The upstream's own name for it, where there is one. */
+  readonly upstreamCode: string | undefined
+
+  constructor(outcome: 'refused' | 'unknown', message: string, upstreamCode?: string) {
+    super(message)
+    this.name = 'UpstreamError'
+    this.outcome = outcome
+    this.upstreamCode = upstreamCode
+  }
+}
+
+/** A definition with its settings and target types closed over, as the rest of Mayfly holds it. */
+export type AnyProviderDefinition = ProviderDefinition<unknown, unknown>
+
+/** Declares a definition; inside it settings and targets keep their precise types. */
+export function defineProvider<Settings, Target>(
+  definition: ProviderDefinition<Settings, Target>,
+): AnyProviderDefinition {
+  // The registry parses settings and targets with this same definition before it calls back.
+  return definition as unknown as AnyProviderDefinition
+}
