@@ -1,0 +1,276 @@
+/**
+ * What travels over the HTTP API, as the server sends it and every client reads it (DESIGN §8).
+ * Times are RFC 3339 in UTC, durations whole seconds, names in snake case.
+ */
+import type { Containment, EndCause, Lane, LeaseState } from './lease.ts'
+
+export type TaskState = 'open' | 'ended'
+export type TaskOutcome = 'completed' | 'failed' | 'cancelled'
+
+export interface IntentItemWire {
+  type: string
+  identifier?: string
+  actions: string[]
+  locations: string[]
+  constraints?: Record<string, string[]>
+}
+
+export interface TaskWire {
+  id: string
+  agent: string
+  tenant: string
+  workload: string
+  purpose: string
+  intent: IntentItemWire[]
+  labels: Record<string, string>
+  state: TaskState
+  outcome?: TaskOutcome
+  /** Why it ended, where it did not end itself. */
+  cause?: string
+  parent?: string
+  created_at: string
+  deadline: string
+  heartbeat_seconds?: number
+  heartbeat_due_at?: string
+  ended_at?: string
+}
+
+export interface LeaseWire {
+  id: string
+  task: string
+  agent: string
+  tenant: string
+  entitlement: string
+  provider: string
+  target: string
+  state: LeaseState
+  containment?: Containment
+  proof?: { method: string; regions?: string[]; at: string }
+  cause?: EndCause
+  generation: number
+  created_at: string
+  expires_at: string
+  native_expires_at?: string
+  exposed_until: string
+  ended_at?: string
+  upstream_name: string
+  scope: Record<string, unknown>
+  residuals: string[]
+  decision: string
+}
+
+/** The secret part: sent once, in one answer, stored nowhere. */
+export type CredentialWire =
+  | {
+      type: 'aws'
+      access_key_id: string
+      secret_access_key: string
+      session_token: string
+      region: string
+      expires_at: string
+    }
+  | {
+      type: 'vault'
+      address: string
+      namespace?: string
+      token?: string
+      data?: Record<string, unknown>
+      expires_at: string
+    }
+  | { type: 'gcp'; access_token: string; service_account: string; expires_at: string }
+  | { type: string; expires_at: string; [field: string]: unknown }
+
+export interface OpenedTaskWire {
+  task: TaskWire
+  token: string
+}
+
+export interface IssuedWire {
+  lease: LeaseWire
+  credential: CredentialWire
+}
+
+export interface RenewedWire extends IssuedWire {
+  generation: number
+}
+
+export interface HeartbeatWire {
+  task: TaskWire
+  /** Leases of this task that ended since its last heartbeat, and why. */
+  ended: { lease: string; entitlement: string; cause: string; ended_at: string }[]
+}
+
+export interface RequestableWire {
+  entitlement: string
+  provider: string
+  target: string
+  ceiling: IntentItemWire[]
+  default_ttl_seconds: number
+  max_ttl_seconds: number
+  zone: string
+  revocability: string
+  residuals: string[]
+}
+
+export interface EndingWire {
+  lease: string
+  provider: string
+  target: string
+  agent: string
+  tenant: string
+  lane: Lane
+  containment: Containment
+  cause?: EndCause
+  ending_since: string
+  age_seconds: number
+  attempts: number
+  next_try_at?: string
+  last_error?: string
+  exposed_until: string
+}
+
+export interface KillWire {
+  id: string
+  selector: SelectorWire
+  reason: string
+  ordered_by: string
+  created_at: string
+  block?: string
+  dry_run: boolean
+  counts: { leases: number; tasks: number; agents: number; blocked?: number }
+  progress: { ending: number; proved: number; enforced: number; expired: number }
+}
+
+export interface SelectorWire {
+  lease?: string
+  task?: string
+  agent?: string
+  workload?: string
+  tenant?: string
+  entitlement?: string
+  provider?: string
+  target?: string
+  issuer?: string
+  policy_hash?: string
+  all?: true
+}
+
+export interface BlockWire {
+  id: string
+  selector: SelectorWire
+  reason: string
+  created_by: string
+  created_at: string
+  expires_at?: string
+  lifted_at?: string
+  lifted_by?: string
+}
+
+export interface SignalWire {
+  id: string
+  source: string
+  message_id: string
+  received_at: string
+  subject: SelectorWire
+  level?: 'LOW' | 'MEDIUM' | 'HIGH'
+  action: string
+  reason: string
+  expires_at?: string
+  kill?: string
+  matched: { leases: number; tasks: number; agents: number }
+}
+
+export interface RiskWire {
+  subject: SelectorWire
+  level: 'LOW' | 'MEDIUM' | 'HIGH'
+  source: string
+  reason: string
+  since: string
+  expires_at?: string
+}
+
+export interface DecisionWire {
+  id: string
+  at: string
+  action: string
+  outcome: 'permit' | 'deny' | 'needs-approval'
+  agent: string
+  tenant: string
+  task?: string
+  entitlement?: string
+  policies: string[]
+  rails: string[]
+  reasons: string[]
+  policy_hash: string
+  lease?: string
+}
+
+export interface AuditEventWire {
+  seq: number
+  at: string
+  type: string
+  actor: string
+  tenant?: string
+  task?: string
+  lease?: string
+  data: Record<string, unknown>
+  prev: string
+  hash: string
+}
+
+export interface AuditHeadWire {
+  seq: number
+  hash: string
+  at: string
+}
+
+export interface AgentWire {
+  id: string
+  tenant: string
+  owner: string
+  proof: string
+  open_tasks: number
+  active_leases: number
+  risk: 'LOW' | 'MEDIUM' | 'HIGH'
+  blocked: boolean
+}
+
+export interface EntitlementWire {
+  id: string
+  tenants: string[]
+  provider: string
+  target: string
+  ceiling: IntentItemWire[]
+  zone: string
+  default_ttl_seconds: number
+  max_ttl_seconds: number
+  revocability: string
+  active_leases: number
+}
+
+export interface ReloadWire {
+  applied: boolean
+  /** What would change, one readable line each. */
+  changes: string[]
+  /** How many live leases it ends. */
+  would_end: number
+  /** Present when it waits: repeat the call with `confirm: <this>`. */
+  confirm?: string
+}
+
+export interface PageWire<T> {
+  items: T[]
+  next_cursor: string | null
+}
+
+/** RFC 9457 problem details; `code` is closed. */
+export interface ProblemWire {
+  type: string
+  title: string
+  status: number
+  code: string
+  detail?: string
+  request_id: string
+  errors?: { path: string; message: string }[]
+  retry_after?: number
+}
