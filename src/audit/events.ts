@@ -1,0 +1,53 @@
+/** The closed catalogue of what the audit log records (P12). */
+export const AUDIT_TYPES = [
+  'broker.started',
+  'broker.stopped',
+  'config.reloaded',
+  'task.opened',
+  'task.refused',
+  'task.ended',
+  'credential.permitted',
+  'credential.refused',
+  'lease.reserved',
+  'lease.activated',
+  'lease.failed',
+  'lease.renewing',
+  'lease.renewed',
+  'lease.ending',
+  'lease.contained',
+  'lease.ended',
+  'lease.quarantined',
+  'lease.released',
+  'ending.retried',
+  'kill.ordered',
+  'block.created',
+  'block.lifted',
+  'signal.received',
+  'signal.refused',
+  'risk.changed',
+  'decision.recorded',
+] as const
+
+export type AuditType = (typeof AUDIT_TYPES)[number]
+
+/** Who did it: `agent:<id>`, `operator:<name>`, `source:<name>`, or `mayfly` itself. */
+export type Actor = `agent:${string}` | `operator:${string}` | `source:${string}` | 'mayfly'
+
+/** An event before it takes its place in the chain. `data` holds no secret and no raw error. */
+export interface AuditDraft {
+  readonly type: AuditType
+  readonly actor: Actor
+  readonly tenant?: string
+  readonly task?: string
+  readonly lease?: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+/** An event in its place: `seq` counts from 1 without gaps, `hash` covers it and `prev`. */
+export interface AuditEvent extends AuditDraft {
+  readonly seq: number
+  /** RFC 3339 with milliseconds, UTC. */
+  readonly at: string
+  readonly prev: string
+  readonly hash: string
+}
