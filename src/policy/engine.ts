@@ -1,0 +1,54 @@
+import type { Problem } from '../errors.ts'
+import type { Decision } from '../model/decision.ts'
+import { type Answer, authorize } from './authorize.ts'
+import { type PolicySet, type PolicySource, parsePolicySet } from './policy-set.ts'
+import { cedarRequest, type PolicyQuestion, withApproval } from './request.ts'
+
+/** One policy set in force: plain data in, a decision out. */
+export interface PolicyEngine {
+  /** SHA-256 of the set; the same policies in other files or layout have the same. */
+  readonly hash: string
+  readonly policyIds: readonly string[]
+  /** Refuses by default: an error, a missing entity or no permitting policy is a deny (P3). */
+  decide(question: PolicyQuestion): Decision
+}
+
+export type PolicyLoad =
+  | { readonly ok: true; readonly engine: PolicyEngine }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/**
+ * Loads a policy set, or says everything that is wrong with it (P16). Nothing is in force until the
+ * caller puts the engine there; engines loaded before stay valid.
+ */
+export function loadPolicies(sources: readonly PolicySource[]): PolicyLoad {
+  const set = parsePolicySet(sources)
+  if (!('hash' in set)) return { ok: false, problems: set }
+  const engine: PolicyEngine = {
+    hash: set.hash,
+    policyIds: Object.keys(set.policies).toSorted(),
+    decide: (question) => decide(set, question),
+  }
+  return { ok: true, engine }
+}
+
+function decide(set: PolicySet, question: PolicyQuestion): Decision {
+  const request = cedarRequest(question)
+  const answer = authorize(set, request)
+  if (answer.allowed) return decision(set, 'permit', answer)
+  if (question.action !== 'requestCredential' || answer.failed) return decision(set, 'deny', answer)
+  const approved = authorize(set, withApproval(request))
+  if (approved.allowed) return decision(set, 'needs-approval', approved)
+  return decision(set, 'deny', {
+    policies: [...new Set([...answer.policies, ...approved.policies])],
+    reasons: [...new Set([...answer.reasons, ...approved.reasons])],
+  })
+}
+
+function decision(
+  set: PolicySet,
+  outcome: Decision['outcome'],
+  { policies, reasons }: Pick<Answer, 'policies' | 'reasons'>,
+): Decision {
+  return { outcome, policies, rails: [], policyHash: set.hash, reasons }
+}

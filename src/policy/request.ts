@@ -1,0 +1,258 @@
+import type { CedarValueJson, EntityJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
+import type { Risk } from '../model/risk.ts'
+
+/** An agent as policies see it. */
+export interface AgentFacts {
+  readonly id: string
+  readonly tenant: string
+  readonly owner: string
+  readonly labels?: readonly string[]
+}
+
+/** A verified workload as policies see it; its claims become tags. */
+export interface WorkloadFacts {
+  /** `<issuer name>/<sub>` */
+  readonly name: string
+  /** The issuer's name in the configuration. */
+  readonly issuer: string
+  readonly proof: 'bearer' | 'bound' | 'key'
+  readonly claims: Readonly<Record<string, string>>
+}
+
+export interface EntitlementFacts {
+  readonly id: string
+  readonly provider: string
+  readonly zone: string
+  readonly tenants: readonly string[]
+  readonly labels?: readonly string[]
+  readonly revocability: 'immediate' | 'propagating' | 'expiry'
+  /** How long what outlives the credential can go on working; 0 where nothing does. */
+  readonly residualSeconds: number
+}
+
+/** What the task is and has touched so far. */
+export interface TaskFacts {
+  readonly ageSeconds: number
+  readonly depth: number
+  readonly zones: Iterable<string>
+  readonly datasets: Iterable<string>
+  readonly impact: Iterable<string>
+  readonly activeLeases: number
+}
+
+export interface CredentialFacts {
+  readonly ttlSeconds: number
+  readonly actions: Iterable<string>
+  readonly datasets: Iterable<string>
+  readonly impact: Iterable<string>
+}
+
+export interface OpenTaskQuestion {
+  readonly action: 'openTask'
+  readonly agent: AgentFacts
+  readonly workload: WorkloadFacts
+  readonly risk: Risk
+  readonly ttlSeconds: number
+  readonly depth: number
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
+export interface CredentialQuestion {
+  readonly action: 'requestCredential'
+  readonly agent: AgentFacts
+  readonly workload: WorkloadFacts
+  readonly entitlement: EntitlementFacts
+  readonly task: TaskFacts
+  readonly risk: Risk
+  readonly request: CredentialFacts
+  /** The agents this request was delegated through; empty without delegation. */
+  readonly chain: readonly AgentFacts[]
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
+export interface OperatorFacts {
+  readonly name: string
+  readonly roles: readonly string[]
+  /** Tenants by name; `*` is all of them. */
+  readonly tenants: readonly string[]
+}
+
+export type TenantAct = 'readLeases' | 'kill' | 'liftBlock' | 'approve' | 'readAudit'
+export type SystemAct = 'administer' | 'sendSignal'
+
+/** An operator's act on one tenant, or on the installation as a whole. */
+export type OperatorQuestion = { readonly operator: OperatorFacts; readonly now: number } & (
+  | { readonly action: TenantAct; readonly tenant: string }
+  | { readonly action: SystemAct }
+)
+
+export type PolicyQuestion = OpenTaskQuestion | CredentialQuestion | OperatorQuestion
+
+/** A question in Cedar's own terms, with no more entities than a policy can look into. */
+export interface CedarRequest {
+  readonly principal: TypeAndId
+  readonly action: TypeAndId
+  readonly resource: TypeAndId
+  readonly context: Record<string, CedarValueJson>
+  readonly entities: EntityJson[]
+}
+
+/** The one `System` entity there is. */
+export const SYSTEM_ID = 'mayfly'
+
+export function cedarRequest(question: PolicyQuestion): CedarRequest {
+  switch (question.action) {
+    case 'openTask':
+      return openTask(question)
+    case 'requestCredential':
+      return requestCredential(question)
+    default:
+      return operatorAct(question)
+  }
+}
+
+/** The same request for the action that an approval would make possible. */
+export function withApproval(request: CedarRequest): CedarRequest {
+  return { ...request, action: actionId('requestCredentialWithApproval') }
+}
+
+function openTask({ agent, workload, risk, ttlSeconds, depth, now }: OpenTaskQuestion) {
+  return {
+    principal: id('Agent', agent.id),
+    action: actionId('openTask'),
+    resource: id('Tenant', agent.tenant),
+    context: {
+      workload: ref('Workload', workload.name),
+      risk: riskRecord(risk),
+      now: nowRecord(now),
+      ttlSeconds: long(ttlSeconds),
+      depth: long(depth),
+    },
+    entities: [agentEntity(agent), workloadEntity(workload), bare('Tenant', agent.tenant)],
+  }
+}
+
+function requestCredential(question: CredentialQuestion): CedarRequest {
+  const { agent, workload, entitlement, task, risk, request, chain, now } = question
+  const agents = new Map([agent, ...chain].map((each) => [each.id, each]))
+  return {
+    principal: id('Agent', agent.id),
+    action: actionId('requestCredential'),
+    resource: id('Entitlement', entitlement.id),
+    context: {
+      workload: ref('Workload', workload.name),
+      task: {
+        ageSeconds: long(task.ageSeconds),
+        depth: long(task.depth),
+        zones: [...task.zones].map((zone) => ref('Zone', zone)),
+        datasets: [...task.datasets],
+        impact: [...task.impact],
+        activeLeases: long(task.activeLeases),
+      },
+      risk: riskRecord(risk),
+      now: nowRecord(now),
+      request: {
+        ttlSeconds: long(request.ttlSeconds),
+        actions: [...request.actions],
+        datasets: [...request.datasets],
+        impact: [...request.impact],
+      },
+      chain: chain.map((each) => ref('Agent', each.id)),
+    },
+    entities: [
+      ...[...agents.values()].map(agentEntity),
+      workloadEntity(workload),
+      entitlementEntity(entitlement),
+    ],
+  }
+}
+
+function operatorAct(question: OperatorQuestion): CedarRequest {
+  const { operator, action, now } = question
+  const resource = 'tenant' in question ? id('Tenant', question.tenant) : id('System', SYSTEM_ID)
+  return {
+    principal: id('Operator', operator.name),
+    action: actionId(action),
+    resource,
+    context: { now: nowRecord(now) },
+    entities: [
+      {
+        uid: id('Operator', operator.name),
+        attrs: {
+          tenants: operator.tenants.filter((t) => t !== '*').map((t) => ref('Tenant', t)),
+          allTenants: operator.tenants.includes('*'),
+        },
+        parents: operator.roles.map((role) => id('Role', role)),
+      },
+      { uid: resource, attrs: {}, parents: [] },
+    ],
+  }
+}
+
+function agentEntity(agent: AgentFacts): EntityJson {
+  return {
+    uid: id('Agent', agent.id),
+    attrs: {
+      tenant: ref('Tenant', agent.tenant),
+      owner: agent.owner,
+      labels: [...(agent.labels ?? [])],
+    },
+    parents: [id('Tenant', agent.tenant)],
+  }
+}
+
+function workloadEntity(workload: WorkloadFacts): EntityJson {
+  return {
+    uid: id('Workload', workload.name),
+    attrs: { issuer: workload.issuer, proof: workload.proof },
+    parents: [],
+    tags: workload.claims,
+  }
+}
+
+function entitlementEntity(entitlement: EntitlementFacts): EntityJson {
+  return {
+    uid: id('Entitlement', entitlement.id),
+    attrs: {
+      provider: entitlement.provider,
+      zone: ref('Zone', entitlement.zone),
+      tenants: entitlement.tenants.map((tenant) => ref('Tenant', tenant)),
+      labels: [...(entitlement.labels ?? [])],
+      revocability: entitlement.revocability,
+      residualSeconds: long(entitlement.residualSeconds),
+    },
+    parents: [],
+  }
+}
+
+function bare(type: string, name: string): EntityJson {
+  return { uid: id(type, name), attrs: {}, parents: [] }
+}
+
+function riskRecord(risk: Risk): CedarValueJson {
+  return { level: risk.level, reasons: [...risk.reasons] }
+}
+
+function nowRecord(now: number): CedarValueJson {
+  const date = new Date(now)
+  return { hour: date.getUTCHours(), weekday: date.getUTCDay() === 0 ? 7 : date.getUTCDay() }
+}
+
+/** Cedar's `Long` is whole; rounding up never makes a lifetime or an age look smaller. */
+function long(value: number): number {
+  return Math.ceil(value)
+}
+
+function id(type: string, name: string): TypeAndId {
+  return { type: `Mayfly::${type}`, id: name }
+}
+
+function ref(type: string, name: string): CedarValueJson {
+  return { __entity: id(type, name) }
+}
+
+function actionId(name: string): TypeAndId {
+  return id('Action', name)
+}
