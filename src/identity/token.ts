@@ -1,0 +1,49 @@
+import { hasUniqueKeys } from './unique-keys.ts'
+
+/** Larger than any real workload token; checked before anything is decoded. */
+export const MAX_TOKEN_BYTES = 16 * 1024
+
+/** Headers that bring their own key, change the format, or must be understood: none is. */
+const REFUSED_HEADERS = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64', 'zip', 'enc', 'cty', 'epk']
+
+/** What a token says of itself before anything of it is believed. */
+export interface UnverifiedToken {
+  readonly header: Readonly<Record<string, unknown>>
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Reads a compact JWS far enough to choose the issuer, refusing every form Mayfly does not accept.
+ * Returns the reason instead where it is refused; nothing here is verified yet.
+ */
+export function readToken(token: string): UnverifiedToken | string {
+  if (token.length > MAX_TOKEN_BYTES) return `larger than ${MAX_TOKEN_BYTES} bytes`
+  const parts = token.split('.')
+  if (parts.length === 5) return 'encrypted tokens are not accepted'
+  const [head, body, signature] = parts
+  if (parts.length !== 3 || !head || !body || signature === undefined) return 'not a compact JWS'
+  if (!parts.every((part) => /^[A-Za-z0-9_-]*$/.test(part))) return 'not base64url'
+  const header = readObject(head)
+  if (typeof header === 'string') return `header ${header}`
+  const refused = REFUSED_HEADERS.find((name) => Object.hasOwn(header, name))
+  if (refused !== undefined) return `header "${refused}" is not accepted`
+  const payload = readObject(body)
+  if (typeof payload === 'string') return `payload ${payload}`
+  if (signature === '') return 'not signed'
+  return { header, payload }
+}
+
+function readObject(part: string): Record<string, unknown> | string {
+  let text: string
+  let value: unknown
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url'))
+    value = JSON.parse(text)
+  } catch {
+    return 'is not JSON'
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is not an object'
+  if (!hasUniqueKeys(text)) return 'says a key twice'
+  // A JSON value that is an object and no array.
+  return value as Record<string, unknown>
+}

@@ -1,0 +1,22 @@
+import type { Proof } from './settings.ts'
+
+/** A running process whose identity an issuer vouches for, as its verified evidence says. */
+export interface Workload {
+  /** `<issuer name>/<sub>`; unambiguous, because an issuer's name has no slash. */
+  readonly name: string
+  /** The issuer's name in the configuration. */
+  readonly issuer: string
+  readonly issuerUrl: string
+  readonly subject: string
+  readonly proof: Proof
+  /** Claims as text for policies; nested ones by path, for example `kubernetes.io/namespace`. */
+  readonly claims: Readonly<Record<string, string>>
+  /** Claims that are lists, value by value: what a selector matches one of. */
+  readonly lists: Readonly<Record<string, readonly string[]>>
+  /** SHA-256 of issuer and `jti`; null where the evidence has no id. */
+  readonly evidenceId: string | null
+  /** From then on the evidence is refused anyway, tolerance included. Epoch milliseconds. */
+  readonly evidenceExpiresAt: number
+  /** The issuer's evidence is good for one use: the caller stores `evidenceId` and refuses it again. */
+  readonly oneTime: boolean
+}
