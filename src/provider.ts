@@ -32,6 +32,11 @@ export interface DescribeRequest<Settings, Target> {
   readonly settings: Settings
   readonly target: Target
   readonly intent: readonly IntentItem[]
+  /**
+   * The entitlement's ceiling. An upstream that cannot narrow grants exactly this or nothing (P4):
+   * such a target is refused where the ceiling is absent or differs from `intent`.
+   */
+  readonly ceiling?: readonly IntentItem[]
 }
 
 /** What a lease on this target would be, before anything is minted. */
@@ -73,6 +78,8 @@ export interface ProviderContext<Settings> {
    */
   readonly epoch: number
   readonly settings: Settings
+  /** Every configured target of this instance, for `check`; each as the definition's `target`. */
+  readonly targets?: readonly unknown[]
   readonly clock: Clock
   /** Resolves a reference (`env:NAME`, `file:PATH`) that the settings contain. */
   secret(reference: string): Secret
