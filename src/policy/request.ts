@@ -103,14 +103,9 @@ export interface CedarRequest {
 export const SYSTEM_ID = 'mayfly'
 
 export function cedarRequest(question: PolicyQuestion): CedarRequest {
-  switch (question.action) {
-    case 'openTask':
-      return openTask(question)
-    case 'requestCredential':
-      return requestCredential(question)
-    default:
-      return operatorAct(question)
-  }
+  if (question.action === 'openTask') return openTask(question)
+  if (question.action === 'requestCredential') return requestCredential(question)
+  return operatorAct(question)
 }
 
 /** The same request for the action that an approval would make possible. */

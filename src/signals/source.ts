@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import type { Refusal } from '../model/intent.ts'
+import type { Selector, SelectorFields } from '../model/selector.ts'
+import { plainText } from '../model/text.ts'
+import { SIGNAL_ACTIONS, type Signal } from './signal.ts'
+
+const secretReference = z
+  .string()
+  .regex(/^(?:env|file):.+$/, 'must be env:NAME or file:PATH, never the secret itself')
+
+const names = z.array(plainText(128)).min(1).max(100)
+
+/** A source of signals, as configured. */
+export const signalSourceSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be 1 to 63 of a-z 0-9 -'),
+  type: z.literal('webhook'),
+  secret: secretReference,
+  /** Also accepted while the sender is being moved to `secret`. */
+  previous_secret: secretReference.optional(),
+  /** Absent: it may name anything. Otherwise nothing outside of all that is given here. */
+  scope: z
+    .strictObject({ tenants: names.optional(), agents: names.optional() })
+    .refine((scope) => scope.tenants !== undefined || scope.agents !== undefined, {
+      error: 'must name tenants or agents; leave scope out for a source that may name anything',
+    })
+    .optional(),
+  max_action: z.enum(SIGNAL_ACTIONS).default('kill'),
+  /** How many subjects it may name in a minute. */
+  max_subjects_per_minute: z.int().min(1).max(100_000).default(60),
+})
+export type SignalSource = z.output<typeof signalSourceSchema>
+
+/**
+ * What a signal of this source may take effect on: the selectors, each within the source's scope,
+ * that together are its subject there; or a refusal. A subject that names a tenant or agent outside
+ * of the scope is refused; one that names none is bound to those of the scope.
+ */
+export function allowedBySource(
+  source: SignalSource,
+  signal: Signal,
+): { readonly selectors: readonly Selector[] } | Refusal {
+  const { action, subject } = signal
+  if (SIGNAL_ACTIONS.indexOf(action) > SIGNAL_ACTIONS.indexOf(source.max_action)) {
+    return { refused: `action "${action}" exceeds this source's max_action "${source.max_action}"` }
+  }
+  if (source.scope === undefined) return { selectors: [subject] }
+  if ('all' in subject) return { refused: 'this source may not name all: it has a scope' }
+  const tenants = bind(subject, { field: 'tenant', scope: source.scope.tenants })
+  if ('refused' in tenants) return tenants
+  const selectors: Selector[] = []
+  for (const bound of tenants.selectors) {
+    const agents = bind(bound, { field: 'agent', scope: source.scope.agents })
+    if ('refused' in agents) return agents
+    selectors.push(...agents.selectors)
+  }
+  return { selectors }
+}
+
+function bind(
+  subject: SelectorFields,
+  { field, scope }: { field: 'tenant' | 'agent'; scope: readonly string[] | undefined },
+): { selectors: readonly SelectorFields[] } | Refusal {
+  if (scope === undefined) return { selectors: [subject] }
+  const named = subject[field]
+  if (named === undefined) return { selectors: scope.map((one) => ({ ...subject, [field]: one })) }
+  if (scope.includes(named)) return { selectors: [subject] }
+  return { refused: `subject.${field} "${named}" is outside of this source's scope` }
+}
