@@ -1,0 +1,179 @@
+import type BetterSqlite3 from 'better-sqlite3'
+import { GENESIS, hashEvent } from '../../audit/chain.ts'
+import type { AuditDraft } from '../../audit/events.ts'
+import type { Clock } from '../../clock.ts'
+import { MayflyError } from '../../errors.ts'
+import type { Db } from './database.ts'
+import { insertStatement } from './rows.ts'
+import { audit } from './schema.ts'
+
+/** What a unit of work may do besides reading and writing rows. */
+export interface Tx {
+  /** Adds an event; it takes its place in the chain if this unit survives. */
+  event(draft: AuditDraft): void
+  /** Tells the timers and the ending queue, after the commit, that there is something to do. */
+  nudge(): void
+}
+
+interface Unit {
+  run(): () => void
+  refuse(error: unknown): void
+  readonly events: AuditDraft[]
+}
+
+/**
+ * The one write path. Units submitted in the same turn of the event loop share a durable commit,
+ * each in its own savepoint: one that throws harms no other. If the commit fails all are refused
+ * and the head of the chain stays where it was.
+ */
+export class GroupCommit {
+  readonly #sqlite: BetterSqlite3.Database
+  readonly #clock: Clock
+  readonly #listeners: (() => void)[] = []
+  #waiting: Unit[] = []
+  #head: { seq: number; hash: string; at: number }
+  #nudged = false
+  #closed = false
+  readonly #insertEvent: (row: typeof audit.$inferInsert) => void
+  readonly #statements: Record<
+    'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo' | 'highWater',
+    BetterSqlite3.Statement
+  >
+
+  constructor(sqlite: BetterSqlite3.Database, db: Db, clock: Clock) {
+    this.#sqlite = sqlite
+    this.#clock = clock
+    this.#insertEvent = insertStatement(db, audit)
+    this.#head = readHead(sqlite)
+    this.#statements = {
+      begin: sqlite.prepare('begin immediate'),
+      commit: sqlite.prepare('commit'),
+      rollback: sqlite.prepare('rollback'),
+      savepoint: sqlite.prepare('savepoint unit'),
+      release: sqlite.prepare('release unit'),
+      undo: sqlite.prepare('rollback to unit'),
+      highWater: sqlite.prepare(
+        "insert into meta (key, value) values ('high_water', ?) on conflict (key) do update set value = excluded.value",
+      ),
+    }
+  }
+
+  get head(): { readonly seq: number; readonly hash: string; readonly at: number } {
+    return this.#head
+  }
+
+  onWork(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Runs `work` in the next group; resolves with its result once that is durable. */
+  run<R>(work: (tx: Tx) => R): Promise<R> {
+    return new Promise((resolve, refuse) => {
+      if (this.#closed) return refuse(new MayflyError('unavailable', 'the store is closed'))
+      const events: AuditDraft[] = []
+      const tx: Tx = {
+        event: (draft) => events.push(draft),
+        nudge: () => {
+          this.#nudged = true
+        },
+      }
+      const run = () => {
+        const result = work(tx)
+        return () => resolve(result)
+      }
+      if (this.#waiting.length === 0) setImmediate(() => this.#flush())
+      this.#waiting.push({ run, refuse, events })
+    })
+  }
+
+  /** Commits what waits, then refuses everything that comes later. */
+  close(): void {
+    this.#flush()
+    this.#closed = true
+  }
+
+  #flush(): void {
+    const units = this.#waiting
+    this.#waiting = []
+    if (units.length === 0) return
+    const headBefore = this.#head
+    try {
+      this.#statements.begin.run()
+      const settle = this.#runAll(units)
+      this.#statements.highWater.run(String(this.#clock.now()))
+      this.#statements.commit.run()
+      for (const done of settle) done()
+    } catch (error) {
+      this.#head = headBefore
+      if (this.#sqlite.inTransaction) this.#statements.rollback.run()
+      const refusal = storeRefusal(error)
+      for (const unit of units) unit.refuse(refusal)
+    }
+    if (this.#nudged) {
+      this.#nudged = false
+      for (const listener of this.#listeners) listener()
+    }
+  }
+
+  #runAll(units: readonly Unit[]): (() => void)[] {
+    const survivors: Unit[] = []
+    const settle: (() => void)[] = []
+    for (const unit of units) {
+      this.#statements.savepoint.run()
+      try {
+        settle.push(unit.run())
+        survivors.push(unit)
+      } catch (error) {
+        // A full disk or a failing one ends the whole transaction, not just this unit.
+        if (!this.#sqlite.inTransaction) throw error
+        this.#statements.undo.run()
+        settle.push(() => unit.refuse(storeRefusal(error)))
+      }
+      this.#statements.release.run()
+    }
+    for (const unit of survivors) for (const draft of unit.events) this.#link(draft)
+    return settle
+  }
+
+  #link(draft: AuditDraft): void {
+    const now = this.#clock.now()
+    const at = new Date(now).toISOString()
+    const seq = this.#head.seq + 1
+    const prev = this.#head.hash
+    const { type, actor, tenant, task, lease, data } = draft
+    const hash = hashEvent(prev, { seq, at, type, actor, tenant, task, lease, data })
+    this.#insertEvent({
+      seq,
+      at: now,
+      type,
+      actor,
+      tenant: tenant ?? null,
+      task: task ?? null,
+      lease: lease ?? null,
+      dataJson: JSON.stringify(data),
+      prev,
+      hash,
+    })
+    this.#head = { seq, hash, at: now }
+  }
+}
+
+function readHead(sqlite: BetterSqlite3.Database): { seq: number; hash: string; at: number } {
+  const row = sqlite.prepare('select seq, hash, at from audit order by seq desc limit 1').get()
+  // The row's columns are fixed by the statement above.
+  return (
+    (row as { seq: number; hash: string; at: number } | undefined) ?? {
+      seq: 0,
+      hash: GENESIS,
+      at: 0,
+    }
+  )
+}
+
+function storeRefusal(error: unknown): unknown {
+  if (error instanceof MayflyError) return error
+  return new MayflyError('unavailable', 'the store could not commit; nothing was changed', {
+    cause: error,
+    retryAfterSeconds: 5,
+  })
+}

@@ -1,0 +1,81 @@
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
+import { MayflyError } from '../../errors.ts'
+import { drizzle, migrate } from './drizzle.ts'
+
+export type Db = BetterSQLite3Database
+
+/** How long a start waits for a predecessor to let go of the file. */
+const LOCK_WAIT_MS = 2_000
+
+/**
+ * Opens and migrates the database file, private to this process and this user. Refuses, without
+ * changing it, a file another process has open and one that a newer Mayfly has written.
+ */
+export function openDatabase(
+  path: string,
+  migrations: string,
+): { sqlite: Sqlite.Database; db: Db } {
+  if (path !== ':memory:') createPrivately(path)
+  const sqlite = new Sqlite(path, { timeout: LOCK_WAIT_MS })
+  try {
+    sqlite.pragma('locking_mode = EXCLUSIVE')
+    sqlite.pragma('journal_mode = WAL')
+    sqlite.pragma('synchronous = FULL')
+    sqlite.pragma('temp_store = MEMORY')
+    sqlite.exec('begin immediate; commit')
+    refuseNewer(sqlite, migrations)
+    const db = drizzle(sqlite)
+    migrate(db, { migrationsFolder: migrations })
+    return { sqlite, db }
+  } catch (error) {
+    sqlite.close()
+    throw explain(error, path)
+  }
+}
+
+function createPrivately(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  closeSync(openSync(path, 'a', 0o600))
+  chmodSync(path, 0o600)
+}
+
+/** The migrator itself would accept a database from the future silently. */
+function refuseNewer(sqlite: Sqlite.Database, migrations: string): void {
+  const known = sqlite
+    .prepare("select 1 from sqlite_master where name = '__drizzle_migrations'")
+    .get()
+  if (!known) return
+  const applied = sqlite.prepare('select max(created_at) from __drizzle_migrations').pluck().get()
+  const journal: { entries: { when: number }[] } = JSON.parse(
+    readFileSync(join(migrations, 'meta', '_journal.json'), 'utf8'),
+  )
+  const newest = Math.max(...journal.entries.map((entry) => entry.when))
+  if (typeof applied === 'number' && applied > newest) {
+    throw new MayflyError(
+      'config_invalid',
+      'store.url: the database was written by a newer mayfly; run that version, or restore a backup',
+    )
+  }
+}
+
+function explain(error: unknown, path: string): unknown {
+  if (error instanceof MayflyError) return error
+  const code = error instanceof Sqlite.SqliteError ? error.code : ''
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
+    return new MayflyError(
+      'config_invalid',
+      `store.url: another process has ${path} open; only one mayfly may use a database`,
+      { cause: error },
+    )
+  }
+  return new MayflyError('config_invalid', `store.url: cannot open ${path}: ${messageOf(error)}`, {
+    cause: error,
+  })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,82 @@
+import type { AuditType } from '../../audit/events.ts'
+import type { DecisionStore, NewDecision } from '../store.ts'
+import type { GroupCommit, Tx } from './commit.ts'
+import type { Db } from './database.ts'
+import { eq } from './drizzle.ts'
+import { among, beforeId, pageOf } from './paging.ts'
+import { decisionOf, insertStatement, param } from './rows.ts'
+import { decisions } from './schema.ts'
+
+/** Writes a decision, with its audit event, inside the caller's transaction. */
+export type RecordDecision = (tx: Tx, decision: NewDecision, lease: string | null) => void
+
+export function recordDecision(db: Db): RecordDecision {
+  const insert = insertStatement(db, decisions)
+  return (tx, decision, lease) => {
+    insert({
+      id: decision.id,
+      at: decision.at,
+      action: decision.action,
+      outcome: decision.outcome,
+      agent: decision.agent,
+      tenant: decision.tenant,
+      workload: decision.workload,
+      task: decision.task,
+      entitlement: decision.entitlement,
+      lease,
+      policiesJson: JSON.stringify(decision.policies),
+      railsJson: JSON.stringify(decision.rails),
+      reasonsJson: JSON.stringify(decision.reasons),
+      policyHash: decision.policyHash,
+      requestJson: JSON.stringify(decision.request),
+    })
+    const type = eventType(decision)
+    if (type === undefined) return
+    tx.event({
+      type,
+      actor: `agent:${decision.agent}`,
+      tenant: decision.tenant,
+      ...(decision.task === null ? {} : { task: decision.task }),
+      ...(lease === null ? {} : { lease }),
+      data: {
+        decision: decision.id,
+        outcome: decision.outcome,
+        policies: decision.policies,
+        rails: decision.rails,
+        policy_hash: decision.policyHash,
+        ...(decision.entitlement === null ? {} : { entitlement: decision.entitlement }),
+      },
+    })
+  }
+}
+
+export function decisionStore(db: Db, commit: GroupCommit, record: RecordDecision): DecisionStore {
+  const byId = db
+    .select()
+    .from(decisions)
+    .where(eq(decisions.id, param('id')))
+    .prepare()
+  return {
+    refuse: (decision) => commit.run((tx) => record(tx, decision, null)),
+    async byId(id) {
+      const row = byId.get({ id })
+      return row && decisionOf(row)
+    },
+    async list(filter, page) {
+      const where = [
+        among(decisions.tenant, filter.tenants),
+        filter.agent === undefined ? undefined : eq(decisions.agent, filter.agent),
+        filter.task === undefined ? undefined : eq(decisions.task, filter.task),
+        beforeId(decisions.at, decisions.id, page),
+      ]
+      return pageOf(db, decisions, where, page).map(decisionOf)
+    },
+  }
+}
+
+/** An opened task has its own event; everything else speaks through its decision. */
+function eventType(decision: NewDecision): AuditType | undefined {
+  const opens = decision.action === 'openTask'
+  if (decision.outcome === 'permit') return opens ? undefined : 'credential.permitted'
+  return opens ? 'task.refused' : 'credential.refused'
+}

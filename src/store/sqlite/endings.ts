@@ -1,0 +1,319 @@
+import type { LeaseId } from '../../ids.ts'
+import { LANES, type Lease } from '../../model/lease.ts'
+import type { EndingStore, QueuedEnding } from '../store.ts'
+import type { GroupCommit, Tx } from './commit.ts'
+import type { Db } from './database.ts'
+import { and, asc, eq, gt, inArray, isNotNull, lte, sql } from './drizzle.ts'
+import type { LeaseMoves } from './lease-moves.ts'
+import { among, beforeId, pageOf } from './paging.ts'
+import { type LeaseRow, laneOf, laneRank, leaseOf, param } from './rows.ts'
+import { leases } from './schema.ts'
+
+/** A row nobody can read waits this long before it is looked at again. */
+const QUARANTINE_MS = 3_600_000
+/** How many tenants of one lane take turns in one claim. */
+const TENANTS_PER_CLAIM = 50
+
+export function endingStore(rooms: {
+  readonly db: Db
+  readonly commit: GroupCommit
+  readonly moves: LeaseMoves
+}): EndingStore {
+  const { db, commit, moves } = rooms
+  const claim = dueInTurn(db)
+  const update = updates(db)
+
+  return {
+    async due(provider, now, limit) {
+      const { read, unreadable } = readAll(claim(provider, now, limit))
+      if (unreadable.length > 0) await commit.run((tx) => quarantine(tx, unreadable, now))
+      return read
+    },
+    async nextDue() {
+      // Index: leases_due; one row per provider and lane.
+      const rows = db
+        .select({ provider: leases.provider, at: sql<number>`min(${leases.dueAt})` })
+        .from(leases)
+        .where(isNotNull(leases.dueAt))
+        .groupBy(leases.provider)
+        .all()
+      return new Map(rows.map((row) => [row.provider, row.at]))
+    },
+    async stillRefused(group, but, now) {
+      // Index: leases_group.
+      const where = and(
+        eq(leases.groupKey, group),
+        isNotNull(leases.containment),
+        gt(leases.latestPossibleExpiry, now),
+        inArray(leases.state, ['ending', 'ended']),
+      )
+      const rows = db.select().from(leases).where(where).all()
+      return readAll(rows.filter((row) => !but.some((id) => id === row.id))).read
+    },
+    contained: ({ id, containment, exposedUntil, proof, nextDue, now }) =>
+      commit.run((tx) => {
+        const row = moves.byId(id)
+        if (row?.state !== 'ending') return
+        const proved = containment === 'proved'
+        const keepsSlot = proved && row.slot !== null
+        update.contained.run({
+          id,
+          containment,
+          exposedUntil,
+          proof: proof === undefined ? null : JSON.stringify(proof),
+          state: proved ? 'ended' : 'ending',
+          endedAt: proved ? now : null,
+          lane: keepsSlot ? laneRank('cleanup') : row.laneRank,
+          due: keepsSlot ? row.latestPossibleExpiry : proved ? null : nextDue,
+        })
+        const about = { actor: 'mayfly', tenant: row.tenant, task: row.task, lease: id } as const
+        const until = new Date(exposedUntil).toISOString()
+        if (row.containment !== containment) {
+          const data = { containment, exposed_until: until, ...(proof ? { proof } : {}) }
+          tx.event({ type: 'lease.contained', ...about, data })
+        }
+        if (proved) {
+          tx.event({ type: 'lease.ended', ...about, data: { containment, exposed_until: until } })
+        }
+        tx.nudge()
+      }),
+    postponed: ({ id, error, nextDue, counts }) =>
+      commit.run((tx) => {
+        update.postponed.run({ id, error, due: nextDue, add: counts === 'attempt' ? 1 : 0 })
+        tx.nudge()
+      }),
+    runOut: (now, limit) =>
+      commit.run((tx) => {
+        const rows = update.pastExpiry.all({ now, limit })
+        for (const row of rows) runOutOne(tx, row, now)
+        return rows.length
+      }),
+    async nextRunOut() {
+      const first = db
+        .select({ at: leases.latestPossibleExpiry })
+        .from(leases)
+        .where(eq(leases.state, 'ending'))
+        .orderBy(asc(leases.latestPossibleExpiry))
+        .limit(1)
+      return first.get()?.at
+    },
+    released: (id, _now) =>
+      commit.run((tx) => {
+        const row = moves.byId(id)
+        if (row?.state !== 'ended') return
+        update.released.run({ id })
+        tx.event({
+          type: 'lease.released',
+          actor: 'mayfly',
+          tenant: row.tenant,
+          task: row.task,
+          lease: id,
+          data: row.slot === null ? {} : { slot: row.slot },
+        })
+      }),
+    retryNow: ({ lease, tenants }, actor, now) =>
+      commit.run((tx) => {
+        const where = and(
+          isNotNull(leases.dueAt),
+          eq(leases.state, 'ending'),
+          lease === undefined ? undefined : eq(leases.id, lease),
+          among(leases.tenant, tenants),
+        )
+        const { changes } = db.update(leases).set({ dueAt: now }).where(where).run()
+        if (changes > 0) {
+          const data = { endings: changes }
+          tx.event({ type: 'ending.retried', actor, ...(lease ? { lease } : {}), data })
+          tx.nudge()
+        }
+        return changes
+      }),
+    async list({ tenants, provider }, page) {
+      const where = [
+        eq(leases.state, 'ending'),
+        among(leases.tenant, tenants),
+        provider === undefined ? undefined : eq(leases.provider, provider),
+        beforeId(leases.createdAt, leases.id, page),
+      ]
+      return readAll(pageOf(db, leases, where, page)).read
+    },
+    async backlog() {
+      const row = db
+        .select({
+          count: sql<number>`count(*)`,
+          oldest: sql<number | null>`min(${leases.endingSince})`,
+        })
+        .from(leases)
+        .where(and(eq(leases.state, 'ending'), inArray(leases.containment, ['pending', 'unknown'])))
+        .get()
+      return { count: row?.count ?? 0, oldest: row?.oldest ?? undefined }
+    },
+  }
+
+  function runOutOne(tx: Tx, row: LeaseRow, now: number): void {
+    // What was never seen to end upstream may have left something behind: a policy, a pool account.
+    const cleans = row.containment !== 'enforced' || row.slot !== null
+    update.toEnded.run({
+      id: row.id,
+      now,
+      exposedUntil: Math.min(row.exposedUntil, now),
+      lane: laneRank('cleanup'),
+      due: cleans ? now : null,
+    })
+    tx.event({
+      type: 'lease.ended',
+      actor: 'mayfly',
+      tenant: row.tenant,
+      task: row.task,
+      lease: row.id,
+      data: { containment: 'expired', attempts: row.attempts },
+    })
+    if (cleans) tx.nudge()
+  }
+
+  function quarantine(tx: Tx, rows: readonly LeaseRow[], now: number): void {
+    for (const row of rows) {
+      const error = 'this row cannot be read; it is looked at again every hour'
+      update.postponed.run({ id: row.id, error, due: now + QUARANTINE_MS, add: 1 })
+      const { id: lease, tenant, task } = row
+      tx.event({ type: 'lease.quarantined', actor: 'mayfly', tenant, task, lease, data: { error } })
+    }
+  }
+}
+
+/** Due rows of a provider: lanes in order; within a lane tenants take turns (P13). */
+function dueInTurn(db: Db): (provider: string, now: number, limit: number) => LeaseRow[] {
+  // Index: leases_due, walked tenant by tenant.
+  const tenantAfter = db
+    .select({ tenant: leases.tenant })
+    .from(leases)
+    .where(
+      and(
+        eq(leases.provider, param('provider')),
+        eq(leases.laneRank, param('lane')),
+        gt(leases.tenant, param('after')),
+        isNotNull(leases.dueAt),
+      ),
+    )
+    .orderBy(asc(leases.tenant))
+    .limit(1)
+    .prepare()
+  const dueOf = db
+    .select()
+    .from(leases)
+    .where(
+      and(
+        eq(leases.provider, param('provider')),
+        eq(leases.laneRank, param('lane')),
+        eq(leases.tenant, param('tenant')),
+        isNotNull(leases.dueAt),
+        lte(leases.dueAt, param('now')),
+      ),
+    )
+    .orderBy(asc(leases.dueAt))
+    .limit(sql.placeholder('limit'))
+    .prepare()
+
+  return (provider, now, limit) => {
+    const claimed: LeaseRow[] = []
+    for (const lane of LANES.keys()) {
+      if (claimed.length >= limit) break
+      const queues = tenantsOf(provider, lane).map((tenant) =>
+        dueOf.all({ provider, lane, tenant, now, limit: limit - claimed.length }),
+      )
+      claimed.push(...interleave(queues).slice(0, limit - claimed.length))
+    }
+    return claimed
+  }
+
+  function tenantsOf(provider: string, lane: number): string[] {
+    const found: string[] = []
+    let after = ''
+    while (found.length < TENANTS_PER_CLAIM) {
+      const next = tenantAfter.get({ provider, lane, after })
+      if (!next) break
+      found.push(next.tenant)
+      after = next.tenant
+    }
+    return found
+  }
+}
+
+function interleave<T>(queues: readonly T[][]): T[] {
+  const longest = Math.max(0, ...queues.map((queue) => queue.length))
+  const turns = Array.from({ length: longest }, (_, turn) =>
+    queues.flatMap((q) => q.slice(turn, turn + 1)),
+  )
+  return turns.flat()
+}
+
+function readAll(rows: readonly LeaseRow[]): { read: QueuedEnding[]; unreadable: LeaseRow[] } {
+  const read: QueuedEnding[] = []
+  const unreadable: LeaseRow[] = []
+  for (const row of rows) {
+    try {
+      const lease: Lease & { id: LeaseId } = leaseOf(row)
+      read.push({
+        lease,
+        lane: laneOf(row.laneRank) ?? 'cleanup',
+        targetSpec: JSON.parse(row.targetJson),
+      })
+    } catch {
+      unreadable.push(row)
+    }
+  }
+  return { read, unreadable }
+}
+
+function updates(db: Db) {
+  const byId = eq(leases.id, param('id'))
+  return {
+    contained: db
+      .update(leases)
+      .set({
+        state: param('state'),
+        containment: param('containment'),
+        exposedUntil: param('exposedUntil'),
+        proofJson: param('proof'),
+        endedAt: param('endedAt'),
+        laneRank: param('lane'),
+        dueAt: param('due'),
+        lastError: null,
+      })
+      .where(byId)
+      .prepare(),
+    postponed: db
+      .update(leases)
+      .set({
+        dueAt: param('due'),
+        lastError: param('error'),
+        attempts: sql`${leases.attempts} + ${sql.placeholder('add')}`,
+      })
+      .where(and(byId, isNotNull(leases.dueAt)))
+      .prepare(),
+    // Index: leases_running_out.
+    pastExpiry: db
+      .select()
+      .from(leases)
+      .where(and(eq(leases.state, 'ending'), lte(leases.latestPossibleExpiry, param('now'))))
+      .orderBy(asc(leases.latestPossibleExpiry))
+      .limit(sql.placeholder('limit'))
+      .prepare(),
+    toEnded: db
+      .update(leases)
+      .set({
+        state: 'ended',
+        containment: 'expired',
+        endedAt: param('now'),
+        exposedUntil: param('exposedUntil'),
+        laneRank: param('lane'),
+        dueAt: param('due'),
+      })
+      .where(byId)
+      .prepare(),
+    released: db
+      .update(leases)
+      .set({ dueAt: null, slot: null, lastError: null })
+      .where(byId)
+      .prepare(),
+  }
+}

@@ -1,0 +1,121 @@
+import type { Actor } from '../../audit/events.ts'
+import type { EndCause, Lane } from '../../model/lease.ts'
+import type { SelectorSubject } from '../../model/selector.ts'
+import type { Tx } from './commit.ts'
+import type { Db } from './database.ts'
+import { and, eq, inArray, sql } from './drizzle.ts'
+import { type LeaseRow, laneRank, param } from './rows.ts'
+import { leases, tasks } from './schema.ts'
+
+export interface Ending {
+  readonly cause: EndCause
+  readonly lane: Lane
+  readonly actor: Actor
+  readonly now: number
+}
+
+/** Moves of a lease that several transitions share; each runs inside the caller's transaction. */
+export interface LeaseMoves {
+  byId(id: string): LeaseRow | undefined
+  /** Reserved or active → ending; false if it was already past that. */
+  end(tx: Tx, lease: LeaseRow, ending: Ending): boolean
+  /** Ends what is still reserved or active of one task. Returns how many. */
+  endOfTask(tx: Tx, task: string, ending: Ending): number
+  /** What selectors see of a lease or task. */
+  ancestorsOf(task: string): string[]
+  subjectOf(lease: LeaseRow): SelectorSubject
+}
+
+export function leaseMoves(db: Db): LeaseMoves {
+  const byId = db
+    .select()
+    .from(leases)
+    .where(eq(leases.id, param('id')))
+    .prepare()
+  // Index: leases_task.
+  const live = db
+    .select()
+    .from(leases)
+    .where(and(eq(leases.task, param('task')), inArray(leases.state, ['reserved', 'active'])))
+    .prepare()
+  const parentOf = db
+    .select({ parent: tasks.parent })
+    .from(tasks)
+    .where(eq(tasks.id, param('id')))
+    .prepare()
+  const toEnding = db
+    .update(leases)
+    .set({
+      state: 'ending',
+      containment: 'pending',
+      cause: param('cause'),
+      endingSince: param('now'),
+      laneRank: param('lane'),
+      dueAt: param('now'),
+      attempts: 0,
+      renewing: 0,
+    })
+    .where(and(eq(leases.id, param('id')), inArray(leases.state, ['reserved', 'active'])))
+    .prepare()
+  // A lease that is already ending may still be waiting in a slower lane.
+  const hurry = db
+    .update(leases)
+    .set({ laneRank: param('lane'), dueAt: param('now') })
+    .where(
+      and(
+        eq(leases.id, param('id')),
+        eq(leases.state, 'ending'),
+        sql`${leases.laneRank} > ${sql.placeholder('lane')}`,
+      ),
+    )
+    .prepare()
+
+  const moves: LeaseMoves = {
+    byId: (id) => byId.get({ id }),
+    end(tx, lease, { cause, lane, actor, now }) {
+      const order = { id: lease.id, cause, lane: laneRank(lane), now }
+      if (toEnding.run(order).changes === 0) {
+        if (hurry.run(order).changes > 0) tx.nudge()
+        return false
+      }
+      tx.event({
+        type: 'lease.ending',
+        actor,
+        tenant: lease.tenant,
+        task: lease.task,
+        lease: lease.id,
+        data: { cause, lane, from: lease.state },
+      })
+      tx.nudge()
+      return true
+    },
+    endOfTask(tx, task, ending) {
+      return live.all({ task }).filter((lease) => moves.end(tx, lease, ending)).length
+    },
+    ancestorsOf(task) {
+      const chain: string[] = []
+      let next = parentOf.get({ id: task })?.parent ?? null
+      while (next !== null) {
+        chain.push(next)
+        next = parentOf.get({ id: next })?.parent ?? null
+      }
+      return chain
+    },
+    subjectOf(lease) {
+      return {
+        lease: lease.id,
+        task: lease.task,
+        ancestors: moves.ancestorsOf(lease.task),
+        agent: lease.agent,
+        workload: lease.workload,
+        tenant: lease.tenant,
+        entitlement: lease.entitlement,
+        provider: lease.provider,
+        target: lease.target,
+        issuer: lease.issuer,
+        policy_hash: lease.policyHash,
+      }
+    },
+  }
+  return moves
+}

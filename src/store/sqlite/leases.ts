@@ -1,0 +1,251 @@
+import type { EndCause } from '../../model/lease.ts'
+import type { LeaseFilter, LeaseStore, MintFacts } from '../store.ts'
+import type { GroupCommit, Tx } from './commit.ts'
+import type { Db } from './database.ts'
+import type { RecordDecision } from './decisions.ts'
+import { and, asc, eq, gt, inArray, lte, sql } from './drizzle.ts'
+import type { LeaseMoves } from './lease-moves.ts'
+import { among, beforeId, pageOf } from './paging.ts'
+import { renewals } from './renewals.ts'
+import { reserving } from './reserving.ts'
+import { type LeaseRow, laneRank, leaseOf, param } from './rows.ts'
+import { leases } from './schema.ts'
+import type { Standing } from './standing.ts'
+
+export interface LeaseRooms {
+  readonly db: Db
+  readonly commit: GroupCommit
+  readonly moves: LeaseMoves
+  readonly standing: Standing
+  readonly record: RecordDecision
+}
+
+export function leaseStore(rooms: LeaseRooms): LeaseStore {
+  const { db, commit, moves, standing } = rooms
+  const reserve = reserving(rooms)
+  const learn = mintFacts(db)
+  const toActive = db
+    .update(leases)
+    .set({ state: 'active' })
+    .where(and(eq(leases.id, param('id')), eq(leases.state, 'reserved')))
+    .prepare()
+  const toFailed = db
+    .update(leases)
+    .set({ state: 'failed', lastError: param('error'), endedAt: param('now'), slot: null })
+    .where(and(eq(leases.id, param('id')), eq(leases.state, 'reserved')))
+    .prepare()
+  const noteError = db
+    .update(leases)
+    .set({ lastError: param('error') })
+    .where(eq(leases.id, param('id')))
+    .prepare()
+  // Index: leases_expiry.
+  const expired = db
+    .select()
+    .from(leases)
+    .where(and(eq(leases.state, 'active'), lte(leases.expiresAt, param('now'))))
+    .orderBy(asc(leases.expiresAt))
+    .limit(sql.placeholder('limit'))
+    .prepare()
+
+  return {
+    reserve: (order) => commit.run((tx) => reserve(tx, order)),
+    activate: (id, facts, now) =>
+      commit.run((tx) => {
+        const before = learn(tx, id, facts, now)
+        const kill = standing.killSince(before.killSeq, () => moves.subjectOf(before))
+        const ended = kill !== undefined || toActive.run({ id }).changes === 0
+        if (kill)
+          moves.end(tx, before, { cause: causeOf(kill), lane: 'kill', actor: 'mayfly', now })
+        if (!ended) tx.event(activated(before, facts))
+        tx.nudge()
+        return { ok: !ended, lease: leaseOf(moves.byId(id) ?? before) }
+      }),
+    fail: (id, error, now) =>
+      commit.run((tx) => {
+        const row = moves.byId(id)
+        if (!row || toFailed.run({ id, error, now }).changes === 0) return
+        const { tenant, task } = row
+        tx.event({
+          type: 'lease.failed',
+          actor: 'mayfly',
+          tenant,
+          task,
+          lease: id,
+          data: { error },
+        })
+      }),
+    unknownOutcome: (id, error, now) =>
+      commit.run((tx) => {
+        const row = moves.byId(id)
+        if (!row) return
+        noteError.run({ id, error })
+        moves.end(tx, row, { cause: 'unknown-outcome', lane: 'end', actor: 'mayfly', now })
+      }),
+    end: ({ id, cause, lane, actor, now }) =>
+      commit.run((tx) => {
+        const row = moves.byId(id)
+        if (!row || !moves.end(tx, row, { cause, lane, actor, now })) return undefined
+        const after = moves.byId(id)
+        return after && leaseOf(after)
+      }),
+    expire: (now, limit) =>
+      commit.run((tx) => {
+        const rows = expired.all({ now, limit })
+        const ending = { cause: 'expired', lane: 'expiry', actor: 'mayfly', now } as const
+        for (const row of rows) moves.end(tx, row, ending)
+        return rows.length
+      }),
+    async nextExpiry() {
+      const first = db
+        .select({ at: leases.expiresAt })
+        .from(leases)
+        .where(eq(leases.state, 'active'))
+        .orderBy(asc(leases.expiresAt))
+        .limit(1)
+      return first.get()?.at
+    },
+    settleAfterRestart: (now, limit) =>
+      commit.run((tx) => {
+        // Index: leases_unsettled.
+        const rows = db
+          .select()
+          .from(leases)
+          .where(sql`${leases.state} = 'reserved' or ${leases.renewing} = 1`)
+          .limit(limit)
+          .all()
+        const ending = { cause: 'unknown-outcome', lane: 'end', actor: 'mayfly', now } as const
+        for (const row of rows) moves.end(tx, row, ending)
+        return rows.length
+      }),
+    ...renewals(rooms, learn),
+    async byId(id) {
+      const row = moves.byId(id)
+      return row && leaseOf(row)
+    },
+    async orderOf(id) {
+      const row = moves.byId(id)
+      return row && { intent: JSON.parse(row.intentJson), targetSpec: JSON.parse(row.targetJson) }
+    },
+    async list(filter, page) {
+      const where = [...conditions(filter), beforeId(leases.createdAt, leases.id, page)]
+      return pageOf(db, leases, where, page).map(leaseOf)
+    },
+    async endedOfTask(task, since) {
+      // Index: leases_task.
+      const where = and(
+        eq(leases.task, task),
+        inArray(leases.state, ['ending', 'ended']),
+        gt(leases.endingSince, since),
+      )
+      return db.select().from(leases).where(where).limit(100).all().map(leaseOf)
+    },
+    async activeClasses() {
+      const { agent, entitlement } = leases
+      return db
+        .select({ agent, entitlement, count: sql<number>`count(*)` })
+        .from(leases)
+        .where(inArray(leases.state, ['reserved', 'active']))
+        .groupBy(agent, entitlement)
+        .all()
+    },
+    async activeOfClass(agent, entitlement) {
+      const where = and(
+        eq(leases.agent, agent),
+        eq(leases.entitlement, entitlement),
+        inArray(leases.state, ['reserved', 'active']),
+      )
+      return db.select().from(leases).where(where).all().map(leaseOf)
+    },
+    async countActive({ agent, entitlement }) {
+      const where = and(
+        inArray(leases.state, ['reserved', 'active']),
+        agent === undefined ? undefined : eq(leases.agent, agent),
+        entitlement === undefined ? undefined : eq(leases.entitlement, entitlement),
+      )
+      return db.select({ n: sql<number>`count(*)` }).from(leases).where(where).get()?.n ?? 0
+    },
+  }
+}
+
+/** Writes down what a mint answered, whatever became of the lease meanwhile. */
+export type LearnMintFacts = (tx: Tx, id: string, facts: MintFacts, now: number) => LeaseRow
+
+function mintFacts(db: Db): LearnMintFacts {
+  const byId = db
+    .select()
+    .from(leases)
+    .where(eq(leases.id, param('id')))
+    .prepare()
+  const learn = db
+    .update(leases)
+    .set({
+      expiresAt: param('expiresAt'),
+      nativeExpiresAt: param('native'),
+      latestPossibleExpiry: param('latest'),
+      exposedUntil: param('native'),
+      handleJson: param('handle'),
+    })
+    .where(eq(leases.id, param('id')))
+    .prepare()
+  // What the upstream did after it had been told to refuse: chase it again, now by its handle.
+  const chase = db
+    .update(leases)
+    .set({
+      state: 'ending',
+      containment: 'pending',
+      proofJson: null,
+      endedAt: null,
+      laneRank: sql`coalesce(${leases.laneRank}, ${laneRank('end')})`,
+      dueAt: param('now'),
+    })
+    .where(and(eq(leases.id, param('id')), inArray(leases.state, ['ending', 'ended', 'failed'])))
+    .prepare()
+  return (_tx, id, facts, now) => {
+    const row = byId.get({ id })
+    if (!row) throw new Error(`lease ${id} vanished between its reservation and its activation`)
+    learn.run({
+      id,
+      expiresAt: facts.expiresAt,
+      native: facts.nativeExpiresAt,
+      latest: facts.latestPossibleExpiry,
+      handle: JSON.stringify(facts.handle),
+    })
+    chase.run({ id, now })
+    return row
+  }
+}
+
+function activated(row: LeaseRow, facts: MintFacts) {
+  return {
+    type: 'lease.activated',
+    actor: 'mayfly',
+    tenant: row.tenant,
+    task: row.task,
+    lease: row.id,
+    data: {
+      expires_at: new Date(facts.expiresAt).toISOString(),
+      native_expires_at: new Date(facts.nativeExpiresAt).toISOString(),
+    },
+  } as const
+}
+
+export function causeOf(kill: { readonly cause: string }): EndCause {
+  return kill.cause === 'signal' ? 'signal' : 'killed'
+}
+
+function conditions(filter: LeaseFilter) {
+  return [
+    among(leases.tenant, filter.tenants),
+    filter.state === undefined
+      ? undefined
+      : filter.state === 'live'
+        ? inArray(leases.state, ['reserved', 'active', 'ending'])
+        : eq(leases.state, filter.state),
+    filter.agent === undefined ? undefined : eq(leases.agent, filter.agent),
+    filter.task === undefined ? undefined : eq(leases.task, filter.task),
+    filter.tenant === undefined ? undefined : eq(leases.tenant, filter.tenant),
+    filter.entitlement === undefined ? undefined : eq(leases.entitlement, filter.entitlement),
+    filter.provider === undefined ? undefined : eq(leases.provider, filter.provider),
+  ]
+}

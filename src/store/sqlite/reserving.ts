@@ -1,0 +1,210 @@
+import type { BlockId, LeaseId } from '../../ids.ts'
+import type { Reservation, ReserveResult } from '../store.ts'
+import type { Tx } from './commit.ts'
+import type { Db } from './database.ts'
+import type { RecordDecision } from './decisions.ts'
+import { and, desc, eq, inArray, isNotNull, sql } from './drizzle.ts'
+import type { LeaseMoves } from './lease-moves.ts'
+import { insertStatement, type LeaseRow, leaseOf, param, type TaskRow } from './rows.ts'
+import { leases, tasks } from './schema.ts'
+import type { Standing } from './standing.ts'
+
+type Refused = Extract<ReserveResult, { ok: false }>
+
+/** The reserving transaction (P1, P8, P9): everything that could forbid a lease is read in it. */
+export function reserving(rooms: {
+  readonly db: Db
+  readonly moves: LeaseMoves
+  readonly standing: Standing
+  readonly record: RecordDecision
+}): (tx: Tx, order: Reservation) => ReserveResult {
+  const { db, moves, standing, record } = rooms
+  const insert = insertStatement(db, leases)
+  const taskById = db
+    .select()
+    .from(tasks)
+    .where(eq(tasks.id, param('id')))
+    .prepare()
+  // Index: leases_idempotency.
+  const byKey = db
+    .select()
+    .from(leases)
+    .where(and(eq(leases.task, param('task')), eq(leases.idempotencyKey, param('key'))))
+    .orderBy(desc(leases.createdAt), desc(leases.id))
+    .limit(1)
+    .prepare()
+  // Indexes: leases_task, leases_agent, leases_group.
+  const activeOfTask = countWhere(db, and(eq(leases.task, param('of')), live()))
+  const activeOfAgent = countWhere(db, and(eq(leases.agent, param('of')), live()))
+  const refusedOfGroup = countWhere(
+    db,
+    and(
+      eq(leases.groupKey, param('of')),
+      isNotNull(leases.containment),
+      eq(leases.state, 'ending'),
+    ),
+  )
+  // Index: leases_slot.
+  const takenSlots = db
+    .select({ slot: leases.slot })
+    .from(leases)
+    .where(and(eq(leases.provider, param('provider')), isNotNull(leases.slot)))
+    .prepare()
+  const touch = db
+    .update(tasks)
+    .set({ touchedJson: param('touched') })
+    .where(eq(tasks.id, param('id')))
+    .prepare()
+
+  return (tx, order) => {
+    const task = taskById.get({ id: order.task })
+    if (task?.state !== 'open' || task.deadline <= order.now) {
+      return { ok: false, why: 'task-ended' }
+    }
+    const block = standing.blockAgainst(subjectOf(task, order, moves), order.now)
+    if (block) return refuseBlocked(tx, order, block)
+    const limit = limitReached(order, task)
+    if (limit) return limit
+    const before = order.idempotency && byKey.get({ task: task.id, key: order.idempotency.key })
+    if (before?.state === 'reserved') return { ok: false, why: 'in-flight' }
+    if (before && before.requestHash !== order.idempotency?.requestHash) {
+      return { ok: false, why: 'other-body' }
+    }
+    const slot = freeSlot(order)
+    if (slot === 'none') return { ok: false, why: 'no-slot' }
+
+    const replaced = before?.state === 'active' ? before : undefined
+    if (replaced) {
+      const actor = `agent:${task.agent}` as const
+      moves.end(tx, replaced, { cause: 'replaced', lane: 'end', actor, now: order.now })
+    }
+    const row = rowOf(order, task, slot, standing.latestKill())
+    insert(row)
+    touchTask(order, task)
+    record(tx, order.decision, order.id)
+    tx.event({
+      type: 'lease.reserved',
+      actor: `agent:${task.agent}`,
+      tenant: task.tenant,
+      task: task.id,
+      lease: order.id,
+      data: {
+        upstream_name: order.upstreamName,
+        entitlement: order.entitlement,
+        provider: order.provider,
+        target: order.target,
+        latest_possible_expiry: new Date(order.latestPossibleExpiry).toISOString(),
+        ...(slot === null ? {} : { slot }),
+        ...(replaced ? { replaces: replaced.id } : {}),
+      },
+    })
+    return { ok: true, lease: leaseOf(row), replaced: replaced?.id as LeaseId | undefined }
+  }
+
+  function refuseBlocked(tx: Tx, order: Reservation, block: BlockId): Refused {
+    const rails = [`blocked by ${block}`]
+    record(tx, { ...order.decision, outcome: 'deny', rails }, null)
+    return { ok: false, why: 'blocked', block }
+  }
+
+  function limitReached(order: Reservation, task: TaskRow): Refused | undefined {
+    const { activeLeasesPerTask, activeLeasesPerAgent } = order.limits
+    if (activeOfTask(task.id) >= activeLeasesPerTask) return { ok: false, why: 'task-limit' }
+    if (activeOfAgent(task.agent) >= activeLeasesPerAgent) return { ok: false, why: 'agent-limit' }
+    const { group, groupCapacity } = order
+    if (group !== null && groupCapacity !== undefined && refusedOfGroup(group) >= groupCapacity) {
+      return { ok: false, why: 'capacity' }
+    }
+    return undefined
+  }
+
+  function freeSlot(order: Reservation): string | null | 'none' {
+    if (order.slots === undefined) return null
+    const taken = new Set(takenSlots.all({ provider: order.provider }).map((row) => row.slot))
+    return order.slots.find((slot) => !taken.has(slot)) ?? 'none'
+  }
+
+  function touchTask(order: Reservation, task: TaskRow): void {
+    // Written by this store from the same type.
+    const before = JSON.parse(task.touchedJson) as Reservation['touches']
+    const after = {
+      zones: [...new Set([...before.zones, ...order.touches.zones])],
+      datasets: [...new Set([...before.datasets, ...order.touches.datasets])],
+      impact: [...new Set([...before.impact, ...order.touches.impact])],
+    }
+    const text = JSON.stringify(after)
+    if (text !== task.touchedJson) touch.run({ id: task.id, touched: text })
+  }
+}
+
+function live() {
+  return inArray(leases.state, ['reserved', 'active'])
+}
+
+function countWhere(db: Db, where: ReturnType<typeof and>): (of: string) => number {
+  const statement = db.select({ n: sql<number>`count(*)` }).from(leases).where(where).prepare()
+  return (of) => statement.get({ of })?.n ?? 0
+}
+
+function subjectOf(task: TaskRow, order: Reservation, moves: LeaseMoves) {
+  return {
+    lease: order.id,
+    task: task.id,
+    ancestors: task.parent === null ? [] : moves.ancestorsOf(task.id),
+    agent: task.agent,
+    workload: task.workload,
+    tenant: task.tenant,
+    entitlement: order.entitlement,
+    provider: order.provider,
+    target: order.target,
+    issuer: task.issuer,
+    policy_hash: order.decision.policyHash,
+  }
+}
+
+function rowOf(order: Reservation, task: TaskRow, slot: string | null, killSeq: number): LeaseRow {
+  return {
+    id: order.id,
+    task: task.id,
+    agent: task.agent,
+    tenant: task.tenant,
+    workload: task.workload,
+    issuer: task.issuer,
+    entitlement: order.entitlement,
+    provider: order.provider,
+    target: order.target,
+    targetJson: JSON.stringify(order.targetSpec),
+    groupKey: order.group,
+    intentJson: JSON.stringify(order.intent),
+    state: 'reserved',
+    containment: null,
+    proofJson: null,
+    cause: null,
+    generation: 1,
+    createdAt: order.now,
+    ttlSeconds: order.ttlSeconds,
+    nativeFloorSeconds: order.nativeFloorSeconds,
+    expiresAt: order.expiresAt,
+    nativeExpiresAt: null,
+    latestPossibleExpiry: order.latestPossibleExpiry,
+    exposedUntil: order.latestPossibleExpiry,
+    endingSince: null,
+    endedAt: null,
+    upstreamName: order.upstreamName,
+    scopeJson: JSON.stringify(order.scope),
+    residualsJson: JSON.stringify(order.residuals),
+    revocability: order.revocability,
+    decision: order.decision.id,
+    policyHash: order.decision.policyHash,
+    slot,
+    handleJson: null,
+    renewing: 0,
+    killSeq,
+    idempotencyKey: order.idempotency?.key ?? null,
+    requestHash: order.idempotency?.requestHash ?? null,
+    laneRank: null,
+    dueAt: null,
+    attempts: 0,
+    lastError: null,
+  }
+}

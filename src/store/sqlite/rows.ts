@@ -1,0 +1,193 @@
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { BlockId, DecisionId, KillId, LeaseId, SignalId, TaskId } from '../../ids.ts'
+import type { IntentItem } from '../../model/intent.ts'
+import type {
+  Containment,
+  ContainmentProof,
+  EndCause,
+  Lane,
+  Lease,
+  LeaseState,
+  Revocability,
+} from '../../model/lease.ts'
+import { LANES } from '../../model/lease.ts'
+import type { RiskLevel } from '../../model/risk.ts'
+import type { Selector } from '../../model/selector.ts'
+import type { Proof, Task, TaskCause, TaskOutcome, TaskState } from '../../model/task.ts'
+import type { Block, DecisionRecord, Kill, KillCounts, Signal } from '../store.ts'
+import type { Db } from './database.ts'
+import { sql } from './drizzle.ts'
+import type * as schema from './schema.ts'
+
+export type LeaseRow = typeof schema.leases.$inferSelect
+export type TaskRow = typeof schema.tasks.$inferSelect
+
+// The texts in these columns were written by this store from the same types: the assertions below
+// restore what SQLite's column types cannot say. Unreadable JSON throws, and the caller refuses.
+
+export function leaseOf(row: LeaseRow): Lease {
+  return {
+    id: row.id as LeaseId,
+    task: row.task as TaskId,
+    agent: row.agent,
+    tenant: row.tenant,
+    workload: row.workload,
+    issuer: row.issuer,
+    entitlement: row.entitlement,
+    provider: row.provider,
+    target: row.target,
+    group: row.groupKey,
+    state: row.state as LeaseState,
+    containment: row.containment as Containment | null,
+    proof: nullableJson<ContainmentProof>(row.proofJson),
+    cause: row.cause as EndCause | null,
+    generation: row.generation,
+    createdAt: row.createdAt,
+    ttlSeconds: row.ttlSeconds,
+    expiresAt: row.expiresAt,
+    nativeExpiresAt: row.nativeExpiresAt,
+    latestPossibleExpiry: row.latestPossibleExpiry,
+    exposedUntil: row.exposedUntil,
+    endingSince: row.endingSince,
+    endedAt: row.endedAt,
+    upstreamName: row.upstreamName,
+    scope: JSON.parse(row.scopeJson) as Record<string, unknown>,
+    residuals: JSON.parse(row.residualsJson) as string[],
+    revocability: row.revocability as Revocability,
+    decision: row.decision as DecisionId,
+    policyHash: row.policyHash,
+    slot: row.slot,
+    handle: nullableJson<Record<string, unknown>>(row.handleJson),
+    lane: laneOf(row.laneRank),
+    dueAt: row.dueAt,
+    attempts: row.attempts,
+    lastError: row.lastError,
+  }
+}
+
+export function taskOf(row: TaskRow): Task {
+  return {
+    id: row.id as TaskId,
+    agent: row.agent,
+    tenant: row.tenant,
+    workload: row.workload,
+    issuer: row.issuer,
+    proof: row.proof as Proof,
+    claims: JSON.parse(row.claimsJson) as Record<string, string>,
+    purpose: row.purpose,
+    intent: JSON.parse(row.intentJson) as IntentItem[],
+    labels: JSON.parse(row.labelsJson) as Record<string, string>,
+    state: row.state as TaskState,
+    outcome: row.outcome as TaskOutcome | null,
+    cause: row.cause as TaskCause | null,
+    parent: row.parent as TaskId | null,
+    createdAt: row.createdAt,
+    deadline: row.deadline,
+    heartbeatSeconds: row.heartbeatSeconds,
+    heartbeatDueAt: row.heartbeatDueAt,
+    lastHeartbeatAt: row.lastHeartbeatAt,
+    endedAt: row.endedAt,
+    touched: JSON.parse(row.touchedJson) as Task['touched'],
+  }
+}
+
+export function decisionOf(row: typeof schema.decisions.$inferSelect): DecisionRecord {
+  return {
+    id: row.id as DecisionId,
+    at: row.at,
+    action: row.action,
+    outcome: row.outcome as DecisionRecord['outcome'],
+    agent: row.agent,
+    tenant: row.tenant,
+    workload: row.workload,
+    task: row.task as TaskId | null,
+    entitlement: row.entitlement,
+    lease: row.lease as LeaseId | null,
+    policies: JSON.parse(row.policiesJson) as string[],
+    rails: JSON.parse(row.railsJson) as string[],
+    reasons: JSON.parse(row.reasonsJson) as string[],
+    policyHash: row.policyHash,
+    request: JSON.parse(row.requestJson) as Record<string, unknown>,
+  }
+}
+
+export function killOf(row: typeof schema.kills.$inferSelect): Kill {
+  return {
+    id: row.id as KillId,
+    selector: JSON.parse(row.selectorJson) as Selector,
+    tenants: nullableJson<string[]>(row.tenantsJson),
+    reason: row.reason,
+    orderedBy: row.orderedBy,
+    createdAt: row.createdAt,
+    block: row.block as BlockId | null,
+    counts: JSON.parse(row.countsJson) as KillCounts,
+    done: row.open === 0,
+  }
+}
+
+export function blockOf(row: typeof schema.blocks.$inferSelect): Block {
+  return {
+    id: row.id as BlockId,
+    selector: JSON.parse(row.selectorJson) as Selector,
+    tenants: nullableJson<string[]>(row.tenantsJson),
+    reason: row.reason,
+    createdBy: row.createdBy,
+    createdAt: row.createdAt,
+    expiresAt: row.expiresAt,
+    liftedAt: row.liftedAt,
+    liftedBy: row.liftedBy,
+  }
+}
+
+export function signalOf(row: typeof schema.signals.$inferSelect): Signal {
+  return {
+    id: row.id as SignalId,
+    source: row.source,
+    messageId: row.messageId,
+    bodyHash: row.bodyHash,
+    receivedAt: row.receivedAt,
+    subject: JSON.parse(row.subjectJson) as Selector,
+    effective: JSON.parse(row.effectiveJson) as Selector[],
+    level: row.level as RiskLevel | null,
+    action: row.action as Signal['action'],
+    reason: row.reason,
+    expiresAt: row.expiresAt,
+    kill: row.kill as KillId | null,
+    matched: JSON.parse(row.matchedJson) as KillCounts,
+  }
+}
+
+export function laneOf(rank: number | null): Lane | null {
+  return rank === null ? null : (LANES[rank] ?? null)
+}
+
+export function laneRank(lane: Lane): number {
+  return LANES.indexOf(lane)
+}
+
+export function jsonOrNull(value: unknown): string | null {
+  return value === null || value === undefined ? null : JSON.stringify(value)
+}
+
+/** A prepared insert of one whole row. */
+export function insertStatement<T extends SQLiteTable>(db: Db, table: T) {
+  const columns = Object.keys(table).filter((key) => key !== 'enableRLS')
+  const values = Object.fromEntries(columns.map((key) => [key, sql.placeholder(key)]))
+  // The placeholders stand for exactly the table's columns.
+  const statement = db
+    .insert(table)
+    .values(values as T['$inferInsert'])
+    .prepare()
+  return (row: T['$inferInsert']): void => {
+    statement.run(row)
+  }
+}
+
+/** A value filled in when a prepared statement runs. */
+export function param(name: string) {
+  return sql`${sql.placeholder(name)}`
+}
+
+function nullableJson<T>(text: string | null): T | null {
+  return text === null ? null : (JSON.parse(text) as T)
+}

@@ -1,0 +1,242 @@
+import { index, integer, sql, sqliteTable, text, uniqueIndex } from './drizzle.ts'
+
+// Instants are epoch milliseconds; columns ending in _json hold JSON text.
+
+export const meta = sqliteTable('meta', {
+  key: text('key').primaryKey(),
+  value: text('value').notNull(),
+})
+
+export const tasks = sqliteTable(
+  'tasks',
+  {
+    id: text('id').primaryKey(),
+    agent: text('agent').notNull(),
+    tenant: text('tenant').notNull(),
+    workload: text('workload').notNull(),
+    issuer: text('issuer').notNull(),
+    proof: text('proof').notNull(),
+    claimsJson: text('claims_json').notNull(),
+    /** SHA-256 of the task token, lower-case hex. */
+    tokenHash: text('token_hash').notNull(),
+    purpose: text('purpose').notNull(),
+    intentJson: text('intent_json').notNull(),
+    labelsJson: text('labels_json').notNull(),
+    state: text('state').notNull(),
+    outcome: text('outcome'),
+    cause: text('cause'),
+    parent: text('parent'),
+    createdAt: integer('created_at').notNull(),
+    deadline: integer('deadline').notNull(),
+    heartbeatSeconds: integer('heartbeat_seconds'),
+    heartbeatDueAt: integer('heartbeat_due_at'),
+    lastHeartbeatAt: integer('last_heartbeat_at'),
+    endedAt: integer('ended_at'),
+    touchedJson: text('touched_json').notNull(),
+  },
+  (t) => [
+    uniqueIndex('tasks_token').on(t.tokenHash),
+    index('tasks_deadline').on(t.deadline).where(sql`state = 'open'`),
+    index('tasks_heartbeat')
+      .on(t.heartbeatDueAt)
+      .where(sql`state = 'open' and heartbeat_due_at is not null`),
+    index('tasks_agent').on(t.agent, t.state),
+    index('tasks_tenant').on(t.tenant, t.state),
+    index('tasks_parent').on(t.parent).where(sql`parent is not null`),
+  ],
+)
+
+export const leases = sqliteTable(
+  'leases',
+  {
+    id: text('id').primaryKey(),
+    task: text('task').notNull(),
+    agent: text('agent').notNull(),
+    tenant: text('tenant').notNull(),
+    workload: text('workload').notNull(),
+    issuer: text('issuer').notNull(),
+    entitlement: text('entitlement').notNull(),
+    provider: text('provider').notNull(),
+    target: text('target').notNull(),
+    /** The entitlement's target as configured when the lease was reserved. */
+    targetJson: text('target_json').notNull(),
+    groupKey: text('group_key'),
+    intentJson: text('intent_json').notNull(),
+    state: text('state').notNull(),
+    containment: text('containment'),
+    proofJson: text('proof_json'),
+    cause: text('cause'),
+    generation: integer('generation').notNull(),
+    createdAt: integer('created_at').notNull(),
+    ttlSeconds: integer('ttl_seconds').notNull(),
+    nativeFloorSeconds: integer('native_floor_seconds').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    nativeExpiresAt: integer('native_expires_at'),
+    latestPossibleExpiry: integer('latest_possible_expiry').notNull(),
+    exposedUntil: integer('exposed_until').notNull(),
+    endingSince: integer('ending_since'),
+    endedAt: integer('ended_at'),
+    upstreamName: text('upstream_name').notNull(),
+    scopeJson: text('scope_json').notNull(),
+    residualsJson: text('residuals_json').notNull(),
+    revocability: text('revocability').notNull(),
+    decision: text('decision').notNull(),
+    policyHash: text('policy_hash').notNull(),
+    slot: text('slot'),
+    handleJson: text('handle_json'),
+    /** 1 while a renewal's call to the upstream may be under way. */
+    renewing: integer('renewing').notNull(),
+    /** The last kill that was ordered before this lease was reserved or last renewed. */
+    killSeq: integer('kill_seq').notNull(),
+    idempotencyKey: text('idempotency_key'),
+    requestHash: text('request_hash'),
+    laneRank: integer('lane_rank'),
+    dueAt: integer('due_at'),
+    attempts: integer('attempts').notNull(),
+    lastError: text('last_error'),
+  },
+  (t) => [
+    index('leases_due')
+      .on(t.provider, t.laneRank, t.tenant, t.dueAt)
+      .where(sql`due_at is not null`),
+    index('leases_expiry').on(t.expiresAt).where(sql`state = 'active'`),
+    index('leases_running_out').on(t.latestPossibleExpiry).where(sql`state = 'ending'`),
+    index('leases_unsettled').on(t.id).where(sql`state = 'reserved' or renewing = 1`),
+    index('leases_task').on(t.task, t.state),
+    index('leases_agent').on(t.agent, t.state),
+    index('leases_tenant').on(t.tenant, t.state),
+    index('leases_entitlement').on(t.entitlement, t.state),
+    index('leases_group')
+      .on(t.groupKey, t.latestPossibleExpiry)
+      .where(sql`group_key is not null and containment is not null`),
+    uniqueIndex('leases_slot').on(t.provider, t.slot).where(sql`slot is not null`),
+    index('leases_idempotency')
+      .on(t.task, t.idempotencyKey)
+      .where(sql`idempotency_key is not null`),
+    uniqueIndex('leases_upstream_name').on(t.upstreamName),
+  ],
+)
+
+export const decisions = sqliteTable(
+  'decisions',
+  {
+    id: text('id').primaryKey(),
+    at: integer('at').notNull(),
+    action: text('action').notNull(),
+    outcome: text('outcome').notNull(),
+    agent: text('agent').notNull(),
+    tenant: text('tenant').notNull(),
+    workload: text('workload').notNull(),
+    task: text('task'),
+    entitlement: text('entitlement'),
+    lease: text('lease'),
+    policiesJson: text('policies_json').notNull(),
+    railsJson: text('rails_json').notNull(),
+    reasonsJson: text('reasons_json').notNull(),
+    policyHash: text('policy_hash').notNull(),
+    /** What was decided on, enough to decide it again. */
+    requestJson: text('request_json').notNull(),
+  },
+  (t) => [index('decisions_agent').on(t.agent, t.at), index('decisions_task').on(t.task)],
+)
+
+export const kills = sqliteTable(
+  'kills',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    id: text('id').notNull(),
+    selectorJson: text('selector_json').notNull(),
+    reason: text('reason').notNull(),
+    cause: text('cause').notNull(),
+    orderedBy: text('ordered_by').notNull(),
+    tenantsJson: text('tenants_json'),
+    createdAt: integer('created_at').notNull(),
+    block: text('block'),
+    /** 1: tasks that the selector matches end too; 0: only their leases. */
+    endsTasks: integer('ends_tasks').notNull(),
+    laneRank: integer('lane_rank').notNull(),
+    countsJson: text('counts_json').notNull(),
+    /** 1 while leases it matches may still be waiting for their order. */
+    open: integer('open').notNull(),
+  },
+  (t) => [uniqueIndex('kills_id').on(t.id), index('kills_open').on(t.seq).where(sql`open = 1`)],
+)
+
+export const killLeases = sqliteTable(
+  'kill_leases',
+  {
+    killSeq: integer('kill_seq').notNull(),
+    lease: text('lease').notNull(),
+  },
+  (t) => [uniqueIndex('kill_leases_key').on(t.killSeq, t.lease)],
+)
+
+export const blocks = sqliteTable(
+  'blocks',
+  {
+    id: text('id').primaryKey(),
+    selectorJson: text('selector_json').notNull(),
+    tenantsJson: text('tenants_json'),
+    reason: text('reason').notNull(),
+    createdBy: text('created_by').notNull(),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at'),
+    liftedAt: integer('lifted_at'),
+    liftedBy: text('lifted_by'),
+  },
+  (t) => [index('blocks_live').on(t.createdAt).where(sql`lifted_at is null`)],
+)
+
+export const signals = sqliteTable(
+  'signals',
+  {
+    id: text('id').primaryKey(),
+    source: text('source').notNull(),
+    messageId: text('message_id').notNull(),
+    bodyHash: text('body_hash').notNull(),
+    receivedAt: integer('received_at').notNull(),
+    subjectJson: text('subject_json').notNull(),
+    /** The subject narrowed to what the source may name: a JSON array of selectors. */
+    effectiveJson: text('effective_json').notNull(),
+    level: text('level'),
+    action: text('action').notNull(),
+    reason: text('reason').notNull(),
+    expiresAt: integer('expires_at'),
+    supersededAt: integer('superseded_at'),
+    kill: text('kill'),
+    matchedJson: text('matched_json').notNull(),
+  },
+  (t) => [
+    uniqueIndex('signals_message').on(t.source, t.messageId),
+    index('signals_risk').on(t.receivedAt).where(sql`level is not null and superseded_at is null`),
+  ],
+)
+
+export const evidenceUsed = sqliteTable(
+  'evidence_used',
+  {
+    id: text('id').primaryKey(),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (t) => [index('evidence_expiry').on(t.expiresAt)],
+)
+
+export const audit = sqliteTable(
+  'audit',
+  {
+    seq: integer('seq').primaryKey(),
+    at: integer('at').notNull(),
+    type: text('type').notNull(),
+    actor: text('actor').notNull(),
+    tenant: text('tenant'),
+    task: text('task'),
+    lease: text('lease'),
+    dataJson: text('data_json').notNull(),
+    prev: text('prev').notNull(),
+    hash: text('hash').notNull(),
+  },
+  (t) => [
+    index('audit_lease').on(t.lease).where(sql`lease is not null`),
+    index('audit_task').on(t.task).where(sql`task is not null`),
+  ],
+)

@@ -1,0 +1,61 @@
+import type { BlockId } from '../../ids.ts'
+import { matches, type Selector, type SelectorSubject } from '../../model/selector.ts'
+import type { Db } from './database.ts'
+import { and, desc, gt, isNull, or } from './drizzle.ts'
+import { param } from './rows.ts'
+import { blocks, kills } from './schema.ts'
+
+/** What stands against a subject: live blocks, and kills ordered since an instant in their order. */
+export interface Standing {
+  blockAgainst(subject: SelectorSubject, now: number): BlockId | undefined
+  /** The number of the latest kill; a lease remembers it as its subject's epoch. */
+  latestKill(): number
+  /** The first kill after `seq` that names the subject: it came while a mint was in flight. */
+  killSince(seq: number, subject: () => SelectorSubject): { readonly cause: string } | undefined
+}
+
+export function standing(db: Db): Standing {
+  // Index: blocks_live.
+  const live = db
+    .select()
+    .from(blocks)
+    .where(
+      and(
+        isNull(blocks.liftedAt),
+        or(isNull(blocks.expiresAt), gt(blocks.expiresAt, param('now'))),
+      ),
+    )
+    .prepare()
+  const latest = db
+    .select({ seq: kills.seq })
+    .from(kills)
+    .orderBy(desc(kills.seq))
+    .limit(1)
+    .prepare()
+  const since = db
+    .select()
+    .from(kills)
+    .where(gt(kills.seq, param('seq')))
+    .prepare()
+  const named = (
+    row: { selectorJson: string; tenantsJson: string | null },
+    subject: SelectorSubject,
+  ): boolean => {
+    // Written by this store from the same types.
+    const tenants = row.tenantsJson === null ? null : (JSON.parse(row.tenantsJson) as string[])
+    if (tenants !== null && !tenants.includes(subject.tenant ?? '')) return false
+    return matches(JSON.parse(row.selectorJson) as Selector, subject)
+  }
+  return {
+    blockAgainst(subject, now) {
+      return live.all({ now }).find((row) => named(row, subject))?.id as BlockId | undefined
+    },
+    latestKill: () => latest.get()?.seq ?? 0,
+    killSince(seq, subject) {
+      const rows = since.all({ seq })
+      if (rows.length === 0) return undefined
+      const against = subject()
+      return rows.find((row) => named(row, against))
+    },
+  }
+}

@@ -1,0 +1,262 @@
+import { MISSED_BEATS, type Task } from '../../model/task.ts'
+import type { NewTask, TaskStore } from '../store.ts'
+import type { GroupCommit, Tx } from './commit.ts'
+import type { Db } from './database.ts'
+import type { RecordDecision } from './decisions.ts'
+import { and, asc, eq, isNotNull, lte, sql } from './drizzle.ts'
+import type { Ending, LeaseMoves } from './lease-moves.ts'
+import { among, beforeId, pageOf } from './paging.ts'
+import { insertStatement, param, type TaskRow, taskOf } from './rows.ts'
+import { evidenceUsed, tasks } from './schema.ts'
+import type { Standing } from './standing.ts'
+
+interface Rooms {
+  readonly db: Db
+  readonly commit: GroupCommit
+  readonly moves: LeaseMoves
+  readonly standing: Standing
+  readonly record: RecordDecision
+}
+
+/** Ends a task inside the caller's transaction; shared with kills. */
+export type EndTask = (
+  tx: Tx,
+  id: string,
+  ending: Ending & { readonly outcome: Task['outcome']; readonly taskCause: Task['cause'] },
+) => Task | undefined
+
+export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskStore & {
+  readonly endWithin: EndTask
+} {
+  const insert = insertStatement(db, tasks)
+  const insertEvidence = db
+    .insert(evidenceUsed)
+    .values({ id: sql.placeholder('id'), expiresAt: sql.placeholder('expiresAt') })
+    .onConflictDoNothing()
+    .prepare()
+  const forgetEvidence = db
+    .delete(evidenceUsed)
+    .where(lte(evidenceUsed.expiresAt, param('now')))
+    .prepare()
+  const byToken = db
+    .select()
+    .from(tasks)
+    .where(eq(tasks.tokenHash, param('hash')))
+    .prepare()
+  const byId = db
+    .select()
+    .from(tasks)
+    .where(eq(tasks.id, param('id')))
+    .prepare()
+  // Index: tasks_agent.
+  const openOfAgent = db
+    .select({ n: sql<number>`count(*)` })
+    .from(tasks)
+    .where(and(eq(tasks.agent, param('agent')), eq(tasks.state, 'open')))
+    .prepare()
+  // Index: tasks_parent.
+  const openChildren = db
+    .select({ id: tasks.id })
+    .from(tasks)
+    .where(and(eq(tasks.parent, param('parent')), eq(tasks.state, 'open')))
+    .prepare()
+  const beat = db
+    .update(tasks)
+    .set({ lastHeartbeatAt: param('now'), heartbeatDueAt: param('due') })
+    .where(and(eq(tasks.id, param('id')), eq(tasks.state, 'open')))
+    .prepare()
+  const toEnded = db
+    .update(tasks)
+    .set({
+      state: 'ended',
+      outcome: param('outcome'),
+      cause: param('cause'),
+      endedAt: param('now'),
+      heartbeatDueAt: null,
+    })
+    .where(and(eq(tasks.id, param('id')), eq(tasks.state, 'open')))
+    .prepare()
+  // Indexes: tasks_deadline, tasks_heartbeat.
+  const pastDeadline = db
+    .select()
+    .from(tasks)
+    .where(and(eq(tasks.state, 'open'), lte(tasks.deadline, param('now'))))
+    .orderBy(asc(tasks.deadline))
+    .limit(sql.placeholder('limit'))
+    .prepare()
+  const silent = db
+    .select()
+    .from(tasks)
+    .where(
+      and(
+        eq(tasks.state, 'open'),
+        isNotNull(tasks.heartbeatDueAt),
+        lte(tasks.heartbeatDueAt, param('now')),
+      ),
+    )
+    .orderBy(asc(tasks.heartbeatDueAt))
+    .limit(sql.placeholder('limit'))
+    .prepare()
+
+  const endWithin: EndTask = (tx, id, ending) => {
+    const { outcome, taskCause, now, actor } = ending
+    if (toEnded.run({ id, outcome, cause: taskCause, now }).changes === 0) return undefined
+    const row = byId.get({ id })
+    if (!row) return undefined
+    const ended = moves.endOfTask(tx, id, ending)
+    tx.event({
+      type: 'task.ended',
+      actor,
+      tenant: row.tenant,
+      task: id,
+      data: { cause: taskCause, ...(outcome === null ? {} : { outcome }), leases: ended },
+    })
+    tx.nudge()
+    for (const child of openChildren.all({ parent: id })) {
+      endWithin(tx, child.id, {
+        ...ending,
+        cause: 'parent-ended',
+        taskCause: 'parent-ended',
+        outcome: null,
+      })
+    }
+    return taskOf(row)
+  }
+
+  return {
+    endWithin,
+    open: (task, { openTasksPerAgent, evidence, decision }) =>
+      commit.run((tx) => {
+        const now = task.createdAt
+        const block = standing.blockAgainst(subjectOf(task), now)
+        if (block) {
+          record(tx, { ...decision, outcome: 'deny', rails: [`blocked by ${block}`] }, null)
+          return { ok: false, why: 'blocked', block }
+        }
+        const open = openOfAgent.get({ agent: task.agent })?.n ?? 0
+        if (open >= openTasksPerAgent) return { ok: false, why: 'limit' }
+        if (evidence) {
+          forgetEvidence.run({ now })
+          if (insertEvidence.run({ ...evidence }).changes === 0) {
+            return { ok: false, why: 'evidence-used' }
+          }
+        }
+        const row = rowOf(task)
+        insert(row)
+        record(tx, decision, null)
+        tx.event({
+          type: 'task.opened',
+          actor: `agent:${task.agent}`,
+          tenant: task.tenant,
+          task: task.id,
+          data: {
+            workload: task.workload,
+            proof: task.proof,
+            purpose: task.purpose,
+            deadline: new Date(task.deadline).toISOString(),
+            decision: decision.id,
+          },
+        })
+        tx.nudge()
+        return { ok: true, task: taskOf(row) }
+      }),
+    async byToken(hash) {
+      const row = byToken.get({ hash })
+      return row && taskOf(row)
+    },
+    async byId(id) {
+      const row = byId.get({ id })
+      return row && taskOf(row)
+    },
+    heartbeat: (id, now) =>
+      commit.run((tx) => {
+        const row = byId.get({ id })
+        if (row?.state !== 'open') return undefined
+        beat.run({ id, now, due: silenceEnds(row, now) })
+        tx.nudge()
+        const after = byId.get({ id })
+        return after && taskOf(after)
+      }),
+    end: ({ id, cause, outcome, actor, now }) =>
+      commit.run((tx) => {
+        const leaseCause = cause === 'ended' ? 'task-ended' : cause
+        const lane = cause === 'killed' || cause === 'signal' ? 'kill' : 'end'
+        return endWithin(tx, id, { cause: leaseCause, lane, actor, now, outcome, taskCause: cause })
+      }),
+    async due(now, limit) {
+      const rows = [...pastDeadline.all({ now, limit }), ...silent.all({ now, limit })]
+      return rows.slice(0, limit).map(taskOf)
+    },
+    forgiveSilence: (now) =>
+      commit.run(
+        () =>
+          db
+            .update(tasks)
+            .set({
+              heartbeatDueAt: sql`min(${tasks.deadline}, ${now} + ${MISSED_BEATS} * ${tasks.heartbeatSeconds} * 1000)`,
+            })
+            .where(and(eq(tasks.state, 'open'), isNotNull(tasks.heartbeatDueAt)))
+            .run().changes,
+      ),
+    async nextDue() {
+      const row = db
+        .select({
+          deadline: sql<number | null>`(select min(deadline) from tasks where state = 'open')`,
+          silence: sql<
+            number | null
+          >`(select min(heartbeat_due_at) from tasks where state = 'open' and heartbeat_due_at is not null)`,
+        })
+        .from(sql`(select 1)`)
+        .get()
+      const instants = [row?.deadline, row?.silence].filter((at) => typeof at === 'number')
+      return instants.length === 0 ? undefined : Math.min(...instants)
+    },
+    async list(filter, page) {
+      const where = [
+        among(tasks.tenant, filter.tenants),
+        filter.agent === undefined ? undefined : eq(tasks.agent, filter.agent),
+        filter.tenant === undefined ? undefined : eq(tasks.tenant, filter.tenant),
+        filter.state === undefined ? undefined : eq(tasks.state, filter.state),
+        beforeId(tasks.createdAt, tasks.id, page),
+      ]
+      return pageOf(db, tasks, where, page).map(taskOf)
+    },
+  }
+}
+
+function rowOf(task: NewTask): TaskRow {
+  return {
+    id: task.id,
+    agent: task.agent,
+    tenant: task.tenant,
+    workload: task.workload,
+    issuer: task.issuer,
+    proof: task.proof,
+    claimsJson: JSON.stringify(task.claims),
+    tokenHash: task.tokenHash,
+    purpose: task.purpose,
+    intentJson: JSON.stringify(task.intent),
+    labelsJson: JSON.stringify(task.labels),
+    state: 'open',
+    outcome: null,
+    cause: null,
+    parent: null,
+    createdAt: task.createdAt,
+    deadline: task.deadline,
+    heartbeatSeconds: task.heartbeatSeconds,
+    heartbeatDueAt: silenceEnds(task, task.createdAt),
+    lastHeartbeatAt: null,
+    endedAt: null,
+    touchedJson: JSON.stringify({ zones: [], datasets: [], impact: [] }),
+  }
+}
+
+/** Two intervals after the last sign of life; null for a task without a heartbeat. */
+function silenceEnds(task: { heartbeatSeconds: number | null }, now: number): number | null {
+  return task.heartbeatSeconds === null ? null : now + MISSED_BEATS * task.heartbeatSeconds * 1000
+}
+
+function subjectOf(task: NewTask) {
+  const { id, agent, tenant, workload, issuer } = task
+  return { task: id, agent, tenant, workload, issuer }
+}

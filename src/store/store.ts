@@ -1,0 +1,450 @@
+/**
+ * What the broker remembers. Every method is one unit of work: atomic, durable when its promise
+ * resolves, its audit events in the same transaction (P12). A guard that does not match is a
+ * value, never an exception; a failed commit rejects, and nothing of it happened.
+ */
+import type { Actor, AuditDraft, AuditEvent } from '../audit/events.ts'
+import type { BlockId, DecisionId, KillId, LeaseId, SignalId, TaskId } from '../ids.ts'
+import type { IntentItem } from '../model/intent.ts'
+import type { Containment, ContainmentProof, EndCause, Lane, Lease } from '../model/lease.ts'
+import type { RiskLevel } from '../model/risk.ts'
+import type { Selector } from '../model/selector.ts'
+import type { Task, TaskCause, TaskOutcome } from '../model/task.ts'
+
+export interface Store {
+  readonly tasks: TaskStore
+  readonly leases: LeaseStore
+  readonly endings: EndingStore
+  readonly kills: KillStore
+  readonly signals: SignalStore
+  readonly decisions: DecisionStore
+  readonly audit: AuditStore
+  /** Distinguishes writers of upstream documents; higher after an older database was restored. */
+  readonly epoch: number
+  /** The latest instant this store has ever known (P5). */
+  readonly highWater: number
+  /** Calls back after every commit that gave the ending queue or the timers something to do. */
+  onWork(listener: () => void): void
+  /** Whether a durable write would succeed now; rejects with the reason if not. */
+  ready(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Page {
+  readonly limit: number
+  readonly after: string | undefined
+}
+
+// Tasks -------------------------------------------------------------------------------------
+
+export type NewTask = Pick<
+  Task,
+  | 'id'
+  | 'agent'
+  | 'tenant'
+  | 'workload'
+  | 'issuer'
+  | 'proof'
+  | 'claims'
+  | 'purpose'
+  | 'intent'
+  | 'labels'
+  | 'createdAt'
+  | 'deadline'
+  | 'heartbeatSeconds'
+> & { readonly tokenHash: string }
+
+export interface OneTimeEvidence {
+  readonly id: string
+  readonly expiresAt: number
+}
+
+export type OpenTaskResult =
+  | { readonly ok: true; readonly task: Task }
+  | { readonly ok: false; readonly why: 'blocked'; readonly block: BlockId }
+  | { readonly ok: false; readonly why: 'limit' | 'evidence-used' }
+
+export interface TaskFilter {
+  readonly tenants: readonly string[] | null
+  readonly agent?: string
+  readonly tenant?: string
+  readonly state?: Task['state']
+}
+
+export interface TaskStore {
+  /** Opens a task unless a live block, the agent's cap, or spent evidence stands against it. */
+  open(
+    task: NewTask,
+    against: {
+      readonly openTasksPerAgent: number
+      readonly evidence: OneTimeEvidence | undefined
+      readonly decision: NewDecision
+    },
+  ): Promise<OpenTaskResult>
+  byToken(tokenHash: string): Promise<Task | undefined>
+  byId(id: TaskId): Promise<Task | undefined>
+  /** Moves the dead man's switch of an open task; undefined if it is no longer open. */
+  heartbeat(id: TaskId, now: number): Promise<Task | undefined>
+  /** Ends an open task, its descendants and all their leases; undefined if it was not open. */
+  end(order: {
+    readonly id: TaskId
+    readonly cause: TaskCause
+    readonly outcome: TaskOutcome | null
+    readonly actor: Actor
+    readonly now: number
+  }): Promise<Task | undefined>
+  /** Open tasks past their deadline or silent too long, oldest first. */
+  due(now: number, limit: number): Promise<readonly Task[]>
+  /** Gives each task with a heartbeat two fresh intervals: time nobody listened does not count. */
+  forgiveSilence(now: number): Promise<number>
+  /** The next instant at which a task may be due. */
+  nextDue(): Promise<number | undefined>
+  list(filter: TaskFilter, page: Page): Promise<readonly Task[]>
+}
+
+// Decisions ---------------------------------------------------------------------------------
+
+export interface NewDecision {
+  readonly id: DecisionId
+  readonly at: number
+  readonly action: string
+  readonly outcome: 'permit' | 'deny' | 'needs-approval'
+  readonly agent: string
+  readonly tenant: string
+  readonly workload: string
+  readonly task: TaskId | null
+  readonly entitlement: string | null
+  readonly policies: readonly string[]
+  readonly rails: readonly string[]
+  readonly reasons: readonly string[]
+  readonly policyHash: string
+  /** What was decided on, enough to decide it again; no secret. */
+  readonly request: Readonly<Record<string, unknown>>
+}
+
+export interface DecisionRecord extends NewDecision {
+  readonly lease: LeaseId | null
+}
+
+export interface DecisionStore {
+  /** Records a refusal, with its audit event. */
+  refuse(decision: NewDecision): Promise<void>
+  byId(id: DecisionId): Promise<DecisionRecord | undefined>
+  list(
+    filter: {
+      readonly tenants: readonly string[] | null
+      readonly agent?: string
+      readonly task?: string
+    },
+    page: Page,
+  ): Promise<readonly DecisionRecord[]>
+}
+
+// Leases ------------------------------------------------------------------------------------
+
+export interface Reservation {
+  readonly id: LeaseId
+  readonly upstreamName: string
+  readonly task: TaskId
+  readonly entitlement: string
+  readonly provider: string
+  readonly target: string
+  readonly targetSpec: unknown
+  readonly group: string | null
+  readonly intent: readonly IntentItem[]
+  readonly ttlSeconds: number
+  readonly nativeFloorSeconds: number
+  readonly now: number
+  readonly expiresAt: number
+  readonly latestPossibleExpiry: number
+  readonly scope: Readonly<Record<string, unknown>>
+  readonly residuals: readonly string[]
+  readonly revocability: Lease['revocability']
+  readonly slots: readonly string[] | undefined
+  /** The most leases of its group that may be refused early at once; undefined: no limit. */
+  readonly groupCapacity: number | undefined
+  readonly idempotency: { readonly key: string; readonly requestHash: string } | undefined
+  readonly touches: Task['touched']
+  readonly limits: { readonly activeLeasesPerTask: number; readonly activeLeasesPerAgent: number }
+  readonly decision: NewDecision
+}
+
+export type ReserveResult =
+  | { readonly ok: true; readonly lease: Lease; readonly replaced: LeaseId | undefined }
+  | { readonly ok: false; readonly why: 'blocked'; readonly block: BlockId }
+  | {
+      readonly ok: false
+      readonly why:
+        | 'task-ended'
+        | 'task-limit'
+        | 'agent-limit'
+        | 'no-slot'
+        | 'capacity'
+        | 'in-flight'
+        | 'other-body'
+    }
+
+/** What an upstream answered, without its secret. */
+export interface MintFacts {
+  readonly expiresAt: number
+  readonly nativeExpiresAt: number
+  readonly latestPossibleExpiry: number
+  readonly handle: Readonly<Record<string, unknown>>
+}
+
+export type ActivateResult =
+  | { readonly ok: true; readonly lease: Lease }
+  /** A kill, block or end came between: the lease is ending and nothing may be answered. */
+  | { readonly ok: false; readonly lease: Lease }
+
+export interface LeaseFilter {
+  readonly tenants: readonly string[] | null
+  readonly state?: Lease['state'] | 'live'
+  readonly agent?: string
+  readonly task?: string
+  readonly tenant?: string
+  readonly entitlement?: string
+  readonly provider?: string
+}
+
+export interface LeaseStore {
+  /**
+   * The durable write-ahead of a mint (P1): task still open, no block, caps, capacity, a free slot,
+   * the idempotency key, all read in the transaction that writes it. A finished request with the
+   * same key is replaced: its lease ends here (P9).
+   */
+  reserve(order: Reservation): Promise<ReserveResult>
+  /** Reserved → active with what was minted; re-reads kills and blocks ordered since (P8). */
+  activate(id: LeaseId, facts: MintFacts, now: number): Promise<ActivateResult>
+  /** Reserved → failed: the upstream surely minted nothing. */
+  fail(id: LeaseId, error: string, now: number): Promise<void>
+  /** Reserved → ending, or a renewal's end: the upstream may have minted; it is chased (P1). */
+  unknownOutcome(id: LeaseId, error: string, now: number): Promise<void>
+  /** Commits the later `latestPossibleExpiry` before the upstream is asked to renew. */
+  beginRenewal(order: {
+    readonly id: LeaseId
+    readonly expiresAt: number
+    readonly latestPossibleExpiry: number
+    readonly decision: NewDecision
+    readonly now: number
+  }): Promise<
+    | { readonly ok: true; readonly lease: Lease }
+    | { readonly ok: false; readonly why: 'not-active' | 'in-flight' }
+    | { readonly ok: false; readonly why: 'blocked'; readonly block: BlockId }
+  >
+  /** Active → active, one generation on; or not, when something ended it meanwhile. */
+  finishRenewal(id: LeaseId, facts: MintFacts, now: number): Promise<ActivateResult>
+  /** The upstream surely refused to renew: the lease lives on as it was. */
+  failRenewal(id: LeaseId, error: string, now: number): Promise<void>
+  /** Reserved or active → ending. Undefined if it was already past that. */
+  end(order: {
+    readonly id: LeaseId
+    readonly cause: EndCause
+    readonly lane: Lane
+    readonly actor: Actor
+    readonly now: number
+  }): Promise<Lease | undefined>
+  /** Active leases past their expiry → ending, in the expiry lane. Returns how many. */
+  expire(now: number, limit: number): Promise<number>
+  nextExpiry(): Promise<number | undefined>
+  /** After a start: what was reserved or renewing when the process died has an unknown outcome. */
+  settleAfterRestart(now: number, limit: number): Promise<number>
+  byId(id: LeaseId): Promise<Lease | undefined>
+  /** The intent and configured target it was reserved with. */
+  orderOf(
+    id: LeaseId,
+  ): Promise<{ readonly intent: readonly IntentItem[]; readonly targetSpec: unknown } | undefined>
+  list(filter: LeaseFilter, page: Page): Promise<readonly Lease[]>
+  endedOfTask(task: TaskId, since: number): Promise<readonly Lease[]>
+  /** Live leases by what decides about them alike, for re-decision on reload. */
+  activeClasses(): Promise<
+    readonly { readonly agent: string; readonly entitlement: string; readonly count: number }[]
+  >
+  activeOfClass(agent: string, entitlement: string): Promise<readonly Lease[]>
+  countActive(of: { readonly agent?: string; readonly entitlement?: string }): Promise<number>
+}
+
+// The ending queue --------------------------------------------------------------------------
+
+export interface QueuedEnding {
+  readonly lease: Lease
+  readonly lane: Lane
+  readonly targetSpec: unknown
+}
+
+export interface EndingStore {
+  /** What is due at one provider: lanes in order, tenants in turn within a lane (P13). */
+  due(provider: string, now: number, limit: number): Promise<readonly QueuedEnding[]>
+  /** Every provider with something queued, and when its next is due. */
+  nextDue(): Promise<ReadonlyMap<string, number>>
+  /** The group's other leases whose denial must stay, because they are not known to be dead. */
+  stillRefused(
+    group: string,
+    but: readonly LeaseId[],
+    now: number,
+  ): Promise<readonly QueuedEnding[]>
+  /** The upstream accepted (`enforced`) or was seen to refuse (`proved`, which finishes it). */
+  contained(order: {
+    readonly id: LeaseId
+    readonly containment: Extract<Containment, 'enforced' | 'proved'>
+    readonly exposedUntil: number
+    readonly proof: ContainmentProof | undefined
+    readonly nextDue: number | null
+    readonly now: number
+  }): Promise<void>
+  /** An attempt that did not work: attempts, error, next try. */
+  postponed(order: {
+    readonly id: LeaseId
+    readonly error: string
+    readonly nextDue: number
+    readonly counts: 'attempt' | 'wait'
+    readonly now: number
+  }): Promise<void>
+  /** Ending leases past `latestPossibleExpiry` → ended (expired). Returns how many. */
+  runOut(now: number, limit: number): Promise<number>
+  nextRunOut(): Promise<number | undefined>
+  /** The upstream side of a dead lease is cleaned up; its pool slot, if any, is free again. */
+  released(id: LeaseId, now: number): Promise<void>
+  /** Makes one ending, or all a caller may see, due now. Returns how many. */
+  retryNow(
+    which: { readonly lease?: LeaseId; readonly tenants: readonly string[] | null },
+    actor: Actor,
+    now: number,
+  ): Promise<number>
+  list(
+    filter: { readonly tenants: readonly string[] | null; readonly provider?: string },
+    page: Page,
+  ): Promise<readonly QueuedEnding[]>
+  /** How many wait and since when the oldest does. */
+  backlog(): Promise<{ readonly count: number; readonly oldest: number | undefined }>
+}
+
+// Kills, blocks -----------------------------------------------------------------------------
+
+export interface Block {
+  readonly id: BlockId
+  readonly selector: Selector
+  /** Narrows the selector to tenants its author may act for; null: all. */
+  readonly tenants: readonly string[] | null
+  readonly reason: string
+  readonly createdBy: string
+  readonly createdAt: number
+  readonly expiresAt: number | null
+  readonly liftedAt: number | null
+  readonly liftedBy: string | null
+}
+
+export interface KillCounts {
+  readonly leases: number
+  readonly tasks: number
+  readonly agents: number
+}
+
+export interface Kill {
+  readonly id: KillId
+  readonly selector: Selector
+  readonly tenants: readonly string[] | null
+  readonly reason: string
+  readonly orderedBy: string
+  readonly createdAt: number
+  readonly block: BlockId | null
+  readonly counts: KillCounts
+  /** False while leases it matches may still be waiting for their order. */
+  readonly done: boolean
+}
+
+export interface KillOrder {
+  readonly id: KillId
+  readonly selector: Selector
+  readonly tenants: readonly string[] | null
+  readonly reason: string
+  readonly actor: Actor
+  readonly cause: Extract<EndCause, 'killed' | 'signal'>
+  /** Also ends the tasks that the selector matches as a whole. */
+  readonly endsTasks: boolean
+  readonly lane: Extract<Lane, 'kill' | 'end'>
+  readonly block: { readonly id: BlockId; readonly expiresAt: number | null } | undefined
+  readonly now: number
+}
+
+export interface KillStore {
+  /** Commits the order and its block; its leases follow by `advance` (P8). */
+  order(order: KillOrder): Promise<Kill>
+  /** What an order would match, changing nothing. */
+  count(selector: Selector, tenants: readonly string[] | null): Promise<KillCounts>
+  /** Gives up to `limit` further leases and tasks of the oldest open kill their order. */
+  advance(now: number, limit: number): Promise<{ readonly more: boolean; readonly moved: number }>
+  byId(id: KillId): Promise<Kill | undefined>
+  progress(
+    id: KillId,
+  ): Promise<Readonly<Record<'ending' | 'proved' | 'enforced' | 'expired', number>>>
+  blocks(
+    filter: {
+      readonly tenants: readonly string[] | null
+      readonly live: boolean
+      readonly now: number
+    },
+    page: Page,
+  ): Promise<readonly Block[]>
+  blockById(id: BlockId): Promise<Block | undefined>
+  /** Lifts a live block; undefined if there is none of that id. */
+  lift(order: {
+    readonly id: BlockId
+    readonly actor: Actor
+    readonly now: number
+  }): Promise<Block | undefined>
+  liveBlocks(now: number): Promise<readonly Block[]>
+}
+
+// Signals and risk --------------------------------------------------------------------------
+
+export interface Signal {
+  readonly id: SignalId
+  readonly source: string
+  readonly messageId: string
+  readonly bodyHash: string
+  readonly receivedAt: number
+  readonly subject: Selector
+  readonly effective: readonly Selector[]
+  readonly level: RiskLevel | null
+  readonly action: 'kill' | 'block' | 'risk'
+  readonly reason: string
+  readonly expiresAt: number | null
+  readonly kill: KillId | null
+  readonly matched: KillCounts
+}
+
+export type SignalResult =
+  | { readonly ok: true; readonly signal: Signal; readonly repeated: boolean }
+  | { readonly ok: false; readonly why: 'other-body' }
+
+export interface SignalStore {
+  /**
+   * Keeps a signal with its effect, in one commit: the same id and body again has no second
+   * effect, the same id with another body is refused.
+   */
+  receive(
+    signal: Omit<Signal, 'kill' | 'matched'>,
+    kills: readonly KillOrder[],
+  ): Promise<SignalResult>
+  /** Unexpired signals that carry a level, newest of each source and subject. */
+  risks(now: number): Promise<readonly Signal[]>
+  list(filter: { readonly source?: string }, page: Page): Promise<readonly Signal[]>
+}
+
+// Audit -------------------------------------------------------------------------------------
+
+export interface AuditStore {
+  append(events: readonly AuditDraft[]): Promise<void>
+  head(): Promise<{ readonly seq: number; readonly hash: string; readonly at: number }>
+  /** Events with `seq` above `after`, in order. */
+  read(
+    after: number,
+    limit: number,
+    filter?: {
+      readonly tenants?: readonly string[] | null
+      readonly lease?: string
+      readonly task?: string
+    },
+  ): Promise<readonly AuditEvent[]>
+}
