@@ -1,0 +1,40 @@
+import { LineCounter, parseDocument } from 'yaml'
+import type { Report } from './report.ts'
+
+const MAX_BYTES = 2 * 1024 ** 2
+/** Aliases multiply: a few lines of nested ones would otherwise fill the memory. */
+const MAX_ALIASES = 50
+
+/**
+ * Reads YAML 1.2 into plain data; undefined after its problems were noted. Duplicate keys, unknown
+ * tags, several documents and alias bombs are refused.
+ */
+export function parseYaml(report: Report, text: string): unknown {
+  if (Buffer.byteLength(text) > MAX_BYTES) {
+    report.problem('', `is larger than ${MAX_BYTES} bytes`)
+    return undefined
+  }
+  const lines = new LineCounter()
+  try {
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      stringKeys: true,
+      uniqueKeys: true,
+    })
+    for (const fault of [...document.errors, ...document.warnings]) {
+      const { line, col } = lines.linePos(fault.pos[0])
+      report.problem(`line ${line}, column ${col}`, readable(fault.message))
+    }
+    if (report.problems.length > 0) return undefined
+    return document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown
+  } catch (error) {
+    report.problem('', error instanceof Error ? readable(error.message) : 'is not YAML')
+    return undefined
+  }
+}
+
+function readable(message: string): string {
+  const firstLine = message.split('\n')[0] ?? ''
+  return firstLine.charAt(0).toLowerCase() + firstLine.slice(1).replace(/\.$/, '')
+}

@@ -1,0 +1,27 @@
+import { z } from 'zod'
+import { signalSourceSchema } from '../signals/source.ts'
+import type { Report } from './report.ts'
+import { findReferences, type ResolveSecret } from './secret-reference.ts'
+
+/** Reads `signals.sources`; their secrets must resolve, their tenants must exist. */
+export function parseSignals(
+  report: Report,
+  value: unknown,
+  context: { resolveSecret: ResolveSecret; tenantNames: ReadonlySet<string> },
+) {
+  const section = report.parse(z.strictObject({ sources: z.unknown().optional() }), value ?? {}, 'signals')
+  const items = report.list(signalSourceSchema, section?.sources, 'signals.sources')
+  report.unique(items, 'name', (source) => source.name)
+  for (const { value: source, path } of items) {
+    for (const [index, tenant] of (source.scope?.tenants ?? []).entries()) {
+      if (!context.tenantNames.has(tenant)) {
+        report.problem(`${path}.scope.tenants[${index}]`, `no agent has the tenant "${tenant}"`)
+      }
+    }
+  }
+  const { resolveSecret } = context
+  const references = items.flatMap(({ value: { secret, previous_secret }, path }) =>
+    findReferences(report, { value: { secret, previous_secret }, path, resolveSecret }),
+  )
+  return { sources: items.map((item) => item.value), references }
+}
