@@ -1,0 +1,55 @@
+import { defineProvider, type Provider, type ProviderContext } from '../../src/provider.ts'
+import { describe } from './compile.ts'
+import { AccountPool } from './pool.ts'
+import { type Settings, settings } from './settings.ts'
+import { target } from './target.ts'
+import { vocabulary } from './vocabulary.ts'
+
+/**
+ * Google Cloud: access tokens of service accounts by IAM Credentials, narrowed by a Credential
+ * Access Boundary where the intent is in Cloud Storage. `README.md` says what an end really does.
+ */
+export const gcp = defineProvider({
+  type: 'gcp',
+  settings,
+  target,
+  vocabulary,
+  describe,
+  create,
+})
+
+/**
+ * `renew` is absent since a token cannot be prolonged, `prove` since only the token itself could
+ * show its refusal, and `inventory` since Google lists no issued tokens.
+ */
+function create(context: ProviderContext<Settings>): Provider {
+  const upstream = lazyUpstream(context)
+  const pool = new AccountPool(upstream.get, context.clock)
+  return {
+    async mint(order) {
+      const { mint } = await import('./mint.ts')
+      return mint(await upstream.get(), order)
+    },
+    revoke: (batch) => pool.revoke(batch.orders, batch.signal),
+    release: (orders) => pool.release(orders),
+    async check() {
+      const { check } = await import('./check.ts')
+      return check(await upstream.get(), context)
+    },
+    close: upstream.close,
+  }
+}
+
+/** Google's libraries are loaded and their clients made with the first call. */
+function lazyUpstream(context: ProviderContext<Settings>) {
+  let opened: Promise<import('./upstream.ts').Upstream> | undefined
+  return {
+    get() {
+      opened ??= import('./upstream.ts').then(({ Upstream }) => new Upstream(context))
+      return opened
+    },
+    async close() {
+      await (await opened)?.close()
+    },
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * The Google side of one provider instance. Loaded with the first call only: the generated client
+ * and its transport cost a quarter of a second.
+ */
+import { IAMCredentialsClient } from '@google-cloud/iam-credentials'
+import type { ProviderContext } from '../../src/provider.ts'
+import { upstreamError } from './errors.ts'
+import { BrokerIdentity, type CallFrame } from './identity.ts'
+import { endpointsOf, type Settings } from './settings.ts'
+
+/** What an exchange with Google gave, and Google's clock when it answered. */
+export interface Answer<T> {
+  readonly body: T
+  readonly upstreamTime: number | undefined
+}
+
+/** Bounds and names one exchange. */
+export interface Bounds {
+  readonly signal: AbortSignal
+  readonly upstreamName: string
+}
+
+export class Upstream {
+  readonly minter: BrokerIdentity
+  readonly revoker: BrokerIdentity
+  readonly #credentials: IAMCredentialsClient
+  readonly #iam: URL
+  readonly #sts: URL
+
+  constructor(context: ProviderContext<Settings>) {
+    const { settings } = context
+    const endpoints = endpointsOf(settings)
+    const secret = (reference: string) => context.secret(reference)
+    this.minter = new BrokerIdentity(settings.credentials, secret)
+    this.revoker = settings.revoke?.credentials
+      ? new BrokerIdentity(settings.revoke.credentials, secret)
+      : this.minter
+    this.#iam = endpoints.iam
+    this.#sts = endpoints.sts
+    this.#credentials = new IAMCredentialsClient({
+      fallback: true,
+      authClient: this.minter,
+      apiEndpoint: endpoints.iamcredentials.hostname,
+      port: Number(endpoints.iamcredentials.port) || 443,
+      protocol: endpoints.iamcredentials.protocol.replace(':', ''),
+    })
+  }
+
+  /** `generateAccessToken`, sent once; throws `UpstreamError`. */
+  async generateAccessToken(
+    wish: { account: string; scopes: readonly string[]; seconds: number },
+    bounds: Bounds,
+  ) {
+    const what = `generateAccessToken for ${wish.account}`
+    return this.#exchange(this.minter, what, bounds, async () => {
+      const [answer] = await this.#credentials.generateAccessToken(
+        {
+          name: `projects/-/serviceAccounts/${wish.account}`,
+          scope: [...wish.scopes],
+          lifetime: { seconds: wish.seconds },
+        },
+        // The default policy would mint again after UNAVAILABLE.
+        { retry: null },
+      )
+      return answer
+    })
+  }
+
+  /** RFC 8693 token exchange at Google's STS; authenticated by the subject token alone. */
+  async exchangeToken(form: URLSearchParams, bounds: Bounds): Promise<Answer<unknown>> {
+    const url = new URL('/v1/token', this.#sts)
+    return this.#exchange(this.minter, 'token exchange', bounds, async () => {
+      const request = { url, method: 'POST', data: form } as const
+      const { data } = await this.minter.requestUnauthenticated<unknown>(request)
+      return data
+    })
+  }
+
+  /** One call of IAM v1 as `identity`. */
+  async iam(
+    identity: BrokerIdentity,
+    request: { method: 'GET' | 'POST'; path: string; body?: unknown },
+    bounds: Bounds,
+  ): Promise<Answer<unknown>> {
+    const url = new URL(`/v1/${request.path}`, this.#iam)
+    const what = `${request.method} ${decodeURIComponent(url.pathname)}`
+    return this.#exchange(identity, what, bounds, async () => {
+      const { data } = await identity.request<unknown>({
+        url,
+        method: request.method,
+        ...(request.body !== undefined && { data: request.body }),
+      })
+      return data
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#credentials.close()
+  }
+
+  async #exchange<T>(
+    identity: BrokerIdentity,
+    what: string,
+    bounds: Bounds,
+    exchange: () => Promise<T>,
+  ): Promise<Answer<T>> {
+    const frame: CallFrame = { signal: bounds.signal, reason: bounds.upstreamName }
+    await identity.ready(bounds.signal)
+    try {
+      const body = await identity.call(frame, exchange)
+      return { body, upstreamTime: frame.upstreamTime }
+    } catch {
+      // What the client threw may hold headers and bodies: only the frame's facts go on.
+      throw upstreamError(what, frame.failure ?? { status: null, code: undefined, unsent: false })
+    }
+  }
+}
