@@ -1,4 +1,4 @@
-import { hasUniqueKeys } from './unique-keys.ts'
+import { hasUniqueKeys } from '../model/unique-keys.ts'
 
 /** Larger than any real workload token; checked before anything is decoded. */
 export const MAX_TOKEN_BYTES = 16 * 1024

@@ -4,6 +4,7 @@ import { withoutUndefined } from '../model/optional.ts'
 import { RISK_LEVELS, type RiskLevel } from '../model/risk.ts'
 import { type Selector, selectorSchema } from '../model/selector.ts'
 import { plainText } from '../model/text.ts'
+import { hasUniqueKeys } from '../model/unique-keys.ts'
 
 /** What a signal makes happen, mildest first; `kill` is kill and block. */
 export const SIGNAL_ACTIONS = ['risk', 'block', 'kill'] as const
@@ -68,11 +69,15 @@ export function parseSignal(text: string): Signal {
 }
 
 function readJson(text: string): unknown {
+  let value: unknown
   try {
-    return JSON.parse(text)
+    value = JSON.parse(text)
   } catch {
     throw invalid([{ path: '', message: 'must be JSON' }])
   }
+  // Senders fill templates with text of others; a smuggled second `subject` must not win.
+  if (!hasUniqueKeys(text)) throw invalid([{ path: '', message: 'must not say a key twice' }])
+  return value
 }
 
 function toProblem(issue: z.core.$ZodIssue): Problem {
