@@ -26,7 +26,9 @@ const placesSchema = z.object({
 
 /** Reads where things lie: `store`, `keys`, `policies`, `audit`; all paths become absolute. */
 export function parsePlaces(report: Report, raw: Record<string, unknown>, baseDir: string) {
-  const places = report.parse(placesSchema, raw, '')
+  // A key whose value is commented out reads as null: the same as no key.
+  const given = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== null))
+  const places = report.parse(placesSchema, given, '')
   const anchor = places?.audit.anchor
   return (
     places && {

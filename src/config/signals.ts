@@ -9,7 +9,11 @@ export function parseSignals(
   value: unknown,
   context: { resolveSecret: ResolveSecret; tenantNames: ReadonlySet<string> },
 ) {
-  const section = report.parse(z.strictObject({ sources: z.unknown().optional() }), value ?? {}, 'signals')
+  const section = report.parse(
+    z.strictObject({ sources: z.unknown().optional() }),
+    value ?? {},
+    'signals',
+  )
   const items = report.list(signalSourceSchema, section?.sources, 'signals.sources')
   report.unique(items, 'name', (source) => source.name)
   for (const { value: source, path } of items) {
