@@ -40,7 +40,9 @@ export type LeaseTransition = keyof typeof LEASE_TRANSITIONS
 /** Live: something at an upstream may still honour it. */
 export const LIVE_STATES: readonly LeaseState[] = ['reserved', 'active', 'ending']
 
-export type Revocability = 'immediate' | 'propagating' | 'expiry'
+/** How an end bites at an upstream, strongest first. */
+export const REVOCABILITIES = ['immediate', 'propagating', 'expiry'] as const
+export type Revocability = (typeof REVOCABILITIES)[number]
 
 /** The proof that an upstream refuses a credential: how it was seen, where, when. */
 export interface ContainmentProof {

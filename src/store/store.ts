@@ -234,8 +234,14 @@ export interface LeaseStore {
   >
   /** Active → active, one generation on; or not, when something ended it meanwhile. */
   finishRenewal(id: LeaseId, facts: MintFacts, now: number): Promise<ActivateResult>
-  /** The upstream surely refused to renew: the lease lives on as it was. */
-  failRenewal(id: LeaseId, error: string, now: number): Promise<void>
+  /**
+   * The lease lives on to its old expiry. `refused`: surely nothing was prolonged; `unknown`: the
+   * later `latestPossibleExpiry` stands, because it may have been.
+   */
+  failRenewal(
+    id: LeaseId,
+    failure: { error: string; outcome: 'refused' | 'unknown' },
+  ): Promise<void>
   /** Reserved or active → ending. Undefined if it was already past that. */
   end(order: {
     readonly id: LeaseId
@@ -261,7 +267,11 @@ export interface LeaseStore {
     readonly { readonly agent: string; readonly entitlement: string; readonly count: number }[]
   >
   activeOfClass(agent: string, entitlement: string): Promise<readonly Lease[]>
-  countActive(of: { readonly agent?: string; readonly entitlement?: string }): Promise<number>
+  countActive(of: {
+    readonly agent?: string
+    readonly task?: string
+    readonly entitlement?: string
+  }): Promise<number>
 }
 
 // The ending queue --------------------------------------------------------------------------

@@ -39,6 +39,12 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
     .set({ lastError: param('error') })
     .where(eq(leases.id, param('id')))
     .prepare()
+  // Index: leases_task.
+  const activeOfTask = db
+    .select({ n: sql<number>`count(*)` })
+    .from(leases)
+    .where(and(eq(leases.task, param('task')), inArray(leases.state, ['reserved', 'active'])))
+    .prepare()
   // Index: leases_expiry.
   const expired = db
     .select()
@@ -107,7 +113,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
     },
     settleAfterRestart: (now, limit) =>
       commit.run((tx) => {
-        // Index: leases_unsettled.
+        // Index: leases_unsettled. A lost renewal leaves a working lease; a lost mint must be chased.
         const rows = db
           .select()
           .from(leases)
@@ -115,7 +121,10 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
           .limit(limit)
           .all()
         const ending = { cause: 'unknown-outcome', lane: 'end', actor: 'mayfly', now } as const
-        for (const row of rows) moves.end(tx, row, ending)
+        for (const row of rows) {
+          if (row.state === 'reserved') moves.end(tx, row, ending)
+          else db.update(leases).set({ renewing: 0 }).where(eq(leases.id, row.id)).run()
+        }
         return rows.length
       }),
     ...renewals(rooms, learn),
@@ -157,7 +166,8 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       )
       return db.select().from(leases).where(where).all().map(leaseOf)
     },
-    async countActive({ agent, entitlement }) {
+    async countActive({ agent, task, entitlement }) {
+      if (task !== undefined) return activeOfTask.get({ task })?.n ?? 0
       const where = and(
         inArray(leases.state, ['reserved', 'active']),
         agent === undefined ? undefined : eq(leases.agent, agent),

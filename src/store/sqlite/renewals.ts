@@ -1,3 +1,4 @@
+import { SKEW_MS } from '../../model/lifetime.ts'
 import type { LeaseStore } from '../store.ts'
 import { and, eq, sql } from './drizzle.ts'
 import { causeOf, type LearnMintFacts, type LeaseRooms } from './leases.ts'
@@ -30,6 +31,14 @@ export function renewals(rooms: LeaseRooms, learn: LearnMintFacts): Renewals {
     .update(leases)
     .set({ renewing: 0, lastError: param('error') })
     .where(eq(leases.id, param('id')))
+    .prepare()
+  const takeBack = db
+    .update(leases)
+    .set({
+      latestPossibleExpiry: sql`min(${leases.latestPossibleExpiry}, ${leases.nativeExpiresAt} + ${SKEW_MS})`,
+      exposedUntil: sql`${leases.nativeExpiresAt}`,
+    })
+    .where(and(eq(leases.id, param('id')), eq(leases.state, 'active')))
     .prepare()
 
   return {
@@ -86,6 +95,10 @@ export function renewals(rooms: LeaseRooms, learn: LearnMintFacts): Renewals {
         tx.nudge()
         return { ok: !ended, lease: leaseOf(moves.byId(id) ?? before) }
       }),
-    failRenewal: (id, error) => commit.run(() => void settle.run({ id, error })),
+    failRenewal: (id, { error, outcome }) =>
+      commit.run(() => {
+        if (outcome === 'refused') takeBack.run({ id })
+        settle.run({ id, error })
+      }),
   }
 }

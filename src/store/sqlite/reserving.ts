@@ -34,9 +34,9 @@ export function reserving(rooms: {
     .limit(1)
     .prepare()
   // Indexes: leases_task, leases_agent, leases_group.
-  const activeOfTask = countWhere(db, and(eq(leases.task, param('of')), live()))
-  const activeOfAgent = countWhere(db, and(eq(leases.agent, param('of')), live()))
-  const refusedOfGroup = countWhere(
+  const activeOfTask = reaches(db, and(eq(leases.task, param('of')), live()))
+  const activeOfAgent = reaches(db, and(eq(leases.agent, param('of')), live()))
+  const refusedOfGroup = reaches(
     db,
     and(
       eq(leases.groupKey, param('of')),
@@ -109,10 +109,10 @@ export function reserving(rooms: {
 
   function limitReached(order: Reservation, task: TaskRow): Refused | undefined {
     const { activeLeasesPerTask, activeLeasesPerAgent } = order.limits
-    if (activeOfTask(task.id) >= activeLeasesPerTask) return { ok: false, why: 'task-limit' }
-    if (activeOfAgent(task.agent) >= activeLeasesPerAgent) return { ok: false, why: 'agent-limit' }
+    if (activeOfTask(task.id, activeLeasesPerTask)) return { ok: false, why: 'task-limit' }
+    if (activeOfAgent(task.agent, activeLeasesPerAgent)) return { ok: false, why: 'agent-limit' }
     const { group, groupCapacity } = order
-    if (group !== null && groupCapacity !== undefined && refusedOfGroup(group) >= groupCapacity) {
+    if (group !== null && groupCapacity !== undefined && refusedOfGroup(group, groupCapacity)) {
       return { ok: false, why: 'capacity' }
     }
     return undefined
@@ -141,9 +141,11 @@ function live() {
   return inArray(leases.state, ['reserved', 'active'])
 }
 
-function countWhere(db: Db, where: ReturnType<typeof and>): (of: string) => number {
-  const statement = db.select({ n: sql<number>`count(*)` }).from(leases).where(where).prepare()
-  return (of) => statement.get({ of })?.n ?? 0
+/** Whether at least `limit` rows match; looks at no more rows than that. */
+function reaches(db: Db, where: ReturnType<typeof and>): (of: string, limit: number) => boolean {
+  const some = db.select({ one: sql`1` }).from(leases).where(where).limit(sql.placeholder('limit'))
+  const statement = db.select({ n: sql<number>`count(*)` }).from(some.as('some')).prepare()
+  return (of, limit) => (statement.get({ of, limit })?.n ?? 0) >= limit
 }
 
 function subjectOf(task: TaskRow, order: Reservation, moves: LeaseMoves) {

@@ -1,0 +1,108 @@
+import type { Clock } from '../clock.ts'
+import { SKEW_MS } from '../model/lifetime.ts'
+import type { Finding } from '../provider.ts'
+
+/** What cannot be ended must not be minted (P17); these bounds say when that is in doubt. */
+export const MAX_SKEW_MS = SKEW_MS
+const FAILURES_TO_OPEN = 5
+/** After this long an open mint circuit lets one request try again. */
+const MINT_PAUSE_MS = 10_000
+/** A measured skew is forgotten after this long, so that a corrected clock is noticed. */
+const SKEW_MEMORY_MS = 60_000
+
+export type Direction = 'mint' | 'revoke'
+
+interface ProviderState {
+  failures: Record<Direction, number>
+  openedAt: Record<Direction, number | undefined>
+  skew: { ms: number; at: number } | undefined
+  blocking: readonly string[]
+}
+
+/**
+ * What is known of the upstreams and this host: circuits per provider and direction, clock skew,
+ * missing permissions, free disk. Asked before every mint.
+ */
+export class Health {
+  readonly #clock: Clock
+  readonly #providers = new Map<string, ProviderState>()
+  #diskProblem: string | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  succeeded(provider: string, direction: Direction): void {
+    const state = this.#stateOf(provider)
+    state.failures[direction] = 0
+    state.openedAt[direction] = undefined
+  }
+
+  failed(provider: string, direction: Direction): void {
+    const state = this.#stateOf(provider)
+    state.failures[direction] += 1
+    if (state.failures[direction] >= FAILURES_TO_OPEN) {
+      state.openedAt[direction] = this.#clock.monotonic()
+    }
+  }
+
+  /** Upstream clock minus ours, in milliseconds. Returns whether minting is still safe. */
+  measuredSkew(provider: string, ms: number): boolean {
+    this.#stateOf(provider).skew = { ms, at: this.#clock.monotonic() }
+    return Math.abs(ms) <= MAX_SKEW_MS
+  }
+
+  checked(provider: string, findings: readonly Finding[]): void {
+    const blocking = findings.filter((finding) => finding.level === 'blocking')
+    this.#stateOf(provider).blocking = blocking.map((finding) => finding.what)
+  }
+
+  disk(problem: string | undefined): void {
+    this.#diskProblem = problem
+  }
+
+  /** Why nothing that must be ended early may be minted there now; undefined if it may. */
+  notRevocable(provider: string): string | undefined {
+    const state = this.#stateOf(provider)
+    if (this.#diskProblem !== undefined) return this.#diskProblem
+    if (state.openedAt.revoke !== undefined) {
+      return `ending leases at ${provider} fails at present`
+    }
+    if (state.blocking.length > 0) return `${provider} could not be ended: ${state.blocking[0]}`
+    const { skew } = state
+    const fresh = skew && this.#clock.monotonic() - skew.at < SKEW_MEMORY_MS
+    if (fresh && Math.abs(skew.ms) > MAX_SKEW_MS) {
+      return `the clocks of ${provider} and this host differ by ${Math.round(skew.ms / 1000)} s`
+    }
+    return undefined
+  }
+
+  /** Why the upstream should not even be asked now: it failed repeatedly a moment ago. */
+  mintPaused(provider: string): string | undefined {
+    const opened = this.#stateOf(provider).openedAt.mint
+    if (opened === undefined || this.#clock.monotonic() - opened >= MINT_PAUSE_MS) return undefined
+    return `${provider} does not answer at present`
+  }
+
+  /** One line per provider with trouble, for readiness and metrics. */
+  report(): { readonly provider: string; readonly problem: string }[] {
+    return [...this.#providers.keys()].flatMap((provider) => {
+      const problem = this.notRevocable(provider) ?? this.mintPaused(provider)
+      return problem === undefined ? [] : [{ provider, problem }]
+    })
+  }
+
+  #stateOf(provider: string): ProviderState {
+    let state = this.#providers.get(provider)
+    if (!state) {
+      state = {
+        failures: { mint: 0, revoke: 0 },
+        openedAt: { mint: undefined, revoke: undefined },
+        skew: undefined,
+        blocking: [],
+      }
+      this.#providers.set(provider, state)
+    }
+    return state
+  }
+}

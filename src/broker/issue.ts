@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto'
+import { MayflyError } from '../errors.ts'
+import { newId, upstreamName } from '../ids.ts'
+import type { Task } from '../model/task.ts'
+import type { NewDecision, Reservation, ReserveResult } from '../store/store.ts'
+import type { Broker } from './broker.ts'
+import { credentialDecision, decideCredential, railDecision } from './decide.ts'
+import type { Issued } from './issued.ts'
+import { mintReserved } from './mint.ts'
+import { type CredentialRequest, type Plan, planCredential, type RailRefusal } from './plan.ts'
+import { assertMayMint, takeIssuePace } from './rails.ts'
+import { riskOf } from './risk.ts'
+
+export interface IssueRequest extends CredentialRequest {
+  readonly idempotencyKey: string | undefined
+}
+
+/**
+ * find task → rails → decide → reserve → mint → activate
+ *
+ * Refuses with `not_found`, `intent_exceeded`, `invalid_intent`, `policy_denied`, `blocked`,
+ * `limit_reached`, `in_flight`, `idempotency_mismatch`, `task_ended`, `not_revocable_now`,
+ * `upstream_refused` or `upstream_unavailable`; every refusal that was decided is recorded.
+ */
+export async function issueCredential(
+  broker: Broker,
+  task: Task,
+  request: IssueRequest,
+): Promise<Issued> {
+  const world = broker.world()
+  takeIssuePace(broker, task.agent)
+  const now = broker.clock.now()
+  const plan = planCredential(world, task, request, { now, earliest: broker.clock.earliest() })
+  if ('rail' in plan) return await refuse(broker, { task, request, refusal: plan, now })
+  const unfit = assertMayMint(broker, plan)
+  if (unfit) return await refuse(broker, { task, request, refusal: unfit, now })
+
+  const subject = { task: task.id, agent: task.agent, workload: task.workload, tenant: task.tenant }
+  const risk = await riskOf(broker, subject, now)
+  const activeLeases = await broker.store.leases.countActive({ task: task.id })
+  const decision = decideCredential(world, { task, plan, risk, activeLeases, now })
+  const { ttlSeconds } = plan.lifetime
+  const record = credentialDecision(broker, { task, request, decision, risk, ttlSeconds, now })
+  if (decision.outcome !== 'permit') return await deny(broker, record)
+
+  const order = reservationOf(broker, { task, request, plan, record, now })
+  const reserved = await broker.store.leases.reserve(order)
+  if (!reserved.ok) throw notReserved(reserved)
+  return await mintReserved(broker, { lease: reserved.lease, plan })
+}
+
+function reservationOf(
+  broker: Broker,
+  facts: { task: Task; request: IssueRequest; plan: Plan; record: NewDecision; now: number },
+): Reservation {
+  const { task, request, plan, record, now } = facts
+  const { entitlement, description, lifetime } = plan
+  const { limits } = broker.world().config
+  const id = newId('lease', broker.random)
+  return {
+    id,
+    upstreamName: upstreamName(id),
+    task: task.id,
+    entitlement: entitlement.id,
+    provider: entitlement.provider,
+    target: description.target,
+    targetSpec: entitlement.target,
+    group: description.group,
+    intent: plan.intent,
+    ttlSeconds: lifetime.ttlSeconds,
+    nativeFloorSeconds: description.lifetime.nativeFloorSeconds,
+    now,
+    expiresAt: lifetime.notAfter,
+    latestPossibleExpiry: lifetime.latestPossibleExpiry,
+    scope: description.scope,
+    residuals: description.residuals,
+    revocability: description.revocability,
+    slots: description.slots,
+    groupCapacity: description.groupCapacity,
+    idempotency:
+      request.idempotencyKey === undefined
+        ? undefined
+        : { key: request.idempotencyKey, requestHash: hashOf(request) },
+    touches: {
+      zones: [entitlement.zone],
+      datasets: [...plan.datasets],
+      impact: [...plan.impact],
+    },
+    limits,
+    decision: record,
+  }
+}
+
+function hashOf({ entitlement, intent, ttlSeconds }: IssueRequest): string {
+  const text = JSON.stringify([entitlement, intent ?? null, ttlSeconds ?? null])
+  return createHash('sha256').update(text).digest('hex')
+}
+
+async function refuse(
+  broker: Broker,
+  facts: { task: Task; request: IssueRequest; refusal: RailRefusal; now: number },
+): Promise<never> {
+  const { task, request, refusal, now } = facts
+  const decision = railDecision(broker.world(), refusal)
+  const about = { task, request, decision, risk: undefined, ttlSeconds: undefined, now }
+  await broker.store.decisions.refuse(credentialDecision(broker, about))
+  throw new MayflyError(refusal.code, refusal.message, { detail: { rail: refusal.rail } })
+}
+
+async function deny(broker: Broker, record: NewDecision): Promise<never> {
+  await broker.store.decisions.refuse(record)
+  const { id: decision, policies, reasons } = record
+  const message =
+    record.outcome === 'needs-approval'
+      ? `needs an approval, which cannot be given yet (decision ${decision})`
+      : `no policy permits this (decision ${decision})`
+  throw new MayflyError('policy_denied', message, { detail: { decision, policies, reasons } })
+}
+
+function notReserved(refused: Extract<ReserveResult, { ok: false }>): MayflyError {
+  switch (refused.why) {
+    case 'blocked':
+      return new MayflyError('blocked', 'nothing is issued here until a block is lifted', {
+        detail: { block: refused.block },
+      })
+    case 'task-ended':
+      return new MayflyError('task_ended', 'the task has ended')
+    case 'task-limit':
+      return new MayflyError('limit_reached', 'the task has as many active leases as it may have')
+    case 'agent-limit':
+      return new MayflyError('limit_reached', 'the agent has as many active leases as it may have')
+    case 'no-slot':
+      return new MayflyError(
+        'limit_reached',
+        'every account of the pool is in use or quarantined',
+        {
+          retryAfterSeconds: 30,
+        },
+      )
+    case 'capacity':
+      return new MayflyError(
+        'not_revocable_now',
+        'too many leases on this target are being refused early; the rest is kept for kills',
+        { retryAfterSeconds: 60 },
+      )
+    case 'in-flight':
+      return new MayflyError('in_flight', 'a request with this Idempotency-Key is under way', {
+        retryAfterSeconds: 1,
+      })
+    case 'other-body':
+      return new MayflyError(
+        'idempotency_mismatch',
+        'this Idempotency-Key was used with another request; use a new one',
+      )
+  }
+}

@@ -1,0 +1,8 @@
+import type { Lease } from '../model/lease.ts'
+import type { CredentialFields } from '../provider.ts'
+
+/** A lease and its secret, on its way to the one answer that carries it. */
+export interface Issued {
+  readonly lease: Lease
+  readonly credential: { readonly type: string } & CredentialFields
+}

@@ -1,0 +1,95 @@
+import { MayflyError } from '../errors.ts'
+import type { Lease } from '../model/lease.ts'
+import type { Task } from '../model/task.ts'
+import type { Broker } from './broker.ts'
+import { credentialDecision, decideCredential, railDecision } from './decide.ts'
+import type { Issued } from './issued.ts'
+import {
+  askUpstream,
+  factsOf,
+  noAnswerFrom,
+  overtaken,
+  refusedBy,
+  upstreamFailure,
+} from './mint.ts'
+import { type CredentialRequest, planCredential } from './plan.ts'
+import { assertMayMint, takeIssuePace } from './rails.ts'
+import { riskOf } from './risk.ts'
+
+/**
+ * find lease → rails → decide again → commit the later expiry → prolong or mint → commit
+ *
+ * A renewal asks for exactly what the lease is, under the policies, risk and configuration of now.
+ * What would no longer be permitted is refused and the lease ends (P7). A secret is not sent again
+ * where the upstream can prolong what was minted.
+ */
+export async function renewLease(broker: Broker, task: Task, lease: Lease): Promise<Issued> {
+  const { store, clock, health } = broker
+  const world = broker.world()
+  takeIssuePace(broker, task.agent)
+  const now = clock.now()
+  const order = await store.leases.orderOf(lease.id)
+  const { entitlement, ttlSeconds } = lease
+  const request: CredentialRequest = { entitlement, intent: order?.intent, ttlSeconds }
+  const plan = planCredential(world, task, request, { now, earliest: clock.earliest() })
+  const unfit = 'rail' in plan ? plan : assertMayMint(broker, plan)
+  if ('rail' in plan || unfit) {
+    const refusal = unfit ?? plan
+    if (!('rail' in refusal)) throw new Error('a refusal has a rail')
+    const decision = railDecision(world, refusal)
+    const about = { task, request, decision, risk: undefined, ttlSeconds: undefined, now }
+    await store.decisions.refuse(credentialDecision(broker, about))
+    throw new MayflyError(refusal.code, refusal.message, { detail: { lease: lease.id } })
+  }
+
+  const subject = { task: task.id, agent: task.agent, workload: task.workload, tenant: task.tenant }
+  const risk = await riskOf(broker, subject, now)
+  const activeLeases = await store.leases.countActive({ task: task.id })
+  const decision = decideCredential(world, { task, plan, risk, activeLeases, now })
+  const about = { task, request, decision, risk, ttlSeconds: plan.lifetime.ttlSeconds, now }
+  const record = credentialDecision(broker, about)
+  if (decision.outcome !== 'permit') {
+    await store.decisions.refuse(record)
+    await store.leases.end({ id: lease.id, cause: 'policy', lane: 'end', actor: 'mayfly', now })
+    throw new MayflyError(
+      'policy_denied',
+      `no policy permits this any more (decision ${record.id})`,
+    )
+  }
+
+  const begun = await store.leases.beginRenewal({
+    id: lease.id,
+    expiresAt: plan.lifetime.notAfter,
+    latestPossibleExpiry: plan.lifetime.latestPossibleExpiry,
+    decision: record,
+    now,
+  })
+  if (!begun.ok) throw notBegun(begun.why)
+  const minted = await askUpstream(broker, { lease: begun.lease, plan, how: 'renew' }).catch(
+    async (error) => {
+      const failure = upstreamFailure(error)
+      const { message, outcome } = failure
+      if (outcome === 'unknown') health.failed(lease.provider, 'mint')
+      await store.leases.failRenewal(lease.id, { error: message, outcome })
+      throw outcome === 'refused' ? refusedBy(lease, failure) : noAnswerFrom(lease, failure)
+    },
+  )
+  const facts = factsOf(begun.lease, minted)
+  const renewed = await store.leases.finishRenewal(lease.id, facts, clock.now())
+  if (!renewed.ok) throw overtaken(renewed.lease)
+  health.succeeded(lease.provider, 'mint')
+  return { lease: renewed.lease, credential: minted.credential }
+}
+
+function notBegun(why: 'not-active' | 'in-flight' | 'blocked'): MayflyError {
+  switch (why) {
+    case 'not-active':
+      return new MayflyError('lease_ended', 'the lease is not active; ask for a new credential')
+    case 'in-flight':
+      return new MayflyError('in_flight', 'a renewal of this lease is under way', {
+        retryAfterSeconds: 1,
+      })
+    case 'blocked':
+      return new MayflyError('blocked', 'nothing is issued here until a block is lifted')
+  }
+}
