@@ -1,7 +1,7 @@
 import type { Problem } from '../errors.ts'
 import type { Decision } from '../model/decision.ts'
-import { type Answer, authorize } from './authorize.ts'
-import { type PolicySet, type PolicySource, parsePolicySet } from './policy-set.ts'
+import { authorize } from './authorize.ts'
+import { type Answer, type PolicySet, type PolicySource, parsePolicySet } from './policy-set.ts'
 import { cedarRequest, type PolicyQuestion, withApproval } from './request.ts'
 
 /** One policy set in force: plain data in, a decision out. */

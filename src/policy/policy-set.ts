@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
 import canonicalize from 'canonicalize'
 import type { Problem } from '../errors.ts'
+import { wordsOf } from './prune.ts'
 
 /** One Cedar file: its name as the operator knows it, and its text. */
 export interface PolicySource {
@@ -15,6 +16,20 @@ export interface PolicySet {
   /** SHA-256, lower-case hex, over the policies' canonical form: comments and layout do not count. */
   readonly hash: string
   readonly policies: Readonly<Record<string, string>>
+  /** Every word the policies use; see `prune`. */
+  readonly words: ReadonlySet<string>
+  /** Answers already given, by digest of the request; `authorize` keeps it. */
+  readonly remembered: Map<string, Answer>
+}
+
+/** What a policy set says to one request. */
+export interface Answer {
+  readonly allowed: boolean
+  /** The question could not be answered properly; always with `allowed` false. */
+  readonly failed: boolean
+  /** The policies that determined it. */
+  readonly policies: readonly string[]
+  readonly reasons: readonly string[]
 }
 
 /** What policy authors may rely on. */
@@ -39,6 +54,8 @@ export function parsePolicySet(sources: readonly PolicySource[]): PolicySet | re
   return {
     hash: hashOf(parts),
     policies: Object.fromEntries(parts.map((part) => [part.id, part.text])),
+    words: wordsOf(parts.map((part) => part.json)),
+    remembered: new Map(),
   }
 }
 

@@ -17,6 +17,7 @@ import {
   opening,
   operator,
   SYSTEM_ACTS,
+  starterFiles,
   TENANT_ACTS,
 } from './fixture.ts'
 
@@ -71,6 +72,63 @@ describe('P3: a decision', () => {
       const without = { ...whole, entities: whole.entities.filter((each) => each !== left) }
       expect(authorize(set, without)).toMatchObject({ allowed: false, failed: true, policies: [] })
     }
+  })
+
+  it('is made anew where anything that a policy looks at is different, and only there', () => {
+    const { decide } = engineOf(`permit(principal, action, resource)
+      when { context.now == { hour: 12, weekday: 5 } };
+      forbid(principal, action == Mayfly::Action::"openTask", resource)
+      when { context.workload.hasTag("pod") && context.workload.getTag("pod") == "bad" };`)
+    const pod = (name: string) => ({ ...opening().workload, claims: { pod: name } })
+    for (let round = 0; round < 2; round++) {
+      expect(decide(opening({ ttlSeconds: 5 })).outcome).toBe('permit')
+      expect(decide(opening({ now: NOW + 3_600_000 })).outcome).toBe('deny')
+      expect(decide(opening({ now: NOW + 86_400_000 })).outcome).toBe('deny')
+      expect(decide(opening({ workload: pod('good') })).outcome).toBe('permit')
+      expect(decide(opening({ workload: pod('bad') })).outcome).toBe('deny')
+    }
+  })
+
+  it('is the same as the engine makes of the whole request', () => {
+    const sources = starterFiles()
+    const set = parsePolicySet(sources)
+    if (!('hash' in set)) throw new Error('the starter set is not valid')
+    const staticPolicies = { ...set.policies }
+    const zones = fc.subarray(['internal', 'external', 'restricted'])
+    const facts = fc.record({
+      tenant: fc.constantFrom('support', 'billing'),
+      tenants: fc.subarray(['support', 'billing']),
+      level: fc.constantFrom('LOW', 'MEDIUM', 'HIGH'),
+      proof: fc.constantFrom('bearer', 'bound', 'key'),
+      zone: fc.constantFrom('internal', 'external', 'restricted'),
+      zones,
+      datasets: fc.subarray(['restricted', 'pii']),
+      impact: fc.subarray(['bulk-read', 'destructive-write']),
+    })
+    fc.assert(
+      fc.property(facts, (f) => {
+        const base = credential()
+        const request = cedarRequest({
+          ...base,
+          agent: { ...base.agent, tenant: f.tenant },
+          workload: { ...base.workload, proof: f.proof },
+          entitlement: { ...base.entitlement, tenants: f.tenants, zone: f.zone },
+          task: { ...base.task, zones: f.zones, datasets: f.datasets },
+          risk: { level: f.level, reasons: [] },
+          request: { ...base.request, datasets: f.datasets, impact: f.impact },
+        })
+        for (const each of [request, withApproval(request)]) {
+          const whole = cedar.isAuthorized({ ...each, policies: { staticPolicies } })
+          if (whole.type !== 'success') throw new Error('the engine failed')
+          const { allowed, policies } = authorize(set, each)
+          expect({ allowed, policies }).toEqual({
+            allowed: whole.response.decision === 'allow',
+            policies: whole.response.diagnostics.reason.toSorted(),
+          })
+        }
+      }),
+      { numRuns: 150 },
+    )
   })
 
   it('asks for an approval only where nothing permits and nothing is in doubt', () => {
