@@ -1,12 +1,15 @@
 import { z } from 'zod'
 import { type Finding, type ProviderContext, UpstreamError } from '../../src/provider.ts'
+import { inBatches } from './batches.ts'
 import type { BrokerIdentity } from './identity.ts'
 import { isDisabled } from './pool.ts'
 import type { Settings } from './settings.ts'
-import { accountsOf, isPool, resourceName, type Target, target } from './target.ts'
+import { accountsOf, isPool, resourceName, target } from './target.ts'
 import type { Upstream } from './upstream.ts'
 
+/** All of it; an upstream that hangs must not hold the readiness answer. */
 const CHECK_DEADLINE_MS = 15_000
+const CALLS_AT_ONCE = 8
 /** Above it nothing is minted, because no lifetime can be trusted (P17). */
 const SKEW_LIMIT_MS = 30_000
 const MINT = ['iam.serviceAccounts.getAccessToken']
@@ -27,44 +30,73 @@ export async function check(
   upstream: Upstream,
   context: ProviderContext<Settings>,
 ): Promise<readonly Finding[]> {
-  const targets = (context.targets ?? []).flatMap((given) => {
-    const parsed = target.safeParse(given)
-    return parsed.success ? [parsed.data] : []
-  })
-  const findings: Finding[] = []
-  const inspected = new Set<string>()
-  for (const candidate of targets) {
-    for (const account of accountsOf(candidate)) {
-      const key = `${resourceName(candidate, account)} ${isPool(candidate)}`
-      if (inspected.has(key)) continue
-      inspected.add(key)
-      findings.push(...(await checkAccount({ upstream, context, candidate, account })))
-    }
+  const signal = AbortSignal.timeout(CHECK_DEADLINE_MS)
+  const uses = usesOf(context.targets ?? [])
+  if (uses.size === 0) {
+    return [{ level: 'ok', what: 'no entitlement draws on this provider: nothing to check' }]
   }
-  if (inspected.size > 0) return findings
-  return [{ level: 'ok', what: 'no entitlement draws on this provider: nothing to check' }]
+  const subjects = [...uses.values()].map((use) => ({ upstream, context, signal, ...use }))
+  const findings = await inBatches(subjects, CALLS_AT_ONCE, checkAccount)
+  // What concerns all accounts, like a wrong clock, is said once.
+  return [...new Map(findings.flat().map((finding) => [finding.what, finding])).values()]
 }
 
-interface Subject {
+/** How the configured targets use one account. */
+interface Use {
+  readonly account: string
+  readonly name: string
+  readonly pooled: boolean
+  readonly shared: boolean
+}
+
+interface Subject extends Use {
   readonly upstream: Upstream
   readonly context: ProviderContext<Settings>
-  readonly candidate: Target
-  readonly account: string
+  readonly signal: AbortSignal
+}
+
+function usesOf(targets: readonly unknown[]): Map<string, Use> {
+  const uses = new Map<string, Use>()
+  for (const given of targets) {
+    const parsed = target.safeParse(given)
+    if (!parsed.success) continue
+    for (const account of accountsOf(parsed.data)) {
+      const before = uses.get(account)
+      uses.set(account, {
+        account,
+        name: resourceName(parsed.data, account),
+        pooled: isPool(parsed.data) || (before?.pooled ?? false),
+        shared: !isPool(parsed.data) || (before?.shared ?? false),
+      })
+    }
+  }
+  return uses
 }
 
 async function checkAccount(subject: Subject): Promise<readonly Finding[]> {
-  const { upstream, account, candidate } = subject
+  const { account, pooled, shared } = subject
   try {
     const findings = await checkMinter(subject)
-    if (isPool(candidate)) findings.push(...(await checkRevoker(subject)))
+    if (pooled) findings.push(...(await checkRevoker(subject)))
+    if (pooled && shared) {
+      findings.push({
+        level: 'blocking',
+        what: `${account}: is in a pool and shared: ending a lease of the pool would end the others`,
+        fix: 'give the pool accounts of its own',
+      })
+    }
     if (findings.length > 0) return findings
-    const rights = isPool(candidate) ? 'minted, ended and given back' : 'minted, and expire'
+    const rights = pooled ? 'minted, ended and given back' : 'minted, and end by expiry'
     return [{ level: 'ok', what: `${account}: tokens can be ${rights}` }]
   } catch (error) {
     const why = error instanceof UpstreamError ? error.message : 'failed unexpectedly'
-    const separate = upstream.revoker !== upstream.minter
-    const fix = `check the credentials of the provider${separate ? ', of revoke too,' : ''} and its endpoints`
-    return [{ level: 'blocking', what: `${account}: cannot be inspected: ${why}`, fix }]
+    return [
+      {
+        level: 'blocking',
+        what: `${account}: cannot be inspected: ${why}`,
+        fix: "check the provider's credentials, revoke.credentials and endpoints",
+      },
+    ]
   }
 }
 
@@ -99,7 +131,7 @@ async function checkMinter(subject: Subject): Promise<Finding[]> {
 }
 
 async function checkRevoker(subject: Subject): Promise<Finding[]> {
-  const { upstream, account, candidate } = subject
+  const { upstream, account } = subject
   const { permissions } = await held(subject, upstream.revoker, REVOKE)
   const lacking = REVOKE.filter((permission) => !permissions.includes(permission))
   if (lacking.length > 0) {
@@ -111,8 +143,7 @@ async function checkRevoker(subject: Subject): Promise<Finding[]> {
       },
     ]
   }
-  const member = { name: resourceName(candidate, account) }
-  if (!(await isDisabled(upstream, member, bounds()))) return []
+  if (!(await isDisabled(upstream, subject, boundsOf(subject)))) return []
   return [
     {
       level: 'warning',
@@ -125,14 +156,14 @@ async function checkRevoker(subject: Subject): Promise<Finding[]> {
 const tested = z.object({ permissions: z.array(z.string()).default([]) })
 
 async function held(subject: Subject, identity: BrokerIdentity, permissions: readonly string[]) {
-  const path = `${resourceName(subject.candidate, subject.account)}:testIamPermissions`
+  const path = `${subject.name}:testIamPermissions`
   const request = { method: 'POST', path, body: { permissions } } as const
-  const answer = await subject.upstream.iam(identity, request, bounds())
+  const answer = await subject.upstream.iam(identity, request, boundsOf(subject))
   const parsed = tested.safeParse(answer.body)
   if (!parsed.success) throw new UpstreamError('unknown', 'testIamPermissions gave no list')
   return { permissions: parsed.data.permissions, upstreamTime: answer.upstreamTime }
 }
 
-function bounds() {
-  return { signal: AbortSignal.timeout(CHECK_DEADLINE_MS), upstreamName: 'mayfly-check' }
+function boundsOf(subject: Subject) {
+  return { signal: subject.signal, upstreamName: 'mayfly-check' }
 }

@@ -24,7 +24,9 @@ export function failureOf(error: unknown): Failure {
   const response = field(error, 'response')
   const status = Number(field(response, 'status'))
   if (Number.isInteger(status) && status > 0) {
-    return { status, code: codeOf(field(response, 'data')), unsent: false }
+    // For a streamed request the client leaves `data` empty and puts the document in its message.
+    const code = codeOf(field(response, 'data')) ?? codeOf(field(error, 'message'))
+    return { status, code, unsent: false }
   }
   return { status: null, code: undefined, unsent: isUnsent(error) }
 }

@@ -96,6 +96,8 @@ function bound(options: gaxios.GaxiosOptions, frame: CallFrame | undefined): gax
     ...options,
     headers,
     retry: false,
+    // A redirect could send the request, and the broker's token, a second time and elsewhere.
+    redirect: 'error',
     timeout: TRANSPORT_TIMEOUT_MS,
     ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
   }

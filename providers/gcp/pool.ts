@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Clock } from '../../src/clock.ts'
 import { type EndOrder, type EndOutcome, UpstreamError } from '../../src/provider.ts'
-import { accountOf, isPool, type Pool, resourceName, target } from './target.ts'
+import { inBatches } from './batches.ts'
+import { accountOf, isPool, resourceName, target } from './target.ts'
 import type { Bounds, Upstream } from './upstream.ts'
 
 /** IAM allows 600 writes a minute and project; a batch must not spend them at once. */
@@ -31,49 +32,53 @@ export class AccountPool {
 
   /** Switches off the account of each lease and sees that it is off; idempotent. */
   revoke(orders: readonly EndOrder[], signal: AbortSignal): Promise<readonly EndOutcome[]> {
-    return each(orders, async (order) => {
-      const member = memberOf(order)
-      const bounds = { signal, upstreamName: order.upstreamName }
-      await this.#switch(member, 'disable', bounds)
-    })
+    return inBatches(orders, CALLS_AT_ONCE, (order) =>
+      outcomeOf(order, () =>
+        this.#switch(memberOf(order), 'disable', { signal, upstreamName: order.upstreamName }),
+      ),
+    )
   }
 
   /** Gives the account of each dead lease back; refuses while one of its tokens may still live. */
   release(orders: readonly EndOrder[]): Promise<readonly EndOutcome[]> {
-    return each(orders, async (order) => {
-      const member = memberOf(order)
-      this.#refuseWhileAlive(order)
-      const late = this.#lateEnables.get(member.account) ?? 0
-      if (late > this.#clock.now()) {
-        throw new UpstreamError('unknown', `an earlier enable of ${member.account} may still land`)
-      }
-      const bounds = {
-        signal: AbortSignal.timeout(RELEASE_DEADLINE_MS),
-        upstreamName: order.upstreamName,
-      }
-      const upstream = await this.#upstream()
-      if (!(await isDisabled(upstream, member, bounds))) return
-      try {
-        await this.#switch(member, 'enable', bounds)
-      } catch (error) {
-        if (error instanceof UpstreamError && error.outcome === 'unknown') {
-          this.#lateEnables.set(member.account, this.#clock.now() + LATE_ENABLE_MS)
-        }
-        throw error
-      }
-      this.#lateEnables.delete(member.account)
-    })
+    return inBatches(orders, CALLS_AT_ONCE, (order) =>
+      outcomeOf(order, () => this.#giveBack(order)),
+    )
+  }
+
+  /** Refuses unless dead for sure → looks → enables → sees that it is enabled. */
+  async #giveBack(order: EndOrder): Promise<void> {
+    const member = memberOf(order)
+    this.#refuseWhileAlive(order)
+    this.#refuseWhileEnabling(member)
+    const signal = AbortSignal.timeout(RELEASE_DEADLINE_MS)
+    const bounds = { signal, upstreamName: order.upstreamName }
+    if (!(await isDisabled(await this.#upstream(), member, bounds))) return
+    try {
+      await this.#switch(member, 'enable', bounds)
+    } catch (error) {
+      const surelyNot = error instanceof UpstreamError && error.outcome === 'refused'
+      if (!surelyNot) this.#lateEnables.set(member.account, this.#clock.now() + LATE_ENABLE_MS)
+      throw error
+    }
   }
 
   /** The earlier of two clocks decides, as everywhere where lateness is the safe side. */
   #refuseWhileAlive(order: EndOrder): void {
     const dead = Math.max(order.latestPossibleExpiry, order.nativeExpiresAt ?? 0)
-    if (this.#clock.earliest() <= dead) {
-      throw new UpstreamError(
-        'refused',
-        `a token of ${order.slot} may live until ${new Date(dead).toISOString()}: enabling it would revive it`,
-      )
+    if (this.#clock.earliest() > dead) return
+    throw new UpstreamError(
+      'refused',
+      `a token of ${order.slot} may live until ${new Date(dead).toISOString()}: enabling it would revive it`,
+    )
+  }
+
+  #refuseWhileEnabling({ account }: Member): void {
+    const until = this.#lateEnables.get(account)
+    if (until !== undefined && this.#clock.now() < until) {
+      throw new UpstreamError('unknown', `an earlier enable of ${account} may still take effect`)
     }
+    this.#lateEnables.delete(account)
   }
 
   async #switch(member: Member, verb: 'disable' | 'enable', bounds: Bounds): Promise<void> {
@@ -89,7 +94,6 @@ export class AccountPool {
 interface Member {
   readonly account: string
   readonly name: string
-  readonly pool: Pool
 }
 
 function memberOf(order: EndOrder): Member {
@@ -105,7 +109,7 @@ function memberOf(order: EndOrder): Member {
   if (account === undefined) {
     throw new UpstreamError('refused', `slot ${order.slot} is not an account of the target's pool`)
   }
-  return { account, name: resourceName(given.data, account), pool: given.data }
+  return { account, name: resourceName(given.data, account) }
 }
 
 const view = z.object({ disabled: z.boolean().optional() })
@@ -123,29 +127,13 @@ export async function isDisabled(
   return parsed.data.disabled ?? false
 }
 
-/** Runs `act` for every order, a few at once; each order has its own outcome. */
-async function each(
-  orders: readonly EndOrder[],
-  act: (order: EndOrder) => Promise<void>,
-): Promise<readonly EndOutcome[]> {
-  const outcomes: EndOutcome[] = []
-  for (let at = 0; at < orders.length; at += CALLS_AT_ONCE) {
-    const some = orders.slice(at, at + CALLS_AT_ONCE)
-    outcomes.push(...(await Promise.all(some.map((order) => outcomeOf(order, act)))))
-  }
-  return outcomes
-}
-
 /**
  * `enforced` is all that is known: how long switching off takes to bite has no upper bound that
  * Google states, so the credential counts as exposed until it dies by itself.
  */
-async function outcomeOf(
-  order: EndOrder,
-  act: (order: EndOrder) => Promise<void>,
-): Promise<EndOutcome> {
+async function outcomeOf(order: EndOrder, act: () => Promise<void>): Promise<EndOutcome> {
   try {
-    await act(order)
+    await act()
     return {
       lease: order.lease,
       ok: true,

@@ -1,0 +1,179 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { gcp } from '../../../providers/gcp/index.ts'
+import type { EndOrder, EndOutcome, Provider } from '../../../src/provider.ts'
+import type { GcpSandbox } from '../../sandbox/gcp/index.ts'
+import {
+  createProvider,
+  endOf,
+  orderFor,
+  POOL,
+  read,
+  revokeBatch,
+  SHARED,
+  settingsFor,
+  startSandbox,
+  storageWith,
+  TestClock,
+  tokenOf,
+} from './bench.ts'
+
+const [FIRST = ''] = POOL
+
+describe('the pool of service accounts', () => {
+  let sandbox: GcpSandbox
+  let provider: Provider
+  let clock: TestClock
+  let settings: unknown
+
+  beforeEach(async () => {
+    ;({ sandbox } = await startSandbox(100))
+    clock = new TestClock()
+    settings = settingsFor(sandbox)
+    provider = createProvider({ settings, clock })
+  })
+  afterEach(async () => {
+    await provider.close()
+    await sandbox.close()
+  })
+
+  async function end(order: EndOrder): Promise<EndOutcome | undefined> {
+    return (await provider.revoke?.(revokeBatch(order)))?.[0]
+  }
+  async function release(order: EndOrder): Promise<EndOutcome | undefined> {
+    return (await provider.release?.([order]))?.[0]
+  }
+
+  it('P6: an end is enforced, never proved, and exposed until the token dies by itself', async () => {
+    const order = orderFor({ settings, clock })
+    const minted = await provider.mint(order)
+    const outcome = await end(endOf(order, minted))
+    expect(outcome).toEqual({
+      lease: order.lease,
+      ok: true,
+      containment: 'enforced',
+      exposedUntil: minted.nativeExpiresAt,
+    })
+    expect(sandbox.isDisabled(FIRST)).toBe(true)
+    const storage = storageWith(tokenOf(minted), sandbox)
+    expect(await read(storage, 'tickets', '4711/mail.txt')).toBe('the printer burns')
+    await sleep(120)
+    expect(await read(storage, 'tickets', '4711/mail.txt')).toBeUndefined()
+  })
+
+  it('P6: a mint of unknown outcome is exposed until the latest it could die', async () => {
+    const order = endOf(orderFor({ settings, clock }), null)
+    expect(await end(order)).toMatchObject({ ok: true, exposedUntil: order.latestPossibleExpiry })
+  })
+
+  it('P6: notices a disable that Google only pretended', async () => {
+    const order = orderFor({ settings, clock })
+    const minted = await provider.mint(order)
+    sandbox.faults.plan('disable', { kind: 'lie' }, 1)
+    expect(await end(endOf(order, minted))).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('did nothing'),
+    })
+    expect(await end(endOf(order, minted))).toMatchObject({ ok: true })
+  })
+
+  it('P6: one failing account of a batch leaves the others their own outcome', async () => {
+    const orders = POOL.map((slot) => orderFor({ settings, clock, slot }))
+    sandbox.faults.plan('disable', { kind: 'fail', status: 503 }, 1)
+    const outcomes = await provider.revoke?.(revokeBatch(...orders.map((o) => endOf(o, null))))
+    expect(outcomes?.map((outcome) => outcome.lease)).toEqual(orders.map((order) => order.lease))
+    expect(outcomes?.filter((outcome) => outcome.ok)).toHaveLength(2)
+    expect(POOL.filter((email) => sandbox.isDisabled(email))).toHaveLength(2)
+  })
+
+  it('P6: gives an account back only when its last token has died, since enabling revives', async () => {
+    const order = orderFor({ settings, clock })
+    const minted = await provider.mint(order)
+    const ended = endOf(order, minted)
+    await end(ended)
+    await sleep(120)
+    const storage = storageWith(tokenOf(minted), sandbox)
+    expect(await read(storage, 'tickets', '4711/mail.txt')).toBeUndefined()
+
+    expect(await release(ended)).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('would revive it'),
+    })
+    clock.advance(ended.latestPossibleExpiry - clock.now() - 1_000)
+    expect(await release(ended)).toMatchObject({ ok: false })
+    expect(sandbox.isDisabled(FIRST)).toBe(true)
+
+    clock.advance(2_000)
+    expect(await release(ended)).toMatchObject({ ok: true })
+    expect(sandbox.isDisabled(FIRST)).toBe(false)
+    // Only the broker's clock went on: at the sandbox the token lives, and this is the danger.
+    expect(await read(storage, 'tickets', '4711/mail.txt')).toBe('the printer burns')
+  })
+
+  it('P6: an account whose lease just ran out is given back without touching it', async () => {
+    const order = endOf(orderFor({ settings, clock }), null)
+    clock.advance(400_000)
+    sandbox.faults.plan('enable', { kind: 'fail', status: 500 })
+    expect(await release(order)).toMatchObject({ ok: true })
+  })
+
+  it('P6: notices an enable that did nothing, and keeps the account', async () => {
+    const order = endOf(orderFor({ settings, clock }), null)
+    await end(order)
+    clock.advance(400_000)
+    sandbox.faults.plan('enable', { kind: 'lie' }, 1)
+    expect(await release(order)).toMatchObject({ ok: false })
+    expect(sandbox.isDisabled(FIRST)).toBe(true)
+  })
+
+  it('P6: an enable whose answer was lost may land late: the account waits for it', async () => {
+    const order = endOf(orderFor({ settings, clock }), null)
+    await end(order)
+    clock.advance(400_000)
+    sandbox.faults.plan('enable', { kind: 'lose' }, 1)
+    expect(await release(order)).toMatchObject({ ok: false })
+    expect(await release(order)).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('may still take effect'),
+    })
+    clock.advance(121_000)
+    expect(await release(order)).toMatchObject({ ok: true })
+  })
+
+  it('P6: a refused enable is just tried again', async () => {
+    const order = endOf(orderFor({ settings, clock }), null)
+    await end(order)
+    clock.advance(400_000)
+    sandbox.faults.plan('enable', { kind: 'fail', status: 403 }, 1)
+    expect(await release(order)).toMatchObject({ ok: false })
+    expect(await release(order)).toMatchObject({ ok: true })
+  })
+
+  it('P6: says that leases of a shared account end by expiry only', async () => {
+    const target = gcp.target.parse({ service_account: SHARED, shared: true })
+    const order = orderFor({ settings, clock, target, slot: null })
+    expect(await end(endOf(order, null))).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('by expiry'),
+    })
+    expect(sandbox.isDisabled(SHARED)).toBe(false)
+  })
+
+  it('P6: never switches an account that is not the lease’s slot of its pool', async () => {
+    const order = endOf(orderFor({ settings, clock }), null)
+    for (const slot of [null, SHARED]) {
+      expect(await end({ ...order, slot })).toMatchObject({ ok: false })
+    }
+    expect(sandbox.isDisabled(SHARED)).toBe(false)
+  })
+
+  it('P1: a mint after the end is refused, so a late renewal gets nothing', async () => {
+    const order = orderFor({ settings, clock })
+    await end(endOf(order, await provider.mint(order)))
+    await sleep(120)
+    await expect(provider.mint({ ...order, generation: 2 })).rejects.toMatchObject({
+      outcome: 'refused',
+      upstreamCode: 'FAILED_PRECONDITION',
+    })
+  })
+})
