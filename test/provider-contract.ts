@@ -51,8 +51,9 @@ export interface ContractSetup {
   readonly faults: Faults
   /** The sandbox operation whose answer carries the secret, as `Faults.plan` names it. */
   readonly mintOperation: string
-  /** An answer to it that proves nothing was minted. */
+  /** An answer that proves nothing was minted, and the operation that gives it if another one. */
   readonly refusal: Fault
+  readonly refusalOperation?: string
   /** The sandbox operations that end a lease. */
   readonly endOperations: readonly string[]
   /** The deadline of one mint or end; how long a hanging upstream is borne. Default 700 ms. */
@@ -198,7 +199,8 @@ export function providerContract(name: string, setup: () => Promise<ContractSetu
 
     it('P1: a refusal that proves nothing was minted is told apart', async () => {
       await using bench = await start(setup)
-      bench.setup.faults.plan(bench.setup.mintOperation, bench.setup.refusal)
+      const { mintOperation, refusalOperation = mintOperation, refusal } = bench.setup
+      bench.setup.faults.plan(refusalOperation, refusal)
       const error = await bench.mintFailure()
       expect(error.outcome).toBe('refused')
       expect(bench.setup.ledger.minted.filter((r) => r.name === bench.name && r.works())).toEqual(
@@ -207,7 +209,8 @@ export function providerContract(name: string, setup: () => Promise<ContractSetu
     })
 
     for (const fault of UNKNOWN_OUTCOMES) {
-      it(`P1: a mint under "${fault.kind}" is an unknown outcome, and can be ended by name`, async (context) => {
+      const trouble = fault.kind === 'fail' ? `status ${fault.status}` : fault.kind
+      it(`P1: a mint under "${trouble}" is an unknown outcome, and can be ended by name`, async (context) => {
         await using bench = await start(setup)
         bench.setup.faults.plan(bench.setup.mintOperation, fault, 1)
         const error = await bench.mintFailure()

@@ -1,0 +1,141 @@
+/**
+ * Ends leases by name: delete the policy, so that even a token that appears later can do nothing →
+ * revoke the secrets inline → revoke the tokens → look whether Vault has forgotten them.
+ * Each step is tried even where the one before failed; nothing found is success.
+ */
+import {
+  type EndOrder,
+  type EndOutcome,
+  type RevokeBatch,
+  UpstreamError,
+} from '../../src/provider.ts'
+import { VaultRefusedError } from './client.ts'
+import { lookFor } from './evidence.ts'
+import { type Handle, joinHandles, NOTHING_KNOWN, parseHandle } from './handle.ts'
+import { type Target, targetSchema } from './settings.ts'
+import { sweepAccessors } from './sweep.ts'
+import { policyPath, type Upstream } from './upstream.ts'
+
+/** Orders ended at once; more would only queue inside Vault. */
+const PARALLEL = 8
+
+export async function end(upstream: Upstream, batch: RevokeBatch): Promise<readonly EndOutcome[]> {
+  const { signal } = batch
+  let sweeping: ReturnType<typeof sweepAccessors> | undefined
+  const sweep = () => {
+    sweeping ??= sweepAccessors(upstream, signal)
+    return sweeping
+  }
+  const outcomes: EndOutcome[] = []
+  const queue = [...batch.orders]
+  const worker = async () => {
+    for (let order = queue.shift(); order; order = queue.shift()) {
+      outcomes.push(await endOne(upstream, { order, sweep, signal }))
+    }
+  }
+  await Promise.all(Array.from({ length: PARALLEL }, worker))
+  return outcomes
+}
+
+interface Ending {
+  readonly order: EndOrder
+  readonly sweep: () => ReturnType<typeof sweepAccessors>
+  readonly signal: AbortSignal
+}
+
+async function endOne(upstream: Upstream, ending: Ending): Promise<EndOutcome> {
+  const { order, signal } = ending
+  const failures: string[] = []
+  const attempt = async <T>(step: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await step()
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+      failures.push(error.message)
+      return undefined
+    }
+  }
+  await attempt(() => deletePolicy(upstream, order.upstreamName, signal))
+  const handle = (await attempt(() => everythingOf(upstream, ending))) ?? NOTHING_KNOWN
+  for (const lease of handle.leases) await attempt(() => revokeSecret(upstream, lease, signal))
+  for (const accessor of handle.accessors) {
+    await attempt(() => revokeToken(upstream, accessor, signal))
+  }
+  const evidence = await attempt(() => lookFor(upstream, handle, signal))
+  if (evidence?.seen === 'alive') failures.push('vault accepted the end, but still knows the lease')
+  if (failures.length > 0 || !evidence) {
+    return { lease: order.lease, ok: false, error: [...new Set(failures)].join('; ') }
+  }
+  upstream.strays.delete(order.upstreamName)
+  if (evidence.seen === 'gone') {
+    const { proof } = evidence
+    return {
+      lease: order.lease,
+      ok: true,
+      containment: 'proved',
+      exposedUntil: proof.at,
+      proof,
+    }
+  }
+  const exposedUntil = exposedUntilOf(order, handle, upstream.clock.now())
+  return { lease: order.lease, ok: true, containment: 'enforced', exposedUntil }
+}
+
+/** By handle where there is a complete one, else by what is remembered and what a sweep finds. */
+async function everythingOf(upstream: Upstream, ending: Ending): Promise<Handle> {
+  const { order, sweep } = ending
+  const stored = parseHandle(order.handle)
+  if (stored.complete) return stored
+  const stray = upstream.strays.get(order.upstreamName)
+  const known = stray ? { ...joinHandles(stored, stray), complete: false } : stored
+  const found = (await sweep())?.get(order.upstreamName) ?? []
+  return joinHandles(known, { accessors: [...found], leases: [], complete: false })
+}
+
+/** Idempotent: Vault answers 204 for a policy it does not have. */
+async function deletePolicy(
+  { ender }: Upstream,
+  upstreamName: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await ender.call({ method: 'delete', path: policyPath(upstreamName), signal })
+}
+
+/** Inline: when Vault answers, its backend has removed the secret. An unknown lease is success. */
+async function revokeSecret(
+  { ender }: Upstream,
+  lease: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const data = { lease_id: lease, sync: true }
+  await ender.call({ method: 'write', path: 'sys/leases/revoke', data, signal })
+}
+
+/** The token and its children, at once; an accessor nobody knows is success in every version. */
+async function revokeToken(
+  { ender }: Upstream,
+  accessor: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const path = 'auth/token/revoke-accessor'
+    await ender.call({ method: 'write', path, data: { accessor }, signal })
+  } catch (error) {
+    const known = error instanceof VaultRefusedError && error.status === 400
+    if (!known || !/invalid accessor|token not found/.test(error.reason)) throw error
+  }
+}
+
+/**
+ * Without its policy no token can do anything, also one that appears later. A secret that was read
+ * in a call whose answer was lost dies with its token, but only in Vault's own queue.
+ */
+function exposedUntilOf(order: EndOrder, handle: Handle, now: number): number {
+  if (handle.complete || kindOf(order) === 'token') return now
+  return order.nativeExpiresAt ?? order.latestPossibleExpiry
+}
+
+function kindOf(order: EndOrder): Target['kind'] | undefined {
+  const target = targetSchema.safeParse(order.target)
+  return target.success ? target.data.kind : undefined
+}
