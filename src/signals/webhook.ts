@@ -91,5 +91,5 @@ function sameText(a: string, b: string): boolean {
 }
 
 function refused(): MayflyError {
-  return new MayflyError('unauthenticated', 'the signature was not accepted')
+  return new MayflyError('unauthenticated', 'the signal was not accepted')
 }
