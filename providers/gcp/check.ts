@@ -123,7 +123,7 @@ async function checkMinter(subject: Subject): Promise<Finding[]> {
   if (skew > SKEW_LIMIT_MS) {
     findings.push({
       level: 'blocking',
-      what: `the clock differs from Google's by ${Math.round(skew / 1_000)} s`,
+      what: `the clock differs from Google's by more than ${SKEW_LIMIT_MS / 1_000} s`,
       fix: 'synchronise the clock of this host',
     })
   }

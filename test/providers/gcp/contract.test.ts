@@ -12,7 +12,7 @@ import {
   storageWith,
   tokenOf,
   VIEW_TICKETS,
-} from './bench.ts'
+} from './fixture.ts'
 
 providerContract('gcp with a pool', async () => {
   const { sandbox, ledger } = await startSandbox()

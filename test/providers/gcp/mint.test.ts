@@ -17,7 +17,7 @@ import {
   TestClock,
   tokenOf,
   VIEW_TICKETS,
-} from './bench.ts'
+} from './fixture.ts'
 
 describe('minting on Google Cloud', () => {
   let sandbox: GcpSandbox

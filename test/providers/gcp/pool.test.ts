@@ -16,7 +16,7 @@ import {
   storageWith,
   TestClock,
   tokenOf,
-} from './bench.ts'
+} from './fixture.ts'
 
 const [FIRST = ''] = POOL
 
