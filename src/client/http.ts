@@ -1,0 +1,135 @@
+import type {
+  AgentWire,
+  AuditEventWire,
+  AuditHeadWire,
+  BlockWire,
+  DecisionWire,
+  EndingWire,
+  EntitlementWire,
+  HeartbeatWire,
+  IntentItemWire,
+  IssuedWire,
+  KillWire,
+  LeaseWire,
+  OpenedTaskWire,
+  PageWire,
+  ReloadWire,
+  RenewedWire,
+  RequestableWire,
+  RiskWire,
+  SelectorWire,
+  SignalWire,
+  TaskOutcome,
+  TaskWire,
+} from '../model/wire.ts'
+import { type ApiRequest, type ClientOptions, path, send } from './request.ts'
+
+export interface Paging {
+  readonly limit?: number
+  readonly cursor?: string
+}
+
+export interface LeaseFilter extends Paging {
+  readonly state?: string
+  readonly agent?: string
+  readonly task?: string
+  readonly tenant?: string
+  readonly entitlement?: string
+  readonly provider?: string
+}
+
+export interface OpenTask {
+  readonly purpose: string
+  readonly intent: readonly IntentItemWire[]
+  readonly ttl_seconds?: number
+  readonly heartbeat_seconds?: number
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+export interface CredentialRequest {
+  readonly entitlement: string
+  readonly intent?: readonly IntentItemWire[]
+  readonly ttl_seconds?: number
+}
+
+export interface KillOrder {
+  readonly selector: SelectorWire
+  readonly reason: string
+  /** Absent: until lifted; 0: no block. */
+  readonly block_seconds?: number
+  readonly dry_run?: boolean
+}
+
+/** A signal as it was signed (Standard Webhooks). */
+export interface SignedSignal {
+  readonly source: string
+  readonly body: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export type ApiClient = ReturnType<typeof apiClient>
+
+/**
+ * Every call of the HTTP API (DESIGN §8), typed by what travels. Nothing is retried: whoever calls
+ * knows whether a second time does harm. Errors are those of `send`.
+ */
+export function apiClient(options: ClientOptions) {
+  const call = <T>(request: ApiRequest) => send<T>(options, request)
+  const get = <T>(path: string, query: object = {}) =>
+    call<T>({ method: 'GET', path, query: { ...query } })
+  const post = <T>(path: string, body?: unknown) => call<T>({ method: 'POST', path, body })
+  return {
+    /** With a workload's evidence as token. */
+    openTask: (task: OpenTask) => post<OpenedTaskWire>('/v1/tasks', task),
+    /** With a task token; the idempotency key makes one answer of a retry. */
+    requestCredential: (task: string, request: CredentialRequest, idempotencyKey?: string) =>
+      call<IssuedWire>({
+        method: 'POST',
+        path: path`/v1/tasks/${task}/credentials`,
+        body: request,
+        headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey },
+      }),
+    heartbeat: (task: string) => post<HeartbeatWire>(path`/v1/tasks/${task}/heartbeat`, {}),
+    endTask: (task: string, outcome: TaskOutcome) =>
+      post<TaskWire>(path`/v1/tasks/${task}/end`, { outcome }),
+    task: (id: string) => get<TaskWire>(path`/v1/tasks/${id}`),
+    requestable: (task: string) =>
+      get<PageWire<RequestableWire>>(path`/v1/tasks/${task}/entitlements`),
+    renewLease: (id: string) => post<RenewedWire>(path`/v1/leases/${id}/renew`, {}),
+    endLease: (id: string) => post<LeaseWire>(path`/v1/leases/${id}/end`, {}),
+    lease: (id: string) => get<LeaseWire>(path`/v1/leases/${id}`),
+
+    leases: (filter: LeaseFilter = {}) => get<PageWire<LeaseWire>>('/v1/leases', filter),
+    tasks: (filter: Paging & { state?: string; agent?: string; tenant?: string } = {}) =>
+      get<PageWire<TaskWire>>('/v1/tasks', filter),
+    agents: (paging: Paging = {}) => get<PageWire<AgentWire>>('/v1/agents', paging),
+    entitlements: (paging: Paging = {}) =>
+      get<PageWire<EntitlementWire>>('/v1/entitlements', paging),
+    decisions: (filter: Paging & { outcome?: string; agent?: string; task?: string } = {}) =>
+      get<PageWire<DecisionWire>>('/v1/decisions', filter),
+    decision: (id: string) => get<DecisionWire>(path`/v1/decisions/${id}`),
+    signals: (paging: Paging = {}) => get<PageWire<SignalWire>>('/v1/signals', paging),
+    risk: (paging: Paging = {}) => get<PageWire<RiskWire>>('/v1/risk', paging),
+    endings: (paging: Paging = {}) => get<PageWire<EndingWire>>('/v1/endings', paging),
+    /** Tries an ending lease again now instead of at its next turn. */
+    retryEnding: (lease: string) => post<EndingWire>(path`/v1/endings/${lease}/retry`, {}),
+
+    kill: (order: KillOrder) => post<{ kill: KillWire }>('/v1/kills', order),
+    killed: (id: string) => get<KillWire>(path`/v1/kills/${id}`),
+    blocks: (paging: Paging = {}) => get<PageWire<BlockWire>>('/v1/blocks', paging),
+    liftBlock: (id: string) => call<BlockWire>({ method: 'DELETE', path: path`/v1/blocks/${id}` }),
+    sendSignal: ({ source, body, headers }: SignedSignal) =>
+      call<SignalWire>({
+        method: 'POST',
+        path: path`/v1/signals/${source}`,
+        rawBody: body,
+        headers,
+      }),
+
+    audit: (paging: Paging = {}) => get<PageWire<AuditEventWire>>('/v1/audit', paging),
+    auditHead: () => get<AuditHeadWire>('/v1/audit/head'),
+    reload: (confirm?: string) =>
+      post<ReloadWire>('/v1/reload', confirm === undefined ? {} : { confirm }),
+    ready: () => get<Record<string, unknown>>('/readyz'),
+  }
+}
