@@ -58,6 +58,8 @@ export interface ContractSetup {
   readonly endOperations: readonly string[]
   /** The deadline of one mint or end; how long a hanging upstream is borne. Default 700 ms. */
   readonly deadlineMs?: number
+  /** Whether `inventory` sees what was minted (the default) or only what was ended. */
+  readonly inventorySees?: 'minted' | 'ended'
   /** Waits until an accepted end has had time to bite (propagation, queues). */
   settle(): Promise<void>
   /** More secret texts that no message may contain: the broker's own tokens and keys. */
@@ -273,7 +275,8 @@ export function providerContract(name: string, setup: () => Promise<ContractSetu
     it('P1: finds what the upstream holds in its name', async (context) => {
       await using bench = await start(setup)
       if (!bench.provider.inventory) return context.skip('this upstream cannot be asked')
-      await bench.mint()
+      const minted = await bench.mint()
+      if (bench.setup.inventorySees === 'ended') await bench.end(minted)
       const items = await bench.provider.inventory()
       expect(items.map((item) => item.upstreamName)).toContain(bench.name)
     })

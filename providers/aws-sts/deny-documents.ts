@@ -1,0 +1,61 @@
+/**
+ * The deny documents of a role as text: inline policies that refuse every session whose
+ * `aws:SourceIdentity` they list. One entry kills every generation of a lease: past, in flight and
+ * still to come, because the identity is set at mint and cannot be changed.
+ */
+
+/** All inline policies of a role together, white space not counted; cannot be raised (IAM quotas). */
+export const ROLE_INLINE_CHARACTERS = 10_240
+
+/** `mf-` and 20 characters, in quotes, and the comma. */
+const ENTRY_CHARACTERS = 26
+
+/** Names of documents: `mayfly-<installation>-<shard>-e<epoch>`; this broker is shard 0. */
+export function documentName(installation: string, epoch: number): string {
+  return `mayfly-${installation}-0-e${epoch}`
+}
+
+/** The epoch of a document of this installation; undefined: the policy is somebody else's. */
+export function documentEpoch(installation: string, policyName: string): number | undefined {
+  const prefix = `mayfly-${installation}-`
+  if (!policyName.startsWith(prefix)) return undefined
+  const match = /^\d+-e(\d+)$/.exec(policyName.slice(prefix.length))
+  return match ? Number(match[1]) : undefined
+}
+
+export function documentText(upstreamNames: readonly string[]): string {
+  return JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Effect: 'Deny',
+        Action: '*',
+        Resource: '*',
+        Condition: { StringEquals: { 'aws:SourceIdentity': upstreamNames } },
+      },
+    ],
+  })
+}
+
+/** The leases a document names, whoever wrote it and however it was reformatted since. */
+export function namesIn(text: string): string[] {
+  return [...new Set(text.match(/\bmf-[a-z2-7]{20}\b/g) ?? [])]
+}
+
+/** What IAM counts of a policy. */
+export function countedCharacters(text: string): number {
+  return text.replace(/\s/g, '').length
+}
+
+/** How many leases one document of this many characters can list. */
+export function entriesWithin(characters: number): number {
+  return Math.max(0, Math.floor((characters - documentText([]).length + 1) / ENTRY_CHARACTERS))
+}
+
+/**
+ * How many leases of one role can be refused early at once: half of what an otherwise empty role
+ * holds, so that kills always find room.
+ */
+export function groupCapacity(): number {
+  return Math.floor(entriesWithin(ROLE_INLINE_CHARACTERS) / 2)
+}

@@ -1,0 +1,53 @@
+import type { Clock } from '../../src/clock.ts'
+
+/** The part of an SDK command or client that middleware is added to. */
+export interface WithMiddleware {
+  readonly middlewareStack: {
+    // The SDK types each stack over its own inputs and outputs; only the raw response is read.
+    // biome-ignore lint/suspicious/noExplicitAny: see above
+    add(middleware: (next: any) => (args: any) => Promise<any>, options: object): void
+  }
+}
+
+/** AWS's clock as its `Date` headers tell it, carried on by our tick. Whole seconds. */
+export class UpstreamClock {
+  readonly #clock: Clock
+  #seen: { readonly at: number; readonly tick: number } | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Reads the header of every answer the client or command gets. */
+  watch(client: WithMiddleware): void {
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args)
+        this.#note(result.response?.headers?.date)
+        return result
+      },
+      { step: 'deserialize', priority: 'low', name: 'mayflyUpstreamClock' },
+    )
+  }
+
+  /** AWS's time now; undefined before its first answer. */
+  now(): number | undefined {
+    return this.#seen && this.#seen.at + (this.#clock.monotonic() - this.#seen.tick)
+  }
+
+  /** How far AWS's clock is ahead of ours in milliseconds; 0 while unknown or within precision. */
+  skew(): number {
+    const theirs = this.now()
+    if (theirs === undefined) return 0
+    const skew = theirs - this.#clock.now()
+    return Math.abs(skew) < PRECISION_MS ? 0 : skew
+  }
+
+  #note(header: unknown): void {
+    const at = typeof header === 'string' ? Date.parse(header) : Number.NaN
+    if (Number.isFinite(at)) this.#seen = { at, tick: this.#clock.monotonic() }
+  }
+}
+
+/** The header has whole seconds and travels: smaller differences mean nothing. */
+const PRECISION_MS = 2_000
