@@ -88,6 +88,7 @@ CREATE TABLE `leases` (
 	`target` text NOT NULL,
 	`target_json` text NOT NULL,
 	`group_key` text,
+	`group_capacity` integer,
 	`intent_json` text NOT NULL,
 	`state` text NOT NULL,
 	`containment` text,
@@ -125,6 +126,7 @@ CREATE INDEX `leases_due` ON `leases` (`provider`,`lane_rank`,`tenant`,`due_at`)
 CREATE INDEX `leases_expiry` ON `leases` (`expires_at`) WHERE state = 'active';--> statement-breakpoint
 CREATE INDEX `leases_running_out` ON `leases` (`latest_possible_expiry`) WHERE state = 'ending';--> statement-breakpoint
 CREATE INDEX `leases_unsettled` ON `leases` (`id`) WHERE state = 'reserved' or renewing = 1;--> statement-breakpoint
+CREATE INDEX `leases_live` ON `leases` (`provider`) WHERE state in ('reserved', 'active', 'ending');--> statement-breakpoint
 CREATE INDEX `leases_task` ON `leases` (`task`,`state`);--> statement-breakpoint
 CREATE INDEX `leases_agent` ON `leases` (`agent`,`state`);--> statement-breakpoint
 CREATE INDEX `leases_tenant` ON `leases` (`tenant`,`state`);--> statement-breakpoint

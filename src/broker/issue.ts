@@ -1,13 +1,20 @@
 import { createHash } from 'node:crypto'
 import { MayflyError } from '../errors.ts'
 import { newId, upstreamName } from '../ids.ts'
+import type { Risk } from '../model/risk.ts'
 import type { Task } from '../model/task.ts'
 import type { NewDecision, Reservation, ReserveResult } from '../store/store.ts'
 import type { Broker } from './broker.ts'
 import { credentialDecision, decideCredential, railDecision } from './decide.ts'
 import type { Issued } from './issued.ts'
 import { mintReserved } from './mint.ts'
-import { type CredentialRequest, type Plan, planCredential, type RailRefusal } from './plan.ts'
+import {
+  type CredentialRequest,
+  type Plan,
+  planCredential,
+  type RailRefusal,
+  unacceptable,
+} from './plan.ts'
 import { assertMayMint, takeIssuePace } from './rails.ts'
 import { riskOf } from './risk.ts'
 
@@ -46,7 +53,28 @@ export async function issueCredential(
   const order = reservationOf(broker, { task, request, plan, record, now })
   const reserved = await broker.store.leases.reserve(order)
   if (!reserved.ok) throw notReserved(reserved)
-  return await mintReserved(broker, { lease: reserved.lease, plan })
+  const issued = await mintReserved(broker, { lease: reserved.lease, plan })
+  if (broker.world() !== world) await assertStillPermitted(broker, { task, request, issued, risk })
+  return issued
+}
+
+/** Policies or configuration changed while the upstream was asked: what is in force now decides. */
+async function assertStillPermitted(
+  broker: Broker,
+  facts: { task: Task; request: IssueRequest; issued: Issued; risk: Risk },
+): Promise<void> {
+  const { task, request, issued, risk } = facts
+  const { id } = issued.lease
+  const world = broker.world()
+  const now = broker.clock.now()
+  const plan = planCredential(world, task, request, { now, earliest: now })
+  const permitted =
+    !('rail' in plan) &&
+    unacceptable(plan) === undefined &&
+    decideCredential(world, { task, plan, risk, activeLeases: 1, now }).outcome === 'permit'
+  if (permitted) return
+  await broker.store.leases.end({ id, cause: 'policy', lane: 'end', actor: 'mayfly', now })
+  throw new MayflyError('policy_denied', 'the policies changed; nothing was issued')
 }
 
 function reservationOf(

@@ -262,6 +262,8 @@ export interface LeaseStore {
   ): Promise<{ readonly intent: readonly IntentItem[]; readonly targetSpec: unknown } | undefined>
   list(filter: LeaseFilter, page: Page): Promise<readonly Lease[]>
   endedOfTask(task: TaskId, since: number): Promise<readonly Lease[]>
+  /** Providers that something live was drawn on. */
+  liveProviders(): Promise<readonly string[]>
   /** Live leases by what decides about them alike, for re-decision on reload. */
   activeClasses(): Promise<
     readonly { readonly agent: string; readonly entitlement: string; readonly count: number }[]
@@ -280,6 +282,8 @@ export interface QueuedEnding {
   readonly lease: Lease
   readonly lane: Lane
   readonly targetSpec: unknown
+  /** How many of its group may be refused early at once, but for kills; null: no limit. */
+  readonly groupCapacity: number | null
 }
 
 export interface EndingStore {

@@ -1,5 +1,4 @@
-import type { LeaseId } from '../../ids.ts'
-import { LANES, type Lease } from '../../model/lease.ts'
+import { LANES } from '../../model/lease.ts'
 import type { EndingStore, QueuedEnding } from '../store.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
@@ -43,7 +42,7 @@ export function endingStore(rooms: {
       // Index: leases_group.
       const where = and(
         eq(leases.groupKey, group),
-        isNotNull(leases.containment),
+        inArray(leases.containment, ['enforced', 'proved']),
         gt(leases.latestPossibleExpiry, now),
         inArray(leases.state, ['ending', 'ended']),
       )
@@ -151,7 +150,8 @@ export function endingStore(rooms: {
 
   function runOutOne(tx: Tx, row: LeaseRow, now: number): void {
     // What was never seen to end upstream may have left something behind: a policy, a pool account.
-    const cleans = row.containment !== 'enforced' || row.slot !== null
+    const untouched = row.containment !== 'enforced' && row.revocability !== 'expiry'
+    const cleans = row.slot !== null || untouched
     update.toEnded.run({
       id: row.id,
       now,
@@ -251,11 +251,11 @@ function readAll(rows: readonly LeaseRow[]): { read: QueuedEnding[]; unreadable:
   const unreadable: LeaseRow[] = []
   for (const row of rows) {
     try {
-      const lease: Lease & { id: LeaseId } = leaseOf(row)
       read.push({
-        lease,
+        lease: leaseOf(row),
         lane: laneOf(row.laneRank) ?? 'cleanup',
         targetSpec: JSON.parse(row.targetJson),
+        groupCapacity: row.groupCapacity,
       })
     } catch {
       unreadable.push(row)

@@ -63,8 +63,8 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
         const ended = kill !== undefined || toActive.run({ id }).changes === 0
         if (kill)
           moves.end(tx, before, { cause: causeOf(kill), lane: 'kill', actor: 'mayfly', now })
-        if (!ended) tx.event(activated(before, facts))
-        tx.nudge()
+        if (ended) tx.nudge()
+        else tx.event(activated(before, facts))
         return { ok: !ended, lease: leaseOf(moves.byId(id) ?? before) }
       }),
     fail: (id, error, now) =>
@@ -148,6 +148,14 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
         gt(leases.endingSince, since),
       )
       return db.select().from(leases).where(where).limit(100).all().map(leaseOf)
+    },
+    async liveProviders() {
+      const rows = db
+        .selectDistinct({ provider: leases.provider })
+        .from(leases)
+        .where(inArray(leases.state, ['reserved', 'active', 'ending']))
+        .all()
+      return rows.map((row) => row.provider)
     },
     async activeClasses() {
       const { agent, entitlement } = leases

@@ -92,7 +92,7 @@ export function renewals(rooms: LeaseRooms, learn: LearnMintFacts): Renewals {
             },
           })
         }
-        tx.nudge()
+        if (ended) tx.nudge()
         return { ok: !ended, lease: leaseOf(moves.byId(id) ?? before) }
       }),
     failRenewal: (id, { error, outcome }) =>

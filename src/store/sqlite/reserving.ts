@@ -177,6 +177,7 @@ function rowOf(order: Reservation, task: TaskRow, slot: string | null, killSeq: 
     target: order.target,
     targetJson: JSON.stringify(order.targetSpec),
     groupKey: order.group,
+    groupCapacity: order.groupCapacity ?? null,
     intentJson: JSON.stringify(order.intent),
     state: 'reserved',
     containment: null,

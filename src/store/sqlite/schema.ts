@@ -61,6 +61,8 @@ export const leases = sqliteTable(
     /** The entitlement's target as configured when the lease was reserved. */
     targetJson: text('target_json').notNull(),
     groupKey: text('group_key'),
+    /** How many of its group may be refused early at once; half of what the upstream holds. */
+    groupCapacity: integer('group_capacity'),
     intentJson: text('intent_json').notNull(),
     state: text('state').notNull(),
     containment: text('containment'),
@@ -102,6 +104,7 @@ export const leases = sqliteTable(
     index('leases_expiry').on(t.expiresAt).where(sql`state = 'active'`),
     index('leases_running_out').on(t.latestPossibleExpiry).where(sql`state = 'ending'`),
     index('leases_unsettled').on(t.id).where(sql`state = 'reserved' or renewing = 1`),
+    index('leases_live').on(t.provider).where(sql`state in ('reserved', 'active', 'ending')`),
     index('leases_task').on(t.task, t.state),
     index('leases_agent').on(t.agent, t.state),
     index('leases_tenant').on(t.tenant, t.state),

@@ -157,7 +157,6 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
             decision: decision.id,
           },
         })
-        tx.nudge()
         return { ok: true, task: taskOf(row) }
       }),
     async byToken(hash) {
@@ -169,11 +168,10 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
       return row && taskOf(row)
     },
     heartbeat: (id, now) =>
-      commit.run((tx) => {
+      commit.run(() => {
         const row = byId.get({ id })
         if (row?.state !== 'open') return undefined
         beat.run({ id, now, due: silenceEnds(row, now) })
-        tx.nudge()
         const after = byId.get({ id })
         return after && taskOf(after)
       }),

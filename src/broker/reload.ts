@@ -1,0 +1,139 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Actor } from '../audit/events.ts'
+import { MayflyError, type Problem } from '../errors.ts'
+import type { IntentItem } from '../model/intent.ts'
+import type { Lease } from '../model/lease.ts'
+import type { Task } from '../model/task.ts'
+import type { Broker, World } from './broker.ts'
+import { decideCredential } from './decide.ts'
+import { planCredential, unacceptable } from './plan.ts'
+import { riskOf } from './risk.ts'
+
+/** What putting another world in force would end. */
+export interface ReloadPlan {
+  readonly leases: readonly { readonly lease: Lease; readonly cause: 'policy' | 'config' }[]
+  readonly tasks: readonly Task[]
+}
+
+/** Other requests get a turn after this many decisions. */
+const DECISIONS_PER_TURN = 20
+const PAGE = 500
+
+/**
+ * Decides every live lease and open task again under `next`, each kind once: what agent,
+ * entitlement, workload, intent and history have in common is decided together.
+ */
+export async function planReload(broker: Broker, next: World): Promise<ReloadPlan> {
+  const { store } = broker
+  const doomed: { lease: Lease; cause: 'policy' | 'config' }[] = []
+  const verdicts = new Map<string, 'policy' | 'config' | undefined>()
+  let decided = 0
+  for (const { agent, entitlement } of await store.leases.activeClasses()) {
+    for (const lease of await store.leases.activeOfClass(agent, entitlement)) {
+      const task = await store.tasks.byId(lease.task)
+      const order = await store.leases.orderOf(lease.id)
+      if (!task || !order) continue
+      const { workload, touched, claims, proof, intent } = task
+      const kind = [agent, entitlement, workload, touched, claims, proof, intent, order.intent]
+      const key = JSON.stringify([...kind, lease.ttlSeconds])
+      if (!verdicts.has(key)) {
+        verdicts.set(key, await refusedUnder(broker, next, { task, lease, intent: order.intent }))
+        decided += 1
+        if (decided % DECISIONS_PER_TURN === 0) await nextTurn()
+      }
+      const cause = verdicts.get(key)
+      if (cause) doomed.push({ lease, cause })
+    }
+  }
+  return { leases: doomed, tasks: await orphanedTasks(broker, next) }
+}
+
+/** Puts `next` in force, then ends what it refuses, also what was issued while it was planned. */
+export async function applyReload(
+  broker: Broker,
+  { next, swap, actor }: { next: World; swap: () => void; actor: Actor },
+): Promise<number> {
+  swap()
+  const { leases, tasks } = await planReload(broker, next)
+  const now = broker.clock.now()
+  await Promise.all([
+    ...tasks.map(({ id }) =>
+      broker.store.tasks.end({ id, cause: 'config', outcome: null, actor, now }),
+    ),
+    ...leases.map(({ lease: { id }, cause }) =>
+      broker.store.leases.end({ id, cause, lane: 'end', actor, now }),
+    ),
+  ])
+  return leases.length
+}
+
+/** Changes that a running broker cannot take: each with its path. Throws `config_invalid`. */
+export async function assertReloadable(broker: Broker, next: World): Promise<void> {
+  const before = broker.world().config
+  const after = next.config
+  const fixed: [string, unknown, unknown][] = [
+    ['installation', before.installation, after.installation],
+    ['server', before.server, after.server],
+    ['store', before.store, after.store],
+    ['keys', before.keysDir, after.keysDir],
+  ]
+  const problems: Problem[] = fixed
+    .filter(([, a, b]) => JSON.stringify(a) !== JSON.stringify(b))
+    .map(([path]) => ({ path, message: 'changes only with a restart' }))
+  problems.push(...(await abandonedProviders(broker, next)))
+  if (problems.length === 0) return
+  throw new MayflyError('config_invalid', 'this configuration cannot be loaded while running', {
+    problems,
+  })
+}
+
+/** Providers that `next` no longer has although leases of theirs are still live. */
+export async function abandonedProviders(
+  { store }: Pick<Broker, 'store'>,
+  next: World,
+): Promise<Problem[]> {
+  const used = new Set([...(await store.endings.nextDue()).keys()])
+  for (const provider of await store.leases.liveProviders()) used.add(provider)
+  return [...used]
+    .filter((name) => !next.providers.has(name))
+    .map((name) => ({
+      path: `providers.${name}`,
+      message:
+        'is gone, but leases of it are still live; keep it until `mayfly leases ls` is empty',
+    }))
+}
+
+async function refusedUnder(
+  broker: Broker,
+  next: World,
+  { task, lease, intent }: { task: Task; lease: Lease; intent: readonly IntentItem[] },
+): Promise<'policy' | 'config' | undefined> {
+  const now = broker.clock.now()
+  const request = {
+    entitlement: lease.entitlement,
+    intent,
+    ttlSeconds: lease.ttlSeconds,
+  }
+  const plan = planCredential(next, task, request, { now, earliest: now })
+  if ('rail' in plan) return plan.rail === 'lifetime' ? undefined : 'config'
+  if (unacceptable(plan)) return 'config'
+  const { id, agent, workload, tenant } = task
+  const risk = await riskOf(broker, { task: id, agent, workload, tenant }, now)
+  const activeLeases = await broker.store.leases.countActive({ task: id })
+  const decision = decideCredential(next, { task, plan, risk, activeLeases, now })
+  return decision.outcome === 'permit' ? undefined : 'policy'
+}
+
+/** Open tasks of agents that are gone, or belong to another tenant now. */
+async function orphanedTasks({ store }: Broker, next: World): Promise<Task[]> {
+  const orphans: Task[] = []
+  let after: string | undefined
+  for (;;) {
+    const page = await store.tasks.list({ tenants: null, state: 'open' }, { limit: PAGE, after })
+    orphans.push(...page.filter((task) => next.agents.get(task.agent)?.tenant !== task.tenant))
+    const last = page.at(-1)
+    if (!last || page.length < PAGE) return orphans
+    after = `${last.createdAt}.${last.id}`
+    await nextTurn()
+  }
+}

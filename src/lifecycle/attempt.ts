@@ -1,0 +1,50 @@
+import type { Broker } from '../broker/broker.ts'
+import { type EndOrder, UpstreamError } from '../provider.ts'
+import type { QueuedEnding } from '../store/store.ts'
+import { backoffMs } from './backoff.ts'
+
+/** A queued ending in the words of the provider contract. */
+export function endOrderOf({ lease, targetSpec }: QueuedEnding): EndOrder {
+  return {
+    lease: lease.id,
+    upstreamName: lease.upstreamName,
+    task: lease.task,
+    agent: lease.agent,
+    tenant: lease.tenant,
+    target: targetSpec,
+    targetName: lease.target,
+    group: lease.group,
+    slot: lease.slot,
+    handle: lease.handle,
+    nativeExpiresAt: lease.nativeExpiresAt,
+    latestPossibleExpiry: lease.latestPossibleExpiry,
+  }
+}
+
+/** What a provider threw, in the contract's terms; a bug in it says nothing about the upstream. */
+export function failureOf(error: unknown): UpstreamError {
+  if (error instanceof UpstreamError) return error
+  const name = error instanceof Error ? error.name : 'unknown error'
+  return new UpstreamError('unknown', `the provider failed: ${name}`)
+}
+
+/** Writes down an attempt that did not work; it is made again after a backoff, never given up. */
+export async function failAll(
+  broker: Broker,
+  batch: readonly QueuedEnding[],
+  error: string,
+): Promise<void> {
+  const { store, clock, random } = broker
+  const now = clock.now()
+  await Promise.all(
+    batch.map(({ lease, lane }) =>
+      store.endings.postponed({
+        id: lease.id,
+        error,
+        nextDue: now + backoffMs(lane, lease.attempts, random),
+        counts: 'attempt',
+        now,
+      }),
+    ),
+  )
+}

@@ -1,0 +1,59 @@
+import { statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Broker } from '../broker/broker.ts'
+
+const CHECK_EVERY_MS = 60_000
+const DISK_EVERY_MS = 5_000
+
+/** Looks, now and then, whether what is minted could be ended: permissions, free disk (P17). */
+export class Checks {
+  readonly #broker: Broker
+  #checkedAt = Number.NEGATIVE_INFINITY
+  #diskAt = Number.NEGATIVE_INFINITY
+
+  constructor(broker: Broker) {
+    this.#broker = broker
+  }
+
+  async sweep(): Promise<void> {
+    const tick = this.#broker.clock.monotonic()
+    if (tick - this.#diskAt >= DISK_EVERY_MS) {
+      this.#diskAt = tick
+      await checkDisk(this.#broker)
+    }
+    if (tick - this.#checkedAt >= CHECK_EVERY_MS) {
+      this.#checkedAt = tick
+      // Also writes down how late it is, so that an idle night cannot be turned back (P5).
+      await this.#broker.store.ready()
+      void checkProviders(this.#broker)
+    }
+  }
+}
+
+async function checkDisk({ world, health, log }: Broker): Promise<void> {
+  const { store, limits } = world().config
+  const { bavail, bsize } = await statfs(dirname(store.path))
+  const free = bavail * bsize
+  const short = free < limits.freeDiskReserveBytes
+  const problem = short
+    ? 'the disk is nearly full; what is left is kept for ending leases'
+    : undefined
+  if (problem) log.error({ free_bytes: free }, problem)
+  health.disk(problem)
+}
+
+async function checkProviders({ world, health, log }: Broker): Promise<void> {
+  for (const [name, { provider }] of world().providers) {
+    try {
+      const findings = await provider.check()
+      health.checked(name, findings)
+      for (const { level, what, fix } of findings) {
+        if (level === 'blocking')
+          log.error({ provider: name, what, fix }, 'a provider is not usable')
+      }
+    } catch (error) {
+      // An upstream that is away says nothing about permissions; the circuits notice it.
+      log.warn({ provider: name, err: error }, 'a provider could not be checked')
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import type { Broker } from '../broker/broker.ts'
+import type { LeaseId } from '../ids.ts'
+import type { QueuedEnding } from '../store/store.ts'
+import { endBatch } from './end-batch.ts'
+
+/** How many calls to one provider's revoker are under way at once. */
+const CALLS_PER_PROVIDER = 8
+const CLAIM = 200
+/** Leases that stand alone still share one call of their provider. */
+const LONE_PER_BATCH = 25
+
+/**
+ * Works the ending queue of every provider apart, so that one that hangs holds up no other (P13).
+ * The queue itself is in the store; here is only what is under way.
+ */
+export class EndingQueue {
+  readonly #broker: Broker
+  readonly #providers = new Map<string, { calls: number; groups: Set<string> }>()
+  readonly #underWay = new Set<LeaseId>()
+  readonly #running = new Set<Promise<void>>()
+  #stopped = false
+
+  constructor(broker: Broker) {
+    this.#broker = broker
+  }
+
+  /** Starts what is due and may run now; returns without waiting for the upstreams. */
+  async dispatch(): Promise<void> {
+    const now = this.#broker.clock.now()
+    for (const [provider, at] of await this.#broker.store.endings.nextDue()) {
+      if (at <= now) await this.#dispatchProvider(provider, now)
+    }
+  }
+
+  /** Resolves when the calls under way have finished; nothing new is started. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.all(this.#running)
+  }
+
+  async #dispatchProvider(provider: string, now: number): Promise<void> {
+    const lanes = this.#lanesOf(provider)
+    if (lanes.calls >= CALLS_PER_PROVIDER) return
+    const limit = CLAIM + this.#underWay.size
+    const claimed = await this.#broker.store.endings.due(provider, now, limit)
+    const free = claimed.filter(({ lease }) => !this.#underWay.has(lease.id))
+    for (const batch of batchesOf(free)) {
+      if (this.#stopped || lanes.calls >= CALLS_PER_PROVIDER) return
+      const group = groupOf(batch)
+      if (group !== null && lanes.groups.has(group)) continue
+      this.#start(provider, batch, group)
+    }
+  }
+
+  #start(provider: string, batch: readonly QueuedEnding[], group: string | null): void {
+    const lanes = this.#lanesOf(provider)
+    lanes.calls += 1
+    if (group !== null) lanes.groups.add(group)
+    for (const { lease } of batch) this.#underWay.add(lease.id)
+    const running = endBatch(this.#broker, provider, batch)
+      .catch((error) => this.#broker.log.error({ provider, err: error }, 'ending a batch failed'))
+      .finally(() => {
+        lanes.calls -= 1
+        if (group !== null) lanes.groups.delete(group)
+        for (const { lease } of batch) this.#underWay.delete(lease.id)
+        this.#running.delete(running)
+        if (!this.#stopped) this.#continue(provider)
+      })
+    this.#running.add(running)
+  }
+
+  #continue(provider: string): void {
+    this.#dispatchProvider(provider, this.#broker.clock.now()).catch((error) =>
+      this.#broker.log.error({ provider, err: error }, 'the ending queue cannot be read'),
+    )
+  }
+
+  #lanesOf(provider: string) {
+    let lanes = this.#providers.get(provider)
+    if (!lanes) {
+      lanes = { calls: 0, groups: new Set() }
+      this.#providers.set(provider, lanes)
+    }
+    return lanes
+  }
+}
+
+/** One batch per group and kind of work, in the order of the queue; lone leases in small ones. */
+function batchesOf(queue: readonly QueuedEnding[]): QueuedEnding[][] {
+  const batches = new Map<string, QueuedEnding[]>()
+  let lone = 0
+  for (const ending of queue) {
+    const work = ending.lane === 'cleanup' ? 'cleanup' : 'end'
+    const { group } = ending.lease
+    const number = group === null ? Math.floor(lone++ / LONE_PER_BATCH) : 0
+    const key = JSON.stringify([work, group, group === null ? [ending.lane, number] : null])
+    const batch = batches.get(key)
+    if (batch) batch.push(ending)
+    else batches.set(key, [ending])
+  }
+  return [...batches.values()]
+}
+
+function groupOf(batch: readonly QueuedEnding[]): string | null {
+  return batch[0]?.lease.group ?? null
+}

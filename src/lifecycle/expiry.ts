@@ -1,0 +1,9 @@
+import type { Broker } from '../broker/broker.ts'
+
+const CHUNK = 200
+
+/** Active leases past their expiry start to end; ending ones that died by themselves have ended. */
+export async function sweepExpiry({ store, clock }: Broker): Promise<void> {
+  while ((await store.leases.expire(clock.now(), CHUNK)) === CHUNK);
+  while ((await store.endings.runOut(clock.now(), CHUNK)) === CHUNK);
+}

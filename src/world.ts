@@ -1,0 +1,81 @@
+import type { Log, ProviderInstance, World } from './broker/broker.ts'
+import type { Clock } from './clock.ts'
+import type { Config, ProviderConfig } from './config.ts'
+import { MayflyError } from './errors.ts'
+import { createIdentity } from './identity/identity.ts'
+import { loadPolicies } from './policy/engine.ts'
+
+export interface WorldParts {
+  readonly clock: Clock
+  readonly log: Log
+  readonly epoch: number
+}
+
+/**
+ * Builds what a configuration describes. Instances of `before` whose settings did not change are
+ * kept, with their connections and what they learned.
+ */
+export function buildWorld(config: Config, parts: WorldParts, before?: World): World {
+  const loaded = loadPolicies(config.policies.sources)
+  if (!loaded.ok) {
+    throw new MayflyError('config_invalid', 'the policies cannot be used', {
+      problems: loaded.problems,
+    })
+  }
+  const providers = config.providers.map((provider) => {
+    const kept = before?.providers.get(provider.name)
+    const same =
+      kept &&
+      sameInstance(kept.config, provider) &&
+      sameTargets(before.config, config, provider.name)
+    return [provider.name, same ? kept : createInstance(config, provider, parts)] as const
+  })
+  return {
+    config,
+    policy: loaded.engine,
+    identity: createIdentity({ issuers: config.issuers, agents: config.agents, ...parts }),
+    agents: new Map(config.agents.map((agent) => [agent.id, agent])),
+    entitlements: new Map(config.entitlements.map((entitlement) => [entitlement.id, entitlement])),
+    providers: new Map(providers),
+  }
+}
+
+/** Closes the instances of `before` that `after` does not use. */
+export async function closeUnused(before: World, after: World | undefined): Promise<void> {
+  const unused = [...before.providers.values()].filter(
+    (instance) => after?.providers.get(instance.config.name) !== instance,
+  )
+  await Promise.allSettled(unused.map(({ provider }) => provider.close()))
+}
+
+function createInstance(
+  config: Config,
+  provider: ProviderConfig,
+  { clock, log, epoch }: WorldParts,
+): ProviderInstance {
+  const created = provider.definition.create({
+    name: provider.name,
+    installation: config.installation,
+    epoch,
+    settings: provider.settings,
+    targets: targetsOf(config, provider.name),
+    clock,
+    secret: (reference) => config.secret(reference),
+    log,
+  })
+  return { config: provider, provider: created }
+}
+
+function targetsOf(config: Config, provider: string): unknown[] {
+  return config.entitlements
+    .filter((entitlement) => entitlement.provider === provider)
+    .map((entitlement) => entitlement.target)
+}
+
+function sameInstance(a: ProviderConfig, b: ProviderConfig): boolean {
+  return a.type === b.type && JSON.stringify(a.settings) === JSON.stringify(b.settings)
+}
+
+function sameTargets(a: Config, b: Config, provider: string): boolean {
+  return JSON.stringify(targetsOf(a, provider)) === JSON.stringify(targetsOf(b, provider))
+}
