@@ -112,7 +112,7 @@ function impactOf(action: string, location: string): readonly Impact[] {
   }
   if (action === 'update' || action === 'delete') impacts.add('destructive-write')
   const reads = action === 'list' || (action === 'read' && open)
-  if (reads && isBroad(segments)) impacts.add('bulk-read')
+  if (reads && isBroad(open ? segments.slice(0, -1) : segments)) impacts.add('bulk-read')
   return [...impacts]
 }
 
