@@ -1,14 +1,15 @@
 import type { Log, ProviderInstance, World } from './broker/broker.ts'
 import type { Clock } from './clock.ts'
 import type { Config, ProviderConfig } from './config.ts'
-import { MayflyError } from './errors.ts'
 import { createIdentity } from './identity/identity.ts'
-import { loadPolicies } from './policy/engine.ts'
+import type { PolicyEngine } from './policy/engine.ts'
 
 export interface WorldParts {
   readonly clock: Clock
   readonly log: Log
   readonly epoch: number
+  /** Compiled from the configuration's policies. */
+  readonly policies: PolicyEngine
 }
 
 /**
@@ -16,23 +17,18 @@ export interface WorldParts {
  * kept, with their connections and what they learned.
  */
 export function buildWorld(config: Config, parts: WorldParts, before?: World): World {
-  const loaded = loadPolicies(config.policies.sources)
-  if (!loaded.ok) {
-    throw new MayflyError('config_invalid', 'the policies cannot be used', {
-      problems: loaded.problems,
-    })
-  }
   const providers = config.providers.map((provider) => {
     const kept = before?.providers.get(provider.name)
     const same =
-      kept &&
+      before !== undefined &&
+      kept !== undefined &&
       sameInstance(kept.config, provider) &&
       sameTargets(before.config, config, provider.name)
     return [provider.name, same ? kept : createInstance(config, provider, parts)] as const
   })
   return {
     config,
-    policy: loaded.engine,
+    policy: parts.policies,
     identity: createIdentity({ issuers: config.issuers, agents: config.agents, ...parts }),
     agents: new Map(config.agents.map((agent) => [agent.id, agent])),
     entitlements: new Map(config.entitlements.map((entitlement) => [entitlement.id, entitlement])),

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import type { Actor } from './audit/events.ts'
+import type { Broker, World } from './broker/broker.ts'
+import { applyReload, assertReloadable, planReload } from './broker/reload.ts'
+import { diffConfig } from './config/diff.ts'
+import { type LoadRequest, loadConfig } from './config/load.ts'
+import { MayflyError } from './errors.ts'
+import type { ReloadWire } from './model/wire.ts'
+import { buildWorld, closeUnused } from './world.ts'
+
+export type Reloader = (request: {
+  readonly actor: Actor
+  /** What an earlier answer asked to confirm; void once the files have changed again. */
+  readonly confirm?: string
+}) => Promise<ReloadWire>
+
+/**
+ * Reads the whole configuration again: load → build → show what changes → apply, or wait for
+ * confirmation if more leases would end than `limits.reload_max_ended` (P16). A configuration that
+ * cannot be used changes nothing. One reload runs at a time.
+ */
+export function createReloader(
+  broker: Broker,
+  parts: { readonly load: Omit<LoadRequest, 'now'>; readonly swap: (next: World) => void },
+): Reloader {
+  let queue: Promise<unknown> = Promise.resolve()
+  return (request) => {
+    const run = queue.then(() => reload(broker, parts, request))
+    queue = run.catch(() => undefined)
+    return run
+  }
+}
+
+async function reload(
+  broker: Broker,
+  { load, swap }: Parameters<typeof createReloader>[1],
+  { actor, confirm }: Parameters<Reloader>[0],
+): Promise<ReloadWire> {
+  const { store, clock, log } = broker
+  const before = broker.world()
+  const loaded = await loadConfig({ ...load, now: clock.now() })
+  if (!loaded.ok) {
+    throw new MayflyError('config_invalid', 'the configuration cannot be used; nothing changed', {
+      problems: loaded.problems,
+    })
+  }
+  const { config, policies } = loaded
+  const next = buildWorld(config, { clock, log, epoch: store.epoch, policies }, before)
+  await assertReloadable(broker, next)
+  const changes = diffConfig(before.config, config)
+  if (before.policy.hash !== policies.hash)
+    changes.push(`policies: ${before.policy.hash.slice(0, 12)} → ${policies.hash.slice(0, 12)}`)
+  const plan = await planReload(broker, next)
+  const wanted = createHash('sha256')
+    .update(JSON.stringify([changes, policies.hash, config]))
+    .digest('hex')
+    .slice(0, 12)
+  if (plan.leases.length > config.limits.reloadMaxEnded && confirm !== wanted) {
+    log.warn({ changes, would_end: plan.leases.length, confirm: wanted }, 'a reload waits')
+    return { applied: false, changes, would_end: plan.leases.length, confirm: wanted }
+  }
+  const ended = await applyReload(broker, { next, swap: () => swap(next), actor })
+  await store.audit.append([{ type: 'config.reloaded', actor, data: { changes, ended } }])
+  log.info({ changes, ended }, 'configuration reloaded')
+  await closeUnused(before, next)
+  return { applied: true, changes, would_end: ended }
+}

@@ -1,0 +1,176 @@
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { createAdaptorServer } from '@hono/node-server'
+import pino from 'pino'
+import type { Broker, World } from './broker/broker.ts'
+import { Health } from './broker/health.ts'
+import { Pace } from './broker/pace.ts'
+import { abandonedProviders } from './broker/reload.ts'
+import type { ClockSource } from './clock.ts'
+import { type LoadRequest, loadConfig } from './config/load.ts'
+import type { Config } from './config.ts'
+import { type ErrorCode, MayflyError } from './errors.ts'
+import { createApp } from './http/app.ts'
+import type { Random } from './ids.ts'
+import { type Lifecycle, startLifecycle } from './lifecycle/lifecycle.ts'
+import { createReloader, type Reloader } from './reloader.ts'
+import { openSqliteStore } from './store/sqlite/index.ts'
+import type { Store } from './store/store.ts'
+import { buildWorld, closeUnused } from './world.ts'
+
+export interface ServeOptions extends Omit<LoadRequest, 'now'> {
+  readonly clockSource: ClockSource
+  readonly random: Random
+  /** Where the log goes, one JSON line each. */
+  readonly logTo: pino.DestinationStream
+  readonly logLevel?: pino.LevelWithSilent
+  /** Instead of the configured port; 0 takes a free one. */
+  readonly port?: number
+}
+
+export interface Served {
+  /** Where it really listens. */
+  readonly url: string
+  readonly reload: Reloader
+  /** Finishes requests in flight, then stops; what could not finish is ended at the next start. */
+  stop(): Promise<void>
+}
+
+const MIGRATIONS = fileURLToPath(new URL('../migrations/sqlite', import.meta.url))
+/** Longer than a mint may take, so that a stop cuts none off. */
+const DRAIN_MS = 12_000
+const LIFECYCLE_GRACE_MS = 5_000
+
+/**
+ * load → open store → build world → settle and start the lifecycle → listen
+ *
+ * Refuses a configuration it cannot use with every problem at once (`config_invalid`), before
+ * anything is changed.
+ */
+export async function serve(options: ServeOptions): Promise<Served> {
+  const log = pino({ level: options.logLevel ?? 'info', redact: REDACTED }, options.logTo)
+  const loaded = await loadConfig({ ...options, now: options.clockSource.wall() })
+  for (const { path, message } of loaded.warnings) log.warn({ path }, message)
+  if (!loaded.ok) {
+    throw new MayflyError('config_invalid', 'the configuration cannot be used', {
+      problems: loaded.problems,
+    })
+  }
+  const { config, policies } = loaded
+  const { store, clock } = openSqliteStore({
+    path: config.store.path,
+    keysDir: config.keysDir,
+    migrations: MIGRATIONS,
+    clockSource: options.clockSource,
+  })
+  try {
+    let world: World = buildWorld(config, { clock, log, epoch: store.epoch, policies })
+    const broker: Broker = {
+      store,
+      clock,
+      random: options.random,
+      log,
+      health: new Health(clock),
+      pace: new Pace(clock),
+      world: () => world,
+    }
+    await refuseAbandoned(broker, world)
+    const lifecycle = await startLifecycle(broker)
+    const reload = createReloader(broker, { load: options, swap: (next) => (world = next) })
+    const app = createApp(broker, { ready: () => problemsOf(broker), reload })
+    const { server, url } = await listen(app.fetch, config, options.port)
+    await store.audit.append([started(config, store)])
+    log.info({ url, installation: config.installation, epoch: store.epoch }, 'mayfly is ready')
+    return { url, reload, stop: () => stop({ server, lifecycle, broker }) }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** Belt and braces: secrets are `Secret` and headers are not logged, but a mistake must not leak. */
+const REDACTED = {
+  paths: ['authorization', '*.authorization', 'token', '*.token', 'headers', '*.headers', 'config'],
+  censor: '[redacted]',
+}
+
+function started(config: Config, store: Store) {
+  const { installation } = config
+  return {
+    type: 'broker.started',
+    actor: 'mayfly',
+    data: { installation, epoch: store.epoch },
+  } as const
+}
+
+async function refuseAbandoned(broker: Broker, world: World): Promise<void> {
+  const problems = await abandonedProviders(broker, world)
+  if (problems.length === 0) return
+  throw new MayflyError('config_invalid', 'the configuration cannot be used', { problems })
+}
+
+/** Why this broker should get no traffic; a missing upstream is no such reason, others still work. */
+async function problemsOf({ store }: Broker): Promise<string[]> {
+  try {
+    await store.ready()
+    return []
+  } catch (error) {
+    const code: ErrorCode = error instanceof MayflyError ? error.code : 'internal'
+    return [`store: ${code}`]
+  }
+}
+
+type Fetch = Parameters<typeof createAdaptorServer>[0]['fetch']
+
+async function listen(
+  fetch: Fetch,
+  config: Config,
+  port: number | undefined,
+): Promise<{ server: Server; url: string }> {
+  const { host, tls } = config.server
+  const secure = tls && {
+    createServer: createTlsServer,
+    serverOptions: {
+      cert: readFileSync(tls.cert),
+      key: readFileSync(tls.key),
+      minVersion: 'TLSv1.2',
+    },
+  }
+  // Without `createServer` for http2 the adaptor makes a node:http or node:https server.
+  const server = createAdaptorServer({ fetch, ...secure } as Parameters<
+    typeof createAdaptorServer
+  >[0]) as Server
+  server.requestTimeout = 30_000
+  server.headersTimeout = 10_000
+  server.keepAliveTimeout = 65_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port ?? config.server.port, host, resolve)
+  }).catch((error: Error) => {
+    throw new MayflyError('config_invalid', `server.listen: ${error.message}`, { cause: error })
+  })
+  const address = server.address() as AddressInfo // a TCP server's, never a pipe's
+  const scheme = tls ? 'https' : 'http'
+  return { server, url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${address.port}` }
+}
+
+async function stop(parts: {
+  server: Server
+  lifecycle: Lifecycle
+  broker: Broker
+}): Promise<void> {
+  const { server, lifecycle, broker } = parts
+  const drained = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const cancel = broker.clock.after(DRAIN_MS, () => server.closeAllConnections())
+  await drained
+  cancel()
+  await broker.store.audit.append([{ type: 'broker.stopped', actor: 'mayfly', data: {} }])
+  await lifecycle.stop(LIFECYCLE_GRACE_MS)
+  await closeUnused(broker.world(), undefined)
+  await broker.store.close()
+  broker.log.info({}, 'mayfly has stopped')
+}
