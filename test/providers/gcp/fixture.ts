@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module'
 import { Storage } from '@google-cloud/storage'
 import { gcp } from '../../../providers/gcp/index.ts'
+// Loaded here so that no test's deadline pays for loading Google's libraries.
+import '../../../providers/gcp/upstream.ts'
 import { type Clock, steadyClock } from '../../../src/clock.ts'
 import { newId, upstreamName } from '../../../src/ids.ts'
 import type { IntentItem } from '../../../src/model/intent.ts'
@@ -77,6 +79,7 @@ export function createProvider(given: {
   settings: unknown
   clock?: Clock
   targets?: readonly unknown[]
+  secrets?: Readonly<Record<string, string>>
 }): Provider {
   return gcp.create({
     name: 'gcp',
@@ -85,7 +88,7 @@ export function createProvider(given: {
     settings: gcp.settings.parse(given.settings),
     clock: given.clock ?? wallClock(),
     ...(given.targets && { targets: given.targets }),
-    secret: (reference) => new Secret(SECRETS[reference] ?? ''),
+    secret: (reference) => new Secret({ ...SECRETS, ...given.secrets }[reference] ?? ''),
     log: { info: () => {}, warn: () => {} },
   })
 }

@@ -1,9 +1,10 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { gcp } from '../../../providers/gcp/index.ts'
 import { type MintOrder, type Provider, UpstreamError } from '../../../src/provider.ts'
 import type { GcpSandbox } from '../../sandbox/gcp/index.ts'
-import type { Ledger } from '../../sandbox/ledger.ts'
+import { fingerprint, type Ledger } from '../../sandbox/ledger.ts'
 import {
   createProvider,
   MINT_TOKEN,
@@ -35,7 +36,17 @@ describe('minting on Google Cloud', () => {
   afterEach(async () => {
     await provider.close()
     await sandbox.close()
+    for (const server of servers.splice(0)) server.close().closeAllConnections()
   })
+
+  const servers: Server[] = []
+  async function serve(listener: RequestListener): Promise<string> {
+    const server = createServer(listener)
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  }
 
   it('P4: the agent’s Storage client lists and reads its prefix and nothing else', async () => {
     const minted = await provider.mint(orderFor({ settings, clock }))
@@ -86,8 +97,7 @@ describe('minting on Google Cloud', () => {
     const minted = await provider.mint(orderFor({ settings, clock }))
     expect(ledger.minted).toHaveLength(2)
     const [source] = ledger.minted
-    const { createHash } = await import('node:crypto')
-    const given = createHash('sha256').update(tokenOf(minted)).digest('hex')
+    const given = fingerprint(tokenOf(minted))
     expect(given).toBe(ledger.minted[1]?.fingerprint)
     expect(given).not.toBe(source?.fingerprint)
   })
@@ -169,12 +179,7 @@ describe('minting on Google Cloud', () => {
   })
 
   it('P1: a refusal by something that is not Google proves nothing', async () => {
-    const { createServer } = await import('node:http')
-    const proxy = createServer((_, response) => response.writeHead(403).end('<h1>blocked</h1>'))
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-    const address = proxy.address()
-    const port = typeof address === 'object' ? address?.port : undefined
-    const url = `http://127.0.0.1:${port}`
+    const url = await serve((_, response) => response.writeHead(403).end('<h1>blocked</h1>'))
     const blocked = {
       ...settingsFor(sandbox),
       endpoints: { iamcredentials: url, iam: url, sts: url },
@@ -183,7 +188,6 @@ describe('minting on Google Cloud', () => {
     const order = orderFor({ settings: blocked, clock })
     await expect(behind.mint(order)).rejects.toMatchObject({ outcome: 'unknown' })
     await behind.close()
-    proxy.close()
   })
 
   it('P1: the generated client’s own retries are off', async () => {
@@ -228,6 +232,39 @@ describe('minting on Google Cloud', () => {
     expect(error).toMatchObject({ outcome: 'refused' })
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(MINT_TOKEN.slice(5))
     await unready.close()
+  })
+
+  it('uses a federated identity from a key file, and obtains its token once', async () => {
+    let asked = 0
+    const url = await serve((_, response) => {
+      asked += 1
+      response.setHeader('content-type', 'application/json')
+      response.end(
+        JSON.stringify({
+          access_token: MINT_TOKEN,
+          issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+          token_type: 'Bearer',
+          expires_in: 3_600,
+        }),
+      )
+    })
+    const key = {
+      type: 'external_account',
+      audience:
+        '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/k',
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      token_url: `${url}/v1/token`,
+      credential_source: { file: import.meta.filename },
+    }
+    const federated = { ...settingsFor(sandbox), credentials: { key_file: 'env:KEY' } }
+    const secrets = { 'env:KEY': JSON.stringify(key) }
+    const broker = createProvider({ settings: federated, clock, secrets })
+    for (const slot of POOL) {
+      const minted = await broker.mint(orderFor({ settings: federated, clock, slot }))
+      expect(minted.credential.service_account).toBe(slot)
+    }
+    expect(asked).toBe(1)
+    await broker.close()
   })
 
   it('mints at once for different leases without mixing up their names', async () => {

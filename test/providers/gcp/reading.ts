@@ -52,7 +52,7 @@ export const anyPair = fc
     ceiling,
     request: {
       action: sameAction ? ceiling.action : other.action,
-      place: suffix === null ? other.place : ceiling.place.replace(/\*$/, `${suffix}*`),
+      place: suffix === null ? other.place : ceiling.place.replace(/\*?$/, `${suffix}*`),
     },
   }))
 
