@@ -24,6 +24,8 @@ export interface VaultSandbox {
   acceptJwt(mount: string, role: string, jwt: string, raw: Readonly<Record<string, unknown>>): void
   hasPolicy(name: string): boolean
   accessors(): readonly string[]
+  /** The `mf-…` name of the token behind an accessor, if it has one. */
+  nameOf(accessor: string): string | undefined
   /** Waits until every queued revocation due by then has run. */
   settle(): Promise<void>
   close(): Promise<void>
@@ -70,6 +72,7 @@ export async function startVaultSandbox(options: VaultSandboxOptions): Promise<V
     acceptJwt: (mount, role, jwt, raw) => router.logins.acceptJwt(mount, role, jwt, raw),
     hasPolicy: (name) => router.policies.has(name),
     accessors: () => router.tokens.accessors(),
+    nameOf: (accessor) => router.tokens.nameOf(accessor),
     settle: async () => {
       await new Promise((resolve) => setTimeout(resolve, queueDelayMs + 20))
       router.sweep()

@@ -76,11 +76,10 @@ export class TokenStore {
       ttl: Math.min(wish.ttlSeconds ?? SYSTEM_MAX_TTL_SECONDS, ceiling),
       explicitMax,
     })
-    const named = [...token.policies, ...Object.values(token.meta)]
     this.#ledger.mint({
       upstream: 'vault',
       fingerprint: fingerprint(token.id),
-      name: named.find((text) => UPSTREAM_NAME.test(text)),
+      name: leaseNameOf(token),
       at: token.createdAt,
       nativeExpiresAt: token.expiresAt ?? Number.POSITIVE_INFINITY,
       works: () => this.byId(token.id) !== undefined && this.#grantsAnything(token),
@@ -95,6 +94,11 @@ export class TokenStore {
 
   byAccessor(accessor: string): Token | undefined {
     return this.#alive(this.#byAccessor.get(accessor))
+  }
+
+  nameOf(accessor: string): string | undefined {
+    const token = this.byAccessor(accessor)
+    return token ? leaseNameOf(token) : undefined
   }
 
   accessors(): readonly string[] {
@@ -169,4 +173,9 @@ export class TokenStore {
     if (token.accessor !== '') this.#byAccessor.set(token.accessor, token)
     return token
   }
+}
+
+function leaseNameOf(token: Token): string | undefined {
+  const named = [...token.policies, ...Object.values(token.meta)]
+  return named.find((text) => UPSTREAM_NAME.test(text))
 }
