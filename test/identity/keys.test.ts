@@ -98,7 +98,10 @@ describe('an issuer that is in trouble', () => {
     ['cuts the connection', (_, res) => res.destroy()],
     ['answers nonsense', (_, res) => res.writeHead(200).end('<html>')],
     ['answers JSON that is no key set', (_, res) => json(res, { keys: 'none' })],
-    ['answers without end', (_, res) => res.writeHead(200).end('x'.repeat(600_000))],
+    [
+      'answers more than any key set needs',
+      (_, res) => json(res, { keys: corp.keys.map((key) => key.jwk), rest: 'x'.repeat(600_000) }),
+    ],
   ]
   it.each(broken)('makes evidence unavailable, not refused, when it %s', async (_, route) => {
     const { identity, warnings } = identityFor(corp)

@@ -121,9 +121,12 @@ describe('a delivery that is not beyond doubt', () => {
     ['with a full stop in its id', { id: 'msg.1' }],
     ['with two ids', { id: 'a, b' }],
     ['with a time that is no number', { timestamp: 'now' }],
-    ['with a time in another spelling', { timestamp: `0${VECTOR.timestamp}` }],
+    ['with a time in another spelling', { timestamp: `0${VECTOR.timestamp}`, signature: sign({}) }],
     ['with a time in the exponent', { timestamp: '1e9' }],
-    ['with a body that is no UTF-8', { body: Uint8Array.from([0x7b, 0xff, 0x7d]) }],
+    [
+      'with a body that is no UTF-8',
+      { body: Uint8Array.from([0x7b, 0xff, 0x7d]), signature: sign({ body: '{\ufffd}' }) },
+    ],
     ['without a secret to check it', { secrets: [] }],
     ['with its signature behind too many others', { signature: `${'v1,x '.repeat(8)}v1,${good}` }],
   ])('is refused without a reason when it is %s', (_, overlay) => {
