@@ -167,6 +167,32 @@ describe('the pool of service accounts', () => {
     expect(sandbox.isDisabled(SHARED)).toBe(false)
   })
 
+  it('P6: a resumable upload outlives the token, so a writer’s lease names it as residual', async () => {
+    const intent = [
+      {
+        type: 'gcp',
+        actions: ['inRole:roles/storage.objectCreator'],
+        locations: ['gs://tickets/out/*'],
+      },
+    ]
+    const order = orderFor({ settings, clock, intent })
+    const minted = await provider.mint(order)
+    const bucket = storageWith(tokenOf(minted), sandbox).bucket('tickets')
+    const [uri] = await bucket.file('out/later.txt').createResumableUpload()
+    await end(endOf(order, minted))
+    await sleep(120)
+    const refused = bucket.file('out/now.txt').save('x', { resumable: false })
+    await expect(refused).rejects.toMatchObject({ code: 401 })
+    await fetch(uri, { method: 'PUT', body: 'written after the end' })
+    expect(sandbox.readObject('tickets', 'out/later.txt')).toBe('written after the end')
+    const description = gcp.describe({
+      settings: gcp.settings.parse(settings),
+      target: order.target,
+      intent,
+    })
+    expect(description).toMatchObject({ residuals: ['gcs-resumable-upload'] })
+  })
+
   it('P1: a mint after the end is refused, so a late renewal gets nothing', async () => {
     const order = orderFor({ settings, clock })
     await end(endOf(order, await provider.mint(order)))

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { Answer } from '../faults.ts'
 import type { StorageAccess } from './boundary.ts'
 import { bodyOf, type Call, googleError, json, type Route } from './request.ts'
@@ -32,6 +32,12 @@ export const storageRoutes: readonly Route[] = [
     path: /^\/upload\/storage\/v1\/b\/([^/]+)\/o$/,
     operation: 'objects.insert',
     perform: insert,
+  },
+  {
+    method: 'PUT',
+    path: /^\/upload\/storage\/v1\/b\/([^/]+)\/o$/,
+    operation: 'objects.resume',
+    perform: resume,
   },
 ]
 
@@ -88,40 +94,74 @@ function remove(call: Call): Answer {
   )
 }
 
-/** Overwriting needs the right to delete as well, as on the real thing. */
 function insert(call: Call): Answer {
   const [name = ''] = call.params
   const upload = uploadOf(call)
   if (typeof upload === 'string') return googleError(400, upload)
-  const objects = call.world.buckets.get(name)
-  const before = objects?.get(upload.key)
-  const accesses = [{ permission: 'storage.objects.create', bucket: name, object: upload.key }]
-  if (before)
-    accesses.push({ permission: 'storage.objects.delete', bucket: name, object: upload.key })
-  return permitted(call, accesses, () => {
-    if (!objects) return googleError(404, 'The specified bucket does not exist.')
-    const object = { ...upload, generation: (before?.generation ?? 0) + 1 }
-    objects.set(upload.key, object)
-    return json(200, view(name, upload.key, object))
+  if (!call.world.buckets.has(name)) return googleError(404, 'The specified bucket does not exist.')
+  return permitted(call, writes(call, name, upload.key), () => {
+    if (upload.content) return store(call, name, upload.key, { ...upload, content: upload.content })
+    const id = randomUUID()
+    call.world.uploads.set(id, { bucket: name, key: upload.key, contentType: upload.contentType })
+    const location = `${call.origin}/upload/storage/v1/b/${name}/o?uploadType=resumable&upload_id=${id}`
+    return { status: 200, headers: { location }, body: '' }
   })
 }
 
-/** Reads `uploadType=media` and `multipart`; text only, which is all that tests need. */
-function uploadOf(call: Call): { key: string; content: Buffer; contentType: string } | string {
+/** As on the real thing, the session's URI is all it takes: no token is looked at any more. */
+function resume(call: Call): Answer {
+  const session = call.world.uploads.get(call.query.get('upload_id') ?? '')
+  if (!session) return googleError(404, 'no such upload')
+  return store(call, session.bucket, session.key, { ...session, content: call.body })
+}
+
+/** Overwriting needs the right to delete as well. */
+function writes(call: Call, bucket: string, object: string): StorageAccess[] {
+  const create = { permission: 'storage.objects.create', bucket, object }
+  if (!call.world.buckets.get(bucket)?.has(object)) return [create]
+  return [create, { permission: 'storage.objects.delete', bucket, object }]
+}
+
+function store(
+  call: Call,
+  bucket: string,
+  key: string,
+  given: { content: Buffer; contentType: string },
+): Answer {
+  const objects = call.world.buckets.get(bucket)
+  const generation = (objects?.get(key)?.generation ?? 0) + 1
+  const object = { content: given.content, contentType: given.contentType, generation }
+  objects?.set(key, object)
+  return json(200, view(bucket, key, object))
+}
+
+interface Upload {
+  readonly key: string
+  readonly contentType: string
+  /** Null where the content comes later, by the session's URI. */
+  readonly content: Buffer | null
+}
+
+/** Reads `uploadType` media, multipart and resumable; text only, which is all that tests need. */
+function uploadOf(call: Call): Upload | string {
   const type = String(call.headers['content-type'] ?? 'application/octet-stream')
+  const kind = call.query.get('uploadType')
   const named = call.query.get('name')
-  if (call.query.get('uploadType') === 'media') {
-    if (!named) return 'name: required'
-    return { key: named, content: call.body, contentType: type }
+  if (kind === 'media') {
+    return named ? { key: named, content: call.body, contentType: type } : 'name: required'
+  }
+  if (kind === 'resumable') {
+    const key = named ?? bodyOf(call)?.name
+    const contentType = String(call.headers['x-upload-content-type'] ?? 'text/plain')
+    return typeof key === 'string' ? { key, contentType, content: null } : 'name: required'
   }
   const boundary = /boundary="?([^";]+)"?/.exec(type)?.[1]
-  if (call.query.get('uploadType') !== 'multipart' || !boundary) return 'uploadType: not known here'
+  if (kind !== 'multipart' || !boundary) return 'uploadType: not known here'
   const [, metadata = '', content = ''] = call.body
     .toString('utf8')
     .split(`--${boundary}`)
     .map((part) => part.replace(/^\r?\n/, '').replace(/\r?\n$/, ''))
-  const described = bodyOf({ ...call, body: Buffer.from(afterHeaders(metadata)) })
-  const key = named ?? described?.name
+  const key = named ?? bodyOf({ ...call, body: Buffer.from(afterHeaders(metadata)) })?.name
   if (typeof key !== 'string') return 'name: required'
   const contentType = /^content-type: *(.+)$/im.exec(content)?.[1]?.trim() ?? 'text/plain'
   return { key, content: Buffer.from(afterHeaders(content)), contentType }

@@ -28,6 +28,13 @@ export interface StoredObject {
   readonly generation: number
 }
 
+/** A resumable upload that was begun; its URI alone lets anyone finish it. */
+export interface UploadSession {
+  readonly bucket: string
+  readonly key: string
+  readonly contentType: string
+}
+
 export interface Token {
   readonly value: string
   readonly account: ServiceAccount
@@ -47,6 +54,7 @@ export class World {
   readonly brokers = new Map<string, readonly BrokerGrant[]>()
   readonly buckets = new Map<string, Map<string, StoredObject>>()
   readonly tokens = new Map<string, Token>()
+  readonly uploads = new Map<string, UploadSession>()
   readonly ledger: Ledger
   readonly propagationMs: number
   readonly now: () => number
