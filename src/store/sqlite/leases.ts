@@ -1,24 +1,11 @@
-import type { EndCause } from '../../model/lease.ts'
 import type { LeaseFilter, LeaseStore, MintFacts } from '../store.ts'
-import type { GroupCommit, Tx } from './commit.ts'
-import type { Db } from './database.ts'
-import type { RecordDecision } from './decisions.ts'
 import { and, asc, eq, gt, inArray, lte, sql } from './drizzle.ts'
-import type { LeaseMoves } from './lease-moves.ts'
+import { causeOf, type LeaseRooms, mintFacts } from './minted.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { renewals } from './renewals.ts'
 import { reserving } from './reserving.ts'
-import { type LeaseRow, laneRank, leaseOf, param } from './rows.ts'
+import { type LeaseRow, leaseOf, param } from './rows.ts'
 import { leases } from './schema.ts'
-import type { Standing } from './standing.ts'
-
-export interface LeaseRooms {
-  readonly db: Db
-  readonly commit: GroupCommit
-  readonly moves: LeaseMoves
-  readonly standing: Standing
-  readonly record: RecordDecision
-}
 
 export function leaseStore(rooms: LeaseRooms): LeaseStore {
   const { db, commit, moves, standing } = rooms
@@ -186,54 +173,6 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
   }
 }
 
-/** Writes down what a mint answered, whatever became of the lease meanwhile. */
-export type LearnMintFacts = (tx: Tx, id: string, facts: MintFacts, now: number) => LeaseRow
-
-function mintFacts(db: Db): LearnMintFacts {
-  const byId = db
-    .select()
-    .from(leases)
-    .where(eq(leases.id, param('id')))
-    .prepare()
-  const learn = db
-    .update(leases)
-    .set({
-      expiresAt: param('expiresAt'),
-      nativeExpiresAt: param('native'),
-      latestPossibleExpiry: param('latest'),
-      exposedUntil: param('native'),
-      handleJson: param('handle'),
-    })
-    .where(eq(leases.id, param('id')))
-    .prepare()
-  // What the upstream did after it had been told to refuse: chase it again, now by its handle.
-  const chase = db
-    .update(leases)
-    .set({
-      state: 'ending',
-      containment: 'pending',
-      proofJson: null,
-      endedAt: null,
-      laneRank: sql`coalesce(${leases.laneRank}, ${laneRank('end')})`,
-      dueAt: param('now'),
-    })
-    .where(and(eq(leases.id, param('id')), inArray(leases.state, ['ending', 'ended', 'failed'])))
-    .prepare()
-  return (_tx, id, facts, now) => {
-    const row = byId.get({ id })
-    if (!row) throw new Error(`lease ${id} vanished between its reservation and its activation`)
-    learn.run({
-      id,
-      expiresAt: facts.expiresAt,
-      native: facts.nativeExpiresAt,
-      latest: facts.latestPossibleExpiry,
-      handle: JSON.stringify(facts.handle),
-    })
-    chase.run({ id, now })
-    return row
-  }
-}
-
 function activated(row: LeaseRow, facts: MintFacts) {
   return {
     type: 'lease.activated',
@@ -246,10 +185,6 @@ function activated(row: LeaseRow, facts: MintFacts) {
       native_expires_at: new Date(facts.nativeExpiresAt).toISOString(),
     },
   } as const
-}
-
-export function causeOf(kill: { readonly cause: string }): EndCause {
-  return kill.cause === 'signal' ? 'signal' : 'killed'
 }
 
 function conditions(filter: LeaseFilter) {

@@ -1,7 +1,7 @@
 import { SKEW_MS } from '../../model/lifetime.ts'
 import type { LeaseStore } from '../store.ts'
 import { and, eq, sql } from './drizzle.ts'
-import { causeOf, type LearnMintFacts, type LeaseRooms } from './leases.ts'
+import { causeOf, type LearnMintFacts, type LeaseRooms } from './minted.ts'
 import { leaseOf, param } from './rows.ts'
 import { leases } from './schema.ts'
 
