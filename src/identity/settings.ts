@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Problem } from '../errors.ts'
 import { plainText } from '../model/text.ts'
 import { httpsOrLoopback } from './url.ts'
 
@@ -72,30 +71,3 @@ export const agentSchema = z.strictObject({
   match: matchSchema,
 })
 export type AgentConfig = z.output<typeof agentSchema>
-
-/** What no single entry can see: names taken twice, and matches on an issuer that is not there. */
-export function identityProblems(config: {
-  issuers: readonly IssuerConfig[]
-  agents: readonly AgentConfig[]
-}): Problem[] {
-  const { issuers, agents } = config
-  const known = new Set(issuers.map((issuer) => issuer.name))
-  return [
-    ...repeated(issuers.map((i) => i.name)).map((at) => taken(`issuers[${at}].name`)),
-    ...repeated(issuers.map((i) => i.issuer)).map((at) => taken(`issuers[${at}].issuer`)),
-    ...repeated(agents.map((a) => a.id)).map((at) => taken(`agents[${at}].id`)),
-    ...agents.flatMap((agent, at) =>
-      known.has(agent.match.issuer)
-        ? []
-        : [{ path: `agents[${at}].match.issuer`, message: `no issuer "${agent.match.issuer}"` }],
-    ),
-  ]
-}
-
-function repeated(values: readonly string[]): number[] {
-  return values.flatMap((value, at) => (values.indexOf(value) < at ? [at] : []))
-}
-
-function taken(path: string): Problem {
-  return { path, message: 'is used by an earlier entry; it must be unique' }
-}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { agentSchema, identityProblems, issuerSchema } from '../../src/identity/settings.ts'
+import { agentSchema, issuerSchema } from '../../src/identity/settings.ts'
 
 const issuer = { name: 'corp', type: 'oidc', issuer: 'https://corp.example', audience: 'mayfly' }
 const agent = {
@@ -49,17 +49,5 @@ describe('an agent’s settings', () => {
     expect(agentSchema.safeParse(agent).success).toBe(true)
     const none = { ...agent, match: { issuer: 'corp', claims: {} } }
     expect(agentSchema.safeParse(none).success).toBe(false)
-  })
-
-  it('P16: are checked against each other, all problems at once', () => {
-    const issuers = [issuer, issuer].map((entry) => issuerSchema.parse(entry))
-    const lost = { ...agent, match: { issuer: 'gone', claims: { sub: 'x' } } }
-    const agents = [agent, lost].map((entry) => agentSchema.parse(entry))
-    expect(identityProblems({ issuers, agents }).map(({ path }) => path)).toEqual([
-      'issuers[1].name',
-      'issuers[1].issuer',
-      'agents[1].id',
-      'agents[1].match.issuer',
-    ])
   })
 })
