@@ -1,0 +1,76 @@
+import type { TaskOutcome } from '../model/wire.ts'
+import type { Context, ExitCode } from './command.ts'
+import { selectorText } from './lists.ts'
+import { safe } from './terminal.ts'
+import { when } from './when.ts'
+
+/** The operator's single acts on one thing: each says what is true now. */
+
+export async function endTask(
+  { api, terminal }: Context,
+  id: string,
+  outcome: TaskOutcome,
+): Promise<ExitCode> {
+  const task = await api().endTask(id, outcome)
+  if (terminal.json) terminal.answer(task)
+  else {
+    terminal.line(`ended ${task.id} (${task.outcome ?? task.state}): its leases are being ended`)
+    terminal.line('  watch    mayfly endings ls')
+  }
+  return 0
+}
+
+export async function endLease(context: Context, id: string): Promise<ExitCode> {
+  const { api, terminal, now } = context
+  const lease = await api().endLease(id)
+  if (terminal.json) terminal.answer(lease)
+  else {
+    const still = when(lease.exposed_until, now())
+    terminal.line(`${lease.id} is ${lease.state}/${lease.containment ?? 'pending'}`)
+    terminal.line(`  exposed  until ${lease.exposed_until} (${still})`)
+  }
+  return 0
+}
+
+export async function liftBlock({ api, terminal }: Context, id: string): Promise<ExitCode> {
+  const block = await api().liftBlock(id)
+  if (terminal.json) terminal.answer(block)
+  else {
+    terminal.line(`lifted ${block.id}: ${safe(selectorText(block.selector))} may ask again`)
+    terminal.line(
+      '  note     other blocks or risk may still refuse: mayfly blocks ls, mayfly risk ls',
+    )
+  }
+  return 0
+}
+
+export async function retryEnding({ api, terminal }: Context, lease: string): Promise<ExitCode> {
+  const ending = await api().retryEnding(lease)
+  if (terminal.json) terminal.answer(ending)
+  else terminal.line(`${lease} is tried again now; watch with mayfly endings ls`)
+  return 0
+}
+
+export async function reload(
+  { api, terminal }: Context,
+  confirm: string | undefined,
+): Promise<ExitCode> {
+  const answer = await api().reload(confirm)
+  if (terminal.json) {
+    terminal.answer(answer)
+    return answer.applied ? 0 : 1
+  }
+  for (const change of answer.changes) terminal.line(safe(change))
+  if (answer.changes.length === 0) terminal.line('nothing changes')
+  if (answer.applied) {
+    terminal.line(`reloaded: ${answer.would_end} live leases end with it`)
+    return 0
+  }
+  terminal.line(
+    terminal.paint('yellow', `not applied: it would end ${answer.would_end} live leases`),
+  )
+  if (answer.confirm !== undefined) {
+    terminal.line(`  confirm  mayfly reload --confirm ${safe(answer.confirm)}`)
+  }
+  return 1
+}

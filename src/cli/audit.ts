@@ -1,0 +1,90 @@
+import { createReadStream, openSync, readFileSync, writeSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { ChainVerifier, parseAnchor } from '../audit/verify.ts'
+import type { ApiClient } from '../client/http.ts'
+import { everyItem } from '../client/pages.ts'
+import type { AuditEventWire } from '../model/wire.ts'
+import { type Context, type ExitCode, UsageError } from './command.ts'
+import { safe } from './terminal.ts'
+
+const PAGE = 500
+const MAX_SHOWN = 20
+
+/**
+ * `audit verify`: recomputes the chain from the API or from an export, event by event. Beyond the
+ * chain itself it checks that the log reaches the head the broker names, and every anchored head.
+ */
+export async function verifyAudit(
+  { api, terminal }: Context,
+  { anchor, file }: { anchor?: string; file?: string },
+): Promise<ExitCode> {
+  const verifier = new ChainVerifier(anchor === undefined ? undefined : readAnchor(anchor))
+  const head = file === undefined ? await api().auditHead() : undefined
+  for await (const event of file === undefined ? events(api()) : exported(file)) verifier.add(event)
+  const result = verifier.result()
+  const short = head !== undefined && result.events < head.seq
+  const problems = [
+    ...result.problems,
+    ...(short ? [`the log ends at event ${result.events}, its head is event ${head.seq}`] : []),
+  ]
+  const report = { ...result, ok: problems.length === 0, problems }
+  if (terminal.json) {
+    terminal.answer(report)
+    return report.ok ? 0 : 1
+  }
+  for (const problem of problems.slice(0, MAX_SHOWN)) terminal.line(safe(problem))
+  if (problems.length > MAX_SHOWN) terminal.line(`and ${problems.length - MAX_SHOWN} more`)
+  const verdict = report.ok ? terminal.paint('green', 'intact') : terminal.paint('red', 'BROKEN')
+  terminal.line(`${verdict}: ${report.events} events, head ${safe(report.head)}`)
+  if (report.anchored !== undefined) terminal.line(`${report.anchored} anchored heads found`)
+  terminal.line(report.meaning)
+  return report.ok ? 0 : 1
+}
+
+/** `audit export`: one event a line, to a new file only its owner can read, or to stdout. */
+export async function exportAudit(
+  { api, io, terminal }: Context,
+  out: string | undefined,
+): Promise<ExitCode> {
+  const file = out === undefined ? undefined : openSync(out, 'wx', 0o600)
+  let count = 0
+  for await (const event of events(api())) {
+    const line = `${JSON.stringify(event)}\n`
+    if (file === undefined) io.stdout.write(line)
+    else writeSync(file, line)
+    count += 1
+  }
+  terminal.note(`${count} events`)
+  return 0
+}
+
+function events(api: ApiClient): AsyncGenerator<AuditEventWire> {
+  return everyItem((cursor) =>
+    api.audit({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) }),
+  )
+}
+
+/** Lines of an export; one that is not JSON is a damaged export, not a verdict about the chain. */
+async function* exported(file: string): AsyncGenerator<AuditEventWire> {
+  let number = 0
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    number += 1
+    if (line === '') continue
+    let event: unknown
+    try {
+      event = JSON.parse(line)
+    } catch {
+      throw new UsageError(`${file}: line ${number} is not an exported event`)
+    }
+    yield event as AuditEventWire // the verifier recomputes every field it relies on
+  }
+}
+
+function readAnchor(file: string) {
+  try {
+    return parseAnchor(readFileSync(file, 'utf8'))
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new UsageError(`--anchor ${file} cannot be used: ${why}`)
+  }
+}

@@ -1,0 +1,182 @@
+import type { Command } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import { SELECTOR_FIELDS } from '../model/selector.ts'
+import type { Run } from './command.ts'
+
+const lists = () => import('./lists.ts')
+const acts = () => import('./acts.ts')
+const killing = () => import('./kill.ts')
+
+const REASON = '--reason <text>'
+const WHY = 'why, for the audit log and whoever looks next'
+
+/** Commands that speak to a running broker. */
+export function addBrokerCommands(program: Command, run: Run): void {
+  addTaskCommands(program, run)
+  addLeaseCommands(program, run)
+  addKillCommand(program, run)
+  addTroubleCommands(program, run)
+  addInventoryCommands(program, run)
+  program
+    .command('reload')
+    .description('take over the configuration and policies of the files')
+    .option('--confirm <value>', 'what the answer that waits asked to confirm')
+    .action(({ confirm }) => run(async (context) => (await acts()).reload(context, confirm)))
+}
+
+function addTaskCommands(program: Command, run: Run): void {
+  const tasks = program.command('tasks').description('pieces of agents’ work')
+  paged(tasks.command('ls'))
+    .description('list tasks')
+    .option('--state <state>', 'open or ended')
+    .option('--agent <id>')
+    .option('--tenant <name>')
+    .action((flags) => run(async (context) => (await lists()).listTasks(context, flags)))
+  tasks
+    .command('show <id>')
+    .description('everything about one task')
+    .action((id) => run(async (context) => (await import('./show.ts')).show(context, 'task', id)))
+  tasks
+    .command('end <id>')
+    .description('end a task and all its leases')
+    .addOption(
+      new Option('--outcome <outcome>', 'how it ended')
+        .choices(['completed', 'failed', 'cancelled'])
+        .default('cancelled'),
+    )
+    .action((id, { outcome }) =>
+      run(async (context) => (await acts()).endTask(context, id, outcome)),
+    )
+}
+
+function addLeaseCommands(program: Command, run: Run): void {
+  const leases = program.command('leases').description('issued access')
+  paged(leases.command('ls'))
+    .description('list leases')
+    .option('--state <state>', 'reserved, active, ending, ended or failed')
+    .option('--agent <id>')
+    .option('--task <id>')
+    .option('--tenant <name>')
+    .option('--entitlement <id>')
+    .option('--provider <name>')
+    .action((flags) => run(async (context) => (await lists()).listLeases(context, flags)))
+  leases
+    .command('show <id>')
+    .description('everything about one lease')
+    .action((id) => run(async (context) => (await import('./show.ts')).show(context, 'lease', id)))
+  leases
+    .command('kill <ids...>')
+    .description('end leases now')
+    .requiredOption(REASON, WHY)
+    .option('--dry-run', 'only say what it would match')
+    .action((ids, flags) =>
+      run(async (context) => (await killing()).killLeases(context, ids, flags)),
+    )
+}
+
+function addKillCommand(program: Command, run: Run): void {
+  const kill = program
+    .command('kill')
+    .description('end every lease that matches, now, and issue nothing for it afterwards')
+  withSelector(kill)
+    .option('--all', 'everything of every tenant')
+    .option('--block <duration>', 'issue nothing for so long; 0 for no block (until lifted)')
+    .option('--dry-run', 'only say what it would match')
+    .option('--yes', 'do not ask, even for --all')
+    .requiredOption(REASON, WHY)
+    .action((flags) =>
+      run(async (context) =>
+        (await killing()).kill(context, { ...flags, selector: selectorFlags(flags) }),
+      ),
+    )
+}
+
+function addTroubleCommands(program: Command, run: Run): void {
+  const blocks = program.command('blocks').description('what nothing is issued for')
+  paged(blocks.command('ls'))
+    .description('list blocks')
+    .action((flags) => run(async (context) => (await lists()).listBlocks(context, flags)))
+  blocks
+    .command('lift <id>')
+    .description('undo a block')
+    .action((id) => run(async (context) => (await acts()).liftBlock(context, id)))
+  paged(program.command('risk').description('who is in trouble').command('ls'))
+    .description('list known risk')
+    .action((flags) => run(async (context) => (await lists()).listRisk(context, flags)))
+  const endings = program.command('endings').description('leases on their way to their end')
+  paged(endings.command('ls'))
+    .description('list what is ending, with tries and errors')
+    .action((flags) => run(async (context) => (await lists()).listEndings(context, flags)))
+  endings
+    .command('retry <lease>')
+    .description('try again now')
+    .action((id) => run(async (context) => (await acts()).retryEnding(context, id)))
+  paged(program.command('signals').description('trouble that was reported').command('ls'))
+    .description('list received signals')
+    .action((flags) => run(async (context) => (await lists()).listSignals(context, flags)))
+  addSignalCommand(program, run)
+}
+
+function addSignalCommand(program: Command, run: Run): void {
+  const send = program.command('signal').description('report trouble').command('send')
+  withSelector(send.description('send a signed signal (Standard Webhooks)'))
+    .requiredOption('--source <name>', 'a source of the configuration')
+    .requiredOption('--secret <reference>', 'env:NAME or file:PATH of the source’s whsec_ secret')
+    .requiredOption(REASON, WHY)
+    .addOption(new Option('--level <level>', 'of risk').choices(['LOW', 'MEDIUM', 'HIGH']))
+    .addOption(new Option('--action <action>').choices(['risk', 'block', 'kill']))
+    .option('--ttl <duration>', 'how long the risk or block lasts')
+    .option('--id <id>', 'the message’s id; the same again has no second effect')
+    .action((flags) =>
+      run(async (context) =>
+        (await import('./signal-send.ts')).sendSignal(context, {
+          ...flags,
+          subject: selectorFlags(flags),
+        }),
+      ),
+    )
+}
+
+function addInventoryCommands(program: Command, run: Run): void {
+  paged(program.command('agents').description('configured identities').command('ls'))
+    .description('list agents')
+    .action((flags) => run(async (context) => (await lists()).listAgents(context, flags)))
+  paged(program.command('entitlements').description('what may be asked for').command('ls'))
+    .description('list entitlements')
+    .action((flags) => run(async (context) => (await lists()).listEntitlements(context, flags)))
+  const decisions = program.command('decisions').description('what was decided, and why')
+  paged(decisions.command('ls'))
+    .description('list decisions')
+    .option('--outcome <outcome>', 'permit, deny or needs-approval')
+    .option('--agent <id>')
+    .option('--task <id>')
+    .action((flags) => run(async (context) => (await lists()).listDecisions(context, flags)))
+  decisions
+    .command('show <id>')
+    .description('everything about one decision')
+    .action((id) =>
+      run(async (context) => (await import('./show.ts')).show(context, 'decision', id)),
+    )
+}
+
+function paged(command: Command): Command {
+  return command
+    .option('--limit <count>', 'at most so many', positive)
+    .option('--cursor <cursor>', 'where the page before ended')
+}
+
+function positive(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number above zero.')
+}
+
+function withSelector(command: Command): Command {
+  for (const field of SELECTOR_FIELDS) command.option(`--${field.replace('_', '-')} <value>`)
+  return command
+}
+
+/** Flags in camel case back to the selector's own names. */
+function selectorFlags(flags: Record<string, string | boolean | undefined>) {
+  const { policyHash, ...rest } = flags
+  return { ...rest, policy_hash: policyHash }
+}

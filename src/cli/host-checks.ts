@@ -1,0 +1,79 @@
+import { existsSync, statfsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Config, IssuerConfig } from '../config.ts'
+import type { Finding } from '../provider.ts'
+
+const OTHERS = 0o077
+/** Above it the broker refuses to mint (P17). */
+const MAX_SKEW_MS = 30_000
+const ISSUER_TIMEOUT_MS = 5_000
+
+/** What this machine itself must offer: files nobody else reads, room on disk, the right time. */
+export async function checkHost(
+  config: Config,
+  { now }: { now: () => number },
+): Promise<Finding[]> {
+  const issuers = await Promise.all(config.issuers.map((issuer) => checkIssuer(issuer, now)))
+  return [...[config.store.path, config.keysDir].map(checkMode), checkDisk(config), ...issuers]
+}
+
+function checkMode(path: string): Finding {
+  if (!existsSync(path))
+    return { level: 'ok', what: `${path} does not exist yet: serve creates it` }
+  const mode = statSync(path).mode & 0o777
+  if ((mode & OTHERS) === 0) return { level: 'ok', what: `${path} is for its owner only` }
+  return {
+    level: 'warning',
+    what: `${path} is open to others (mode ${mode.toString(8)})`,
+    fix: `chmod go= ${path}`,
+  }
+}
+
+function checkDisk({ store, limits }: Config): Finding {
+  const place = existing(dirname(store.path))
+  const { bavail, bsize } = statfsSync(place)
+  const free = bavail * bsize
+  const text = `${mebibytes(free)} MiB free at ${place}, the reserve is ${mebibytes(limits.freeDiskReserveBytes)} MiB`
+  if (free > limits.freeDiskReserveBytes) return { level: 'ok', what: text }
+  return {
+    level: 'blocking',
+    what: text,
+    fix: 'free some space, or lower limits.free_disk_reserve',
+  }
+}
+
+/** Also shows whether an issuer can be reached, and whether its clock agrees with ours. */
+async function checkIssuer(issuer: IssuerConfig, now: () => number): Promise<Finding> {
+  const url =
+    issuer.jwks_uri ?? `${issuer.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+  try {
+    const signal = AbortSignal.timeout(ISSUER_TIMEOUT_MS)
+    const response = await fetch(url, { redirect: 'manual', signal })
+    await response.body?.cancel()
+    if (!response.ok) {
+      return { level: 'warning', what: `issuer ${issuer.name}: ${url} answered ${response.status}` }
+    }
+    const skew = now() - Date.parse(response.headers.get('date') ?? '')
+    if (!(Math.abs(skew) > MAX_SKEW_MS))
+      return { level: 'ok', what: `issuer ${issuer.name} answers` }
+    return {
+      level: 'blocking',
+      what: `this clock is ${Math.round(skew / 1000)} s apart from issuer ${issuer.name}'s`,
+      fix: 'let the host synchronise its clock (NTP)',
+    }
+  } catch {
+    return {
+      level: 'warning',
+      what: `issuer ${issuer.name}: ${url} cannot be reached`,
+      fix: 'without its keys no evidence of it can be checked',
+    }
+  }
+}
+
+function existing(path: string): string {
+  return existsSync(path) || path === dirname(path) ? path : existing(dirname(path))
+}
+
+function mebibytes(bytes: number): number {
+  return Math.floor(bytes / 1024 ** 2)
+}

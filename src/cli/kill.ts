@@ -1,0 +1,112 @@
+import type { KillOrder } from '../client/http.ts'
+import { parseDuration } from '../duration.ts'
+import { SELECTOR_FIELDS } from '../model/selector.ts'
+import type { KillWire, SelectorWire } from '../model/wire.ts'
+import { type Context, type ExitCode, UsageError } from './command.ts'
+import { selectorText } from './lists.ts'
+import { safe } from './terminal.ts'
+
+/** What `mayfly kill` was told; selector flags by their name in the selector. */
+export interface KillFlags {
+  readonly selector: Readonly<Record<string, string | boolean | undefined>>
+  readonly reason: string
+  /** `1h`; `0` for no block. */
+  readonly block?: string
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+}
+
+/** `kill`: check → confirm if it is everything → order → say what happened and what can follow. */
+export async function kill(context: Context, flags: KillFlags): Promise<ExitCode> {
+  const selector = selectorOf(flags.selector)
+  const order: KillOrder = {
+    selector,
+    reason: flags.reason,
+    ...(flags.block === undefined ? {} : { block_seconds: blockSeconds(flags.block) }),
+    ...(flags.dryRun ? { dry_run: true } : {}),
+  }
+  const mustConfirm = selector.all && !flags.dryRun && !flags.yes
+  if (mustConfirm && !(await confirmed(context))) {
+    context.terminal.note('nothing was killed')
+    return 1
+  }
+  const answer = await context.api().kill(order)
+  if (context.terminal.json) context.terminal.answer(answer)
+  else printKill(context, answer.kill)
+  return 0
+}
+
+/** `leases kill ID…`: one order for each id; every id is tried, whatever the others gave. */
+export async function killLeases(
+  context: Context,
+  ids: readonly string[],
+  { reason, dryRun }: { reason: string; dryRun?: boolean },
+): Promise<ExitCode> {
+  let failed: Error | undefined
+  for (const lease of ids) {
+    try {
+      await kill(context, { selector: { lease }, reason, ...(dryRun ? { dryRun } : {}) })
+    } catch (error) {
+      if (!(error instanceof Error) || error instanceof UsageError) throw error
+      context.terminal.note(`mayfly: ${safe(lease)} was not killed`)
+      failed ??= error
+    }
+  }
+  if (failed) throw failed
+  return 0
+}
+
+function selectorOf(flags: KillFlags['selector']): SelectorWire {
+  const named = SELECTOR_FIELDS.flatMap((field) => {
+    const value = flags[field]
+    return typeof value === 'string' ? [[field, value] as const] : []
+  })
+  if (flags.all === true) {
+    if (named.length > 0) throw new UsageError('--all stands alone: it already names everything')
+    return { all: true }
+  }
+  if (named.length > 0) return Object.fromEntries(named)
+  const options = SELECTOR_FIELDS.map((field) => `--${field.replace('_', '-')}`).join(', ')
+  throw new UsageError(`say what to kill: ${options} (several narrow it down), or --all`)
+}
+
+function blockSeconds(text: string): number {
+  const seconds = text === '0' ? 0 : parseDuration(text)
+  if (seconds !== undefined) return seconds
+  throw new UsageError(`--block "${text}" is not a duration: write 30m, 1h or 0 for no block`)
+}
+
+async function confirmed({ io }: Context): Promise<boolean> {
+  const answer = await io.ask(
+    'This ends every lease of every tenant and blocks everything. Type "everything" to go on: ',
+  )
+  if (answer === undefined) throw new UsageError('--all needs --yes where nobody can be asked')
+  return answer.trim() === 'everything'
+}
+
+function printKill({ terminal }: Context, kill: KillWire): void {
+  const { counts, progress, block, dry_run } = kill
+  const what = safe(selectorText(kill.selector))
+  const found = `${plural(counts.leases, 'lease')}, ${plural(counts.tasks, 'task')}, ${plural(counts.agents, 'agent')}`
+  if (dry_run) {
+    terminal.line(`would kill ${what}: ${found}; nothing was done`)
+    return
+  }
+  terminal.line(terminal.paint('bold', `killed ${what}: ${found}`))
+  terminal.line(`  order    ${kill.id}`)
+  const { ending, enforced, proved, expired } = progress
+  terminal.line(
+    `  so far   ${ending} ending, ${enforced} enforced, ${proved} proved, ${expired} expired`,
+  )
+  if (block === undefined) {
+    terminal.line('  blocked  nothing: the same can be asked for again')
+  } else {
+    terminal.line(`  blocked  ${block}: nothing is issued for ${what}`)
+    terminal.line(`  lift     mayfly blocks lift ${block}`)
+  }
+  terminal.line('  watch    mayfly endings ls')
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
