@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -6,7 +7,12 @@ import { VaultClient } from '../../../providers/vault/client.ts'
 import { UpstreamError } from '../../../src/provider.ts'
 import { Secret } from '../../../src/secret.ts'
 
-const TOKEN = 'hvs.canary-of-the-broker-0123456789'
+const TOKEN = 'canary-of-the-broker'
+
+/** The very `debug` that node-vault prints through. */
+const debug: { enable(names: string): void; disable(): void } = createRequire(
+  createRequire(import.meta.url).resolve('node-vault'),
+)('debug')
 
 describe('calls to vault', () => {
   const open: (Server | VaultClient)[] = []
@@ -66,10 +72,11 @@ describe('calls to vault', () => {
   })
 
   it('P2: prints nothing, also when the library’s debugging is on', async () => {
-    vi.stubEnv('DEBUG', 'node-vault')
+    debug.enable('node-vault')
     const printed = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     const client = await clientOf((_, response) => response.end('{}'))
     await client.call(callWith())
+    debug.disable()
     expect(printed).not.toHaveBeenCalled()
     printed.mockRestore()
   })

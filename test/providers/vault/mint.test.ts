@@ -106,6 +106,13 @@ describe('minting at vault', () => {
     expect(bench.leaseTokens()).toEqual([])
   })
 
+  it('P4: no default policy comes along, also where the token role would add it', async () => {
+    await bench.vault.root('POST', TOKEN_ROLE, { token_no_default_policy: false })
+    const token = bench.tokenOf(await bench.mint(bench.order()))
+    expect(await statusAs(bench.vault, token, { path: TICKET })).toBe(200)
+    expect(await statusAs(bench.vault, token, { path: 'auth/token/lookup-self' })).toBe(403)
+  })
+
   it('leaves nothing behind where vault refuses the token', async () => {
     await bench.vault.root('POST', TOKEN_ROLE, { allowed_policies_glob: ['other-*'] })
     await expect(bench.mint(bench.order())).rejects.toMatchObject({
