@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Clock } from '../../src/clock.ts'
+import { SKEW_MS } from '../../src/model/lifetime.ts'
 import { type EndOrder, type EndOutcome, UpstreamError } from '../../src/provider.ts'
 import { inBatches } from './batches.ts'
 import { accountOf, isPool, resourceName, target } from './target.ts'
@@ -66,7 +67,7 @@ export class AccountPool {
   /** The earlier of two clocks decides, as everywhere where lateness is the safe side. */
   #refuseWhileAlive(order: EndOrder): void {
     const dead = Math.max(order.latestPossibleExpiry, order.nativeExpiresAt ?? 0)
-    if (this.#clock.earliest() > dead) return
+    if (this.#clock.earliest() >= dead) return
     throw new UpstreamError(
       'refused',
       `a token of ${order.slot} may live until ${new Date(dead).toISOString()}: enabling it would revive it`,
@@ -138,10 +139,21 @@ async function outcomeOf(order: EndOrder, act: () => Promise<void>): Promise<End
       lease: order.lease,
       ok: true,
       containment: 'enforced',
-      exposedUntil: order.nativeExpiresAt ?? order.latestPossibleExpiry,
+      exposedUntil: exposedUntil(order),
     }
   } catch (error) {
     const text = error instanceof UpstreamError ? error.message : 'failed unexpectedly'
     return { lease: order.lease, ok: false, error: text }
   }
+}
+
+/**
+ * The native expiry of the last known token. `latestPossibleExpiry` lies just the clock skew behind
+ * it; where it is later, a renewal's answer never came, and its token may exist.
+ */
+function exposedUntil(order: EndOrder): number {
+  const { nativeExpiresAt, latestPossibleExpiry } = order
+  if (nativeExpiresAt === null) return latestPossibleExpiry
+  const renewing = latestPossibleExpiry > nativeExpiresAt + SKEW_MS
+  return renewing ? latestPossibleExpiry : nativeExpiresAt
 }

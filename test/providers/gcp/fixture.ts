@@ -6,6 +6,7 @@ import '../../../providers/gcp/upstream.ts'
 import { type Clock, steadyClock } from '../../../src/clock.ts'
 import { newId, upstreamName } from '../../../src/ids.ts'
 import type { IntentItem } from '../../../src/model/intent.ts'
+import { MINT_DEADLINE_MS, SKEW_MS } from '../../../src/model/lifetime.ts'
 import type { EndOrder, Minted, MintOrder, Provider } from '../../../src/provider.ts'
 import { Secret } from '../../../src/secret.ts'
 import {
@@ -149,7 +150,7 @@ export function endOf(order: MintOrder, minted: Minted | null): EndOrder {
     slot: order.slot,
     handle: minted?.handle ?? null,
     nativeExpiresAt: minted?.nativeExpiresAt ?? null,
-    latestPossibleExpiry: order.notAfter + 60_000,
+    latestPossibleExpiry: (minted?.nativeExpiresAt ?? order.notAfter + MINT_DEADLINE_MS) + SKEW_MS,
   }
 }
 

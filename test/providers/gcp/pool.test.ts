@@ -66,6 +66,13 @@ describe('the pool of service accounts', () => {
     expect(await end(order)).toMatchObject({ ok: true, exposedUntil: order.latestPossibleExpiry })
   })
 
+  it('P6: a renewal of unknown outcome is counted in, whatever the first token’s expiry', async () => {
+    const order = orderFor({ settings, clock })
+    const known = endOf(order, await provider.mint(order))
+    const renewed = { ...known, latestPossibleExpiry: known.latestPossibleExpiry + 40_000 }
+    expect(await end(renewed)).toMatchObject({ exposedUntil: renewed.latestPossibleExpiry })
+  })
+
   it('P6: notices a disable that Google only pretended', async () => {
     const order = orderFor({ settings, clock })
     const minted = await provider.mint(order)
