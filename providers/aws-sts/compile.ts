@@ -19,6 +19,9 @@ export interface CompiledScope {
  */
 export const MAX_POLICY_CHARACTERS = 2_048
 
+/** Weighed before anything is compared pairwise: merging never makes up for more than this. */
+const MAX_INTENT_CHARACTERS = 2 * MAX_POLICY_CHARACTERS
+
 /**
  * An intent as a session policy: Allow of just that, explicit Deny of everything else (a resource
  * policy that names the session escapes implicit denies, not explicit ones), explicit Deny of what
@@ -29,6 +32,8 @@ export function compileScope(intent: readonly IntentItem[]): CompiledScope | Ref
     const fault = itemFault(item)
     if (fault) return { refused: `intent[${index}]: ${fault}` }
   }
+  const written = charactersOf(intent)
+  if (written > MAX_INTENT_CHARACTERS) return { refused: tooLarge(written, intent) }
   const rules = mergeRules(intent)
   const actions = rules.flatMap((rule) => rule.actions)
   const guards = guardsFor(actions)
@@ -86,12 +91,17 @@ function allow(rule: Rule): Statement {
   }
 }
 
+function charactersOf(intent: readonly IntentItem[]): number {
+  const texts = intent.flatMap((item) => [...item.actions, ...item.locations])
+  return [...new Set(texts)].reduce((sum, text) => sum + text.length, 0)
+}
+
 function tooLarge(size: number, intent: readonly IntentItem[]): string {
   const weights = intent.map((item) => JSON.stringify([item.actions, item.locations]).length)
   const heaviest = weights.indexOf(Math.max(...weights))
   const over = size - MAX_POLICY_CHARACTERS
   return (
-    `the session policy would be ${size} characters, ${over} over what STS takes; ` +
+    `the session policy would need ${size} characters, ${over} over what STS takes; ` +
     `intent[${heaviest}] weighs most: name fewer or shorter actions and locations, or ask twice`
   )
 }

@@ -14,6 +14,7 @@ export function patternCovers(outer: string, inner: string): boolean {
 
 /** Whether some string is matched by both; exact. */
 export function patternsOverlap(a: string, b: string): boolean {
+  if (differBeforeWildcard(a, b)) return false
   // row[j]: the rest of `a` from here and the rest of `b` from j have a string in common.
   let row = startOfOverlap(b)
   for (let i = a.length - 1; i >= 0; i--) {
@@ -33,6 +34,17 @@ export function patternsOverlap(a: string, b: string): boolean {
   }
   return row[0] ?? false
 }
+
+/** The common case, decided without the table: literal beginnings that differ. */
+function differBeforeWildcard(a: string, b: string): boolean {
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    if (WILD.has(a[i] ?? '') || WILD.has(b[i] ?? '')) return false
+    if (a[i] !== b[i]) return true
+  }
+  return false
+}
+
+const WILD = new Set(['*', '?'])
 
 /** Matches `outer` against the symbols of `inner`, letting only `*` take several. */
 function align(outer: string, inner: string, same: (o: string, i: string) => boolean): boolean {

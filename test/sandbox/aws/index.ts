@@ -1,15 +1,26 @@
-import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type Answer, answerUnderFaults, Faults } from '../faults.ts'
 import type { Ledger } from '../ledger.ts'
-import { Account, InlinePolicies, newAwsId } from './account.ts'
+import { Account } from './account.ts'
 import type { Call } from './caller.ts'
 import { iamOperations } from './iam.ts'
 import { parsePolicy } from './policy-document.ts'
+import {
+  type AwsKeys,
+  BROKER_POLICY,
+  newRole,
+  newUser,
+  type PolicyInput,
+  type RoleInput,
+  roleNamed,
+  textOf,
+} from './principals.ts'
 import { runS3, s3OperationName } from './s3.ts'
 import { authenticate, type SignedRequest, signedFor } from './sigv4.ts'
 import { pretendSts, stsOperations } from './sts.ts'
 import { AwsError, errorAnswer, queryAnswer, type Service } from './wire.ts'
+
+export type { AwsKeys, PolicyInput, RoleInput } from './principals.ts'
 
 export interface AwsSandboxOptions {
   readonly ledger: Ledger
@@ -20,26 +31,6 @@ export interface AwsSandboxOptions {
   readonly propagationMs?: number
   /** The sandbox's own clock; with one of its own, signatures are not checked for freshness. */
   readonly now?: () => number
-}
-
-export interface AwsKeys {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-}
-
-/** A policy as an object or as its text. */
-export type PolicyInput = string | Readonly<Record<string, unknown>>
-
-export interface RoleInput {
-  readonly name: string
-  /** Inline policies by name; in force at once. */
-  readonly policies?: Readonly<Record<string, PolicyInput>>
-  /** Absent: the account may assume it, name its sessions and tag them. */
-  readonly trust?: PolicyInput
-  /** Shorthand for the default trust under `sts:ExternalId`. */
-  readonly externalId?: string | readonly string[]
-  readonly boundary?: PolicyInput
-  readonly maxSessionSeconds?: number
 }
 
 /** STS, IAM and a little S3 of one account, on one loopback port. */
@@ -54,6 +45,8 @@ export interface AwsSandbox {
   /** A user with exactly these permissions. */
   addUser(name: string, policy: PolicyInput): AwsKeys
   addRole(role: RoleInput): { readonly arn: string; readonly id: string }
+  /** How often an operation was asked for, whatever came of it. */
+  calls(operation: string): number
   /** The control plane's view of a role's inline policies. */
   rolePolicies(name: string): Readonly<Record<string, string>>
   /** Writes an inline policy as somebody else would. */
@@ -71,6 +64,7 @@ export async function startAwsSandbox(options: AwsSandboxOptions): Promise<AwsSa
   const { ledger, propagationMs = 4_000, now = Date.now } = options
   const faults = options.faults ?? new Faults()
   const account = new Account(ACCOUNT)
+  const calls = new Map<string, number>()
   const server = createServer((request, response) => {
     serve(request, response).catch(() => response.destroy())
   })
@@ -91,6 +85,7 @@ export async function startAwsSandbox(options: AwsSandboxOptions): Promise<AwsSa
     brokerCredentials: addUser('broker', BROKER_POLICY),
     addUser,
     addRole: (role) => newRole(account, role, propagationMs),
+    calls: (operation) => calls.get(operation) ?? 0,
     rolePolicies: (name) => {
       const { inline } = roleNamed(account, name)
       return Object.fromEntries(inline.names().map((policy) => [policy, inline.get(policy) ?? '']))
@@ -122,6 +117,7 @@ export async function startAwsSandbox(options: AwsSandboxOptions): Promise<AwsSa
     const service = signed?.service ?? (form.has('Action') ? 'sts' : 's3')
     const operation =
       (service === 's3' ? s3OperationName(request) : form.get('Action')) ?? 'Unknown'
+    calls.set(operation, (calls.get(operation) ?? 0) + 1)
     const dated = (answer: Answer): Answer => ({
       ...answer,
       headers: { ...answer.headers, date: new Date(now()).toUTCString() },
@@ -169,85 +165,6 @@ export async function startAwsSandbox(options: AwsSandboxOptions): Promise<AwsSa
   }
 }
 
-const BROKER_POLICY = {
-  Version: '2012-10-17',
-  Statement: [
-    {
-      Effect: 'Allow',
-      Action: ['sts:AssumeRole', 'sts:SetSourceIdentity', 'sts:TagSession'],
-      Resource: '*',
-    },
-    {
-      Effect: 'Allow',
-      Action: [
-        'iam:PutRolePolicy',
-        'iam:GetRolePolicy',
-        'iam:DeleteRolePolicy',
-        'iam:ListRolePolicies',
-        'iam:GetRole',
-        'iam:SimulatePrincipalPolicy',
-      ],
-      Resource: '*',
-    },
-  ],
-}
-
-function newUser(account: Account, name: string, policy: PolicyInput): AwsKeys {
-  const keys = {
-    accessKeyId: newAwsId('AKIA'),
-    secretAccessKey: randomBytes(30).toString('base64'),
-  }
-  account.users.set(keys.accessKeyId, {
-    kind: 'user',
-    name,
-    arn: `arn:aws:iam::${account.id}:user/${name}`,
-    id: newAwsId('AIDA'),
-    policies: parsePolicy(textOf(policy), 'identity'),
-    ...keys,
-  })
-  return keys
-}
-
-function newRole(account: Account, input: RoleInput, propagationMs: number) {
-  const { name, policies = {}, maxSessionSeconds = 3600 } = input
-  const arn = `arn:aws:iam::${account.id}:role/${name}`
-  const texts = Object.fromEntries(Object.entries(policies).map(([k, v]) => [k, textOf(v)]))
-  const role = {
-    name,
-    arn,
-    id: newAwsId('AROA'),
-    trust: parsePolicy(textOf(input.trust ?? defaultTrust(account.id, input.externalId)), 'trust'),
-    boundary:
-      input.boundary === undefined ? undefined : parsePolicy(textOf(input.boundary), 'identity'),
-    maxSessionSeconds,
-    inline: new InlinePolicies(propagationMs, texts),
-  }
-  account.roles.set(name, role)
-  return { arn, id: role.id }
-}
-
-function defaultTrust(accountId: string, externalId: RoleInput['externalId']): PolicyInput {
-  return {
-    Version: '2012-10-17',
-    Statement: [
-      {
-        Effect: 'Allow',
-        Principal: { AWS: `arn:aws:iam::${accountId}:root` },
-        Action: ['sts:AssumeRole', 'sts:SetSourceIdentity', 'sts:TagSession'],
-        ...(externalId === undefined
-          ? {}
-          : { Condition: { StringEquals: { 'sts:ExternalId': externalId } } }),
-      },
-    ],
-  }
-}
-
-function roleNamed(account: Account, name: string) {
-  const role = account.roles.get(name)
-  if (!role) throw new Error(`the sandbox has no role ${name}`)
-  return role
-}
-
 async function read(message: IncomingMessage): Promise<SignedRequest> {
   const chunks: Buffer[] = []
   let size = 0
@@ -264,10 +181,6 @@ async function read(message: IncomingMessage): Promise<SignedRequest> {
     headers: message.headers,
     body: Buffer.concat(chunks),
   }
-}
-
-function textOf(policy: PolicyInput): string {
-  return typeof policy === 'string' ? policy : JSON.stringify(policy)
 }
 
 function defaultCode(status: number): string {
