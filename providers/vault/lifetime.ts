@@ -2,9 +2,12 @@
 import type { Clock } from '../../src/clock.ts'
 import { type MintOrder, UpstreamError } from '../../src/provider.ts'
 
-/** Rounded down: Vault counts seconds from when the call arrives, which is later than now. */
+/**
+ * Rounded down: Vault counts seconds from when the call arrives, which is later than now. Measured
+ * on the clock that `notAfter` was computed from, so that a clock step does not change the length.
+ */
 export function secondsLeft(clock: Clock, order: MintOrder): number {
-  const left = Math.floor((order.notAfter - clock.now()) / 1_000)
+  const left = Math.floor((order.notAfter - clock.earliest()) / 1_000)
   const seconds = Math.min(order.ttlSeconds, left)
   if (seconds >= 1) return seconds
   throw new UpstreamError('refused', 'less than one second is left, which vault cannot express')
