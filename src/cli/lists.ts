@@ -19,7 +19,7 @@ export function listLeases(context: Context, filter: LeaseFilter): Promise<ExitC
       { title: 'PROVIDER', cell: (l) => l.provider },
       { title: 'STATE', cell: stateOf },
       { title: 'EXPIRES', cell: (l) => when(l.expires_at, now) },
-      { title: 'EXPOSED UNTIL', cell: (l) => when(l.exposed_until, now) },
+      { title: 'EXPOSED', cell: (l) => when(l.exposed_until, now) },
     ],
   })
 }
@@ -117,7 +117,7 @@ export function listEndings(context: Context, paging: Paging): Promise<ExitCode>
       { title: 'AGE', cell: (e) => formatDuration(e.age_seconds) },
       { title: 'TRIES', cell: (e) => String(e.attempts) },
       { title: 'NEXT', cell: (e) => when(e.next_try_at, now) },
-      { title: 'EXPOSED UNTIL', cell: (e) => when(e.exposed_until, now) },
+      { title: 'EXPOSED', cell: (e) => when(e.exposed_until, now) },
       { title: 'ERROR', cell: (e) => e.last_error },
     ],
   })

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ApiError, UnreachableError } from '../../src/client/api-error.ts'
 import { apiClient } from '../../src/client/http.ts'
@@ -23,13 +24,13 @@ afterEach(() => {
 /** A real server that remembers what came and answers as told. */
 async function answering(answer: (request: Seen, response: ServerResponse) => void) {
   const seen: Seen[] = []
-  const server = createServer(async (request, response) => {
-    let body = ''
-    for await (const chunk of request) body += chunk
-    const { method = '', url = '', headers } = request
-    const one = { method, url, headers, body }
-    seen.push(one)
-    answer(one, response)
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      const { method = '', url = '', headers } = request
+      const one = { method, url, headers, body }
+      seen.push(one)
+      answer(one, response)
+    })
   })
   servers.push(server)
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
