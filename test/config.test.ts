@@ -18,6 +18,7 @@ const NOW = Date.parse('2026-06-01T00:00:00Z')
 const files = defineProvider({
   type: 'files',
   settings: z.strictObject({
+    type: z.literal('files'),
     root: z.string(),
     token: z.string().optional(),
     auth: z.strictObject({ secret_id: z.string() }).optional(),
@@ -182,17 +183,6 @@ describe('secrets', () => {
 
   it('resolve only where the configuration names them', () => {
     expect(() => configOf(valid).secret('env:PATH')).toThrow('env:PATH')
-  })
-
-  it('P2: written in place are refused without being repeated', () => {
-    const inline = { disk: { type: 'files', root: '/', auth: { secret_id: 'hunter2' } } }
-    const problems = problemsOf({ ...valid, providers: inline })
-    expect(problems).toEqual([
-      {
-        path: 'providers.disk.auth.secret_id',
-        message: 'must not hold the secret itself: use env:NAME or file:PATH',
-      },
-    ])
   })
 })
 
@@ -467,6 +457,16 @@ describe('refuses, naming the path', () => {
     expect(problemsOf(bomb.join('\n'))[0]?.message).toMatch(/alias/)
   })
 
+  it('a value that contains itself, and one that nests without end', () => {
+    const providers = (value: string) => `version: 1\ninstallation: aa\nproviders:\n  p: ${value}`
+    const deep = providers(`{ type: files, x: ${'['.repeat(400)}${']'.repeat(400)} }`)
+    for (const text of [providers('&a { type: files, x: *a, y: *a }'), deep]) {
+      expect(problemsOf(text)).toEqual([
+        { path: '', message: 'nests deeper than 64 levels, or into itself' },
+      ])
+    }
+  })
+
   it('what is no mapping at all', () => {
     for (const text of ['', '- 1', 'hello', '5']) expect(problemsOf(text)).toHaveLength(1)
   })
@@ -601,5 +601,60 @@ describe('loadConfig', () => {
     ])
     writeFileSync(join(dir, 'token'), 'second\n')
     expect(result.config.secret('file:token').reveal()).toBe('second')
+  })
+})
+
+/** The example of the README and the design, with the providers that ship. */
+const shipped = {
+  ...valid,
+  providers: {
+    aws: { type: 'aws-sts', region: 'us-east-1' },
+    vault: {
+      type: 'vault',
+      address: 'https://vault.example.com:8200',
+      auth: { method: 'approle', role_id: 'mayfly', secret_id: 'env:DISK_TOKEN' },
+      mounts: { secret: 'kv' },
+    },
+    gcp: { type: 'gcp' },
+  },
+  entitlements: [
+    {
+      ...entitlement,
+      provider: 'aws',
+      target: { role_arn: 'arn:aws:iam::111122223333:role/agent-tickets' },
+      ceiling: [{ type: 'aws', actions: ['s3:GetObject'], locations: ['arn:aws:s3:::tickets/*'] }],
+      datasets: [{ name: 'pii', locations: ['arn:aws:s3:::tickets/customers/*'] }],
+    },
+  ],
+}
+
+describe('with the providers that ship', () => {
+  async function load(document: Doc) {
+    const dir = mkdtempSync(join(tmpdir(), 'mayfly-config-'))
+    try {
+      writeFileSync(join(dir, 'mayfly.yaml'), stringify({ ...document, policies: '.' }))
+      return await loadConfig({ file: join(dir, 'mayfly.yaml'), env: ENV, now: NOW })
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  }
+
+  it('reads one of each', async () => {
+    const result = await load(shipped)
+    expect(result.ok ? [] : result.problems).toEqual([])
+    expect(result).toMatchObject({ ok: true, warnings: [{ path: 'policies' }] })
+  })
+
+  it('P2: refuses a secret written in place, once and without repeating it', async () => {
+    const providers = {
+      ...shipped.providers,
+      vault: { ...shipped.providers.vault, auth: { method: 'token', token: 'hvs.canary' } },
+    }
+    const result = await load({ ...shipped, providers })
+    const problems = result.ok ? [] : result.problems
+    expect(problems).toEqual([
+      { path: 'providers.vault.auth.token', message: expect.stringContaining('env:NAME') },
+    ])
+    expect(JSON.stringify(problems)).not.toContain('canary')
   })
 })

@@ -5,6 +5,8 @@ const MAX_BYTES = 2 * 1024 ** 2
 /** Aliases multiply: a few lines of nested ones would otherwise fill the memory. */
 const MAX_ALIASES = 50
 
+const MAX_DEPTH = 64
+
 /**
  * Reads YAML 1.2 into plain data; undefined after its problems were noted. Duplicate keys, unknown
  * tags, several documents and alias bombs are refused.
@@ -27,11 +29,22 @@ export function parseYaml(report: Report, text: string): unknown {
       report.problem(`line ${line}, column ${col}`, readable(fault.message))
     }
     if (report.problems.length > 0) return undefined
-    return document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown
+    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES })
+    if (!isTooDeep(value)) return value
+    report.problem('', `nests deeper than ${MAX_DEPTH} levels, or into itself`)
+    return undefined
   } catch (error) {
     report.problem('', error instanceof Error ? readable(error.message) : 'is not YAML')
     return undefined
   }
+}
+
+/** An alias within its own anchor makes a value that contains itself, which no walk ever ends. */
+function isTooDeep(value: unknown, above: readonly object[] = []): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (above.length >= MAX_DEPTH || above.includes(value)) return true
+  const path = [...above, value]
+  return Object.values(value).some((inner) => isTooDeep(inner, path))
 }
 
 function readable(message: string): string {

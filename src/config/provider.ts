@@ -38,10 +38,10 @@ export function parseProviders(
   const providers = entries.flatMap(([key, raw]) => {
     const path = `providers.${key}`
     if (report.parse(name, key, path) === undefined) return []
-    references.push(
-      ...findReferences(report, { value: raw, path, resolveSecret: sources.resolveSecret }),
-    )
-    return parseOne(report, { key, raw, path, sources })
+    const parsed = parseOne(report, { key, raw, path, sources })
+    const { resolveSecret } = sources
+    references.push(...findReferences(report, { value: raw, path, resolveSecret }))
+    return parsed
   })
   return { providers, names: new Set(entries.map(([key]) => key)), references }
 }
@@ -55,14 +55,14 @@ function parseOne(
     report.problem(path, 'must be a mapping with a type')
     return []
   }
-  const { type, ...rest } = raw as Record<string, unknown> // a mapping, checked above
+  const { type } = raw as Record<string, unknown> // a mapping, checked above
   const definition = typeof type === 'string' ? sources.definitions.get(type) : undefined
   if (typeof type !== 'string' || !definition) {
     const known = sources.knownTypes.join(', ')
     report.problem(`${path}.type`, `must be a known provider type: ${known}`)
     return []
   }
-  const settings = report.parse(definition.settings, rest, path)
+  const settings = report.parse(definition.settings, raw, path)
   return settings === undefined ? [] : [{ name: key, type, settings, definition }]
 }
 

@@ -2,19 +2,12 @@ import type { Secret } from '../secret.ts'
 import { joinPath, type Report } from './report.ts'
 
 const REFERENCE = /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/
-/** Fields that hold a secret wherever they occur in settings. */
-const SECRET_FIELD =
-  /(^|_)(secret|secret_id|token|jwt|password|passphrase|private_key|api_key|secret_key|access_key|secret_access_key|session_token)$/
 
 export type ResolveSecret = (reference: string) => Secret | undefined
 
-export function isSecretReference(text: string): boolean {
-  return REFERENCE.test(text)
-}
-
 /**
- * Walks settings for references and checks that each resolves; a secret written in place is
- * refused. Returns the references found: nothing else may be resolved later.
+ * Walks settings for references and checks that each resolves. Returns those found: nothing else
+ * may be resolved later. That a field takes no secret in place is its own schema's business.
  */
 export function findReferences(
   report: Report,
@@ -22,11 +15,8 @@ export function findReferences(
 ): string[] {
   const { value, path, resolveSecret } = search
   if (typeof value === 'string') {
-    if (isSecretReference(value)) return checkReference(report, { ...search, reference: value })
-    if (SECRET_FIELD.test(lastWord(path))) {
-      report.problem(path, 'must not hold the secret itself: use env:NAME or file:PATH')
-    }
-    return []
+    if (!REFERENCE.test(value)) return []
+    return checkReference(report, { ...search, reference: value })
   }
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([key, inner]) => {
@@ -50,8 +40,4 @@ function checkReference(
     report.problem(path, `${reference} is empty or cannot be read: ${todo}`)
   }
   return [reference]
-}
-
-function lastWord(path: string): string {
-  return /([\w-]+)(\[\d+\])*$/.exec(path)?.[1]?.replaceAll('-', '_') ?? ''
 }

@@ -7,6 +7,8 @@ import type { ResolveSecret } from './secret-reference.ts'
 export type Env = Readonly<Record<string, string | undefined>>
 
 const MAX_SECRET_BYTES = 64 * 1024
+/** A reference may also name a certificate, which everybody may read. */
+const PUBLIC = '-----BEGIN CERTIFICATE-----'
 const GROUP_OR_WORLD_READABLE = 0o044
 
 /**
@@ -36,14 +38,16 @@ function readSecret(
   try {
     const { mode, size } = statSync(path)
     if (size > MAX_SECRET_BYTES) return undefined
+    const value = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
     const known = warnings.some((warning) => warning.path === reference)
-    if ((mode & GROUP_OR_WORLD_READABLE) !== 0 && !known) {
+    const open = (mode & GROUP_OR_WORLD_READABLE) !== 0 && !value.startsWith(PUBLIC)
+    if (open && !known) {
       warnings.push({
         path: reference,
         message: `is readable for others (mode ${(mode & 0o777).toString(8)}): chmod 600 ${path}`,
       })
     }
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+    return value
   } catch {
     return undefined
   }
