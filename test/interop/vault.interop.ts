@@ -1,0 +1,396 @@
+/**
+ * The vault provider against a server nobody here wrote: a real Vault or OpenBao at
+ * `MAYFLY_TEST_VAULT_ADDR`, set up and cleaned up with `MAYFLY_TEST_VAULT_TOKEN` (root).
+ */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { compilePolicy } from '../../providers/vault/compile.ts'
+import { vault as definition } from '../../providers/vault/index.ts'
+import { CAPABILITIES } from '../../providers/vault/vocabulary.ts'
+import { steadyClock } from '../../src/clock.ts'
+import { newId, upstreamName } from '../../src/ids.ts'
+import type { IntentItem } from '../../src/model/intent.ts'
+import type { EndOrder, Minted, MintOrder, Provider } from '../../src/provider.ts'
+import { Secret } from '../../src/secret.ts'
+import { anyLocation, anyPath, pathMatcher } from '../providers/vault/path-oracle.ts'
+import { MINT_POLICY, REVOKE_POLICY } from '../providers/vault/upstream.ts'
+
+export interface InteropResult {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+const TTL_SECONDS = 30
+/** Everything this run makes at the server bears this name. */
+const RUN = `mayfly-interop-${randomBytes(4).toString('hex')}`
+const TOKEN_TARGET = { kind: 'token' }
+
+export async function runVaultInterop(): Promise<InteropResult> {
+  const address = process.env.MAYFLY_TEST_VAULT_ADDR
+  const token = process.env.MAYFLY_TEST_VAULT_TOKEN
+  if (!address || !token) {
+    console.log('vault: skipped, MAYFLY_TEST_VAULT_ADDR and MAYFLY_TEST_VAULT_TOKEN are not set')
+    return { passed: 0, failed: 0, skipped: 1 }
+  }
+  const server = new RealServer(address.replace(/\/$/, ''), token)
+  const tally = { passed: 0, failed: 0, skipped: 0 }
+  const provider = await connect(server)
+  try {
+    for (const [name, step] of Object.entries(STEPS)) {
+      tally[await outcomeOf(name, () => step(server, provider))] += 1
+    }
+  } finally {
+    await provider.close()
+    await server.cleanUp()
+  }
+  return tally
+}
+
+type Step = (server: RealServer, provider: Provider) => Promise<'skipped' | undefined>
+
+async function outcomeOf(
+  name: string,
+  step: () => Promise<'skipped' | undefined>,
+): Promise<keyof InteropResult> {
+  try {
+    const outcome = (await step()) ?? 'passed'
+    console.log(`vault: ${outcome}: ${name}`)
+    return outcome
+  } catch (error) {
+    console.log(`vault: FAILED: ${name}: ${error instanceof Error ? error.message : 'unknown'}`)
+    return 'failed'
+  }
+}
+
+const STEPS: Readonly<Record<string, Step>> = {
+  'doctor finds the operator page’s policies sufficient': async (_, provider) => {
+    const findings = await provider.check()
+    assert.deepEqual(
+      findings.filter((finding) => finding.level !== 'ok'),
+      [],
+    )
+    return undefined
+  },
+
+  'P4: a token may what was asked, and nothing beside it': async (server, provider) => {
+    const order = orderFor(TOKEN_TARGET, tickets())
+    const minted = await provider.mint(order)
+    const token = tokenOf(minted)
+    assert.equal(await server.status(token, 'GET', `${RUN}/data/tickets/1`), 200)
+    assert.equal(await server.status(token, 'GET', `${RUN}/data/payroll/1`), 403)
+    assert.equal(await server.status(token, 'GET', 'auth/token/lookup-self'), 403)
+    assert.equal(await server.status(token, 'POST', 'auth/token/renew-self', {}), 403)
+    await endWell(provider, order, minted)
+    return undefined
+  },
+
+  'P6: an ended token is refused, and proved forgotten': async (server, provider) => {
+    const order = orderFor(TOKEN_TARGET, tickets())
+    const minted = await provider.mint(order)
+    const outcome = await endWell(provider, order, minted)
+    assert.equal(outcome.containment, 'proved')
+    assert.equal(await server.status(tokenOf(minted), 'GET', `${RUN}/data/tickets/1`), 403)
+    assert.equal((await endWell(provider, order, minted)).containment, 'proved')
+    return undefined
+  },
+
+  'P6: a lease without a handle is ended by its name': async (server, provider) => {
+    const order = orderFor(TOKEN_TARGET, tickets())
+    const minted = await provider.mint(order)
+    const names = (await provider.inventory?.())?.map((found) => found.upstreamName)
+    assert.equal(names?.includes(order.upstreamName), true)
+    assert.equal((await endWell(provider, order, null)).containment, 'enforced')
+    assert.equal(await server.status(tokenOf(minted), 'GET', `${RUN}/data/tickets/1`), 403)
+    const left = (await provider.inventory?.())?.map((found) => found.upstreamName)
+    assert.equal(left?.includes(order.upstreamName), false)
+    return undefined
+  },
+
+  'P5: a renewal prolongs, and a token dies by itself': async (server, provider) => {
+    const order = { ...orderFor(TOKEN_TARGET, tickets()), ttlSeconds: 2 }
+    const minted = await provider.mint(order)
+    const renewed = await provider.renew?.({
+      ...order,
+      ttlSeconds: 4,
+      notAfter: Date.now() + 4_000,
+      handle: minted.handle,
+    })
+    assert.ok((renewed?.nativeExpiresAt ?? 0) > minted.nativeExpiresAt)
+    await new Promise((resolve) => setTimeout(resolve, 2_500))
+    assert.equal(await server.status(tokenOf(minted), 'GET', `${RUN}/data/tickets/1`), 200)
+    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    assert.equal(await server.status(tokenOf(minted), 'GET', `${RUN}/data/tickets/1`), 403)
+    await endWell(provider, order, minted)
+    return undefined
+  },
+
+  'P4: a constrained parameter is demanded and checked': async (server, provider) => {
+    const intent: IntentItem[] = [
+      {
+        type: 'vault',
+        actions: ['create', 'update'],
+        locations: [`${RUN}-plain/x`],
+        constraints: { mode: ['safe'], note: [] },
+      },
+    ]
+    const order = orderFor(TOKEN_TARGET, intent)
+    const minted = await provider.mint(order)
+    const write = (body: unknown) => server.status(tokenOf(minted), 'POST', `${RUN}-plain/x`, body)
+    assert.equal(await write({ mode: 'safe', note: 'any' }), 204)
+    assert.equal(await write({ mode: 'wild' }), 403)
+    assert.equal(await write({ note: 'any' }), 403)
+    assert.equal(await write({ mode: 'safe', other: '1' }), 403)
+    await endWell(provider, order, minted)
+    return undefined
+  },
+
+  'P4: the server’s own ACL reads compiled policies as the sandbox does': async (server) => {
+    for (const items of fc.sample(anyIntent, 60)) {
+      const policy = compilePolicy(items)
+      if ('refused' in policy) continue
+      await server.root('POST', `sys/policies/acl/${RUN}`, { policy: JSON.stringify(policy) })
+      const paths = [...new Set(fc.sample(anyPath, 40).map((path) => path.replace(/\/$/, '')))]
+      const granted = await server.capabilities(RUN, paths)
+      for (const path of paths) {
+        const asked = CAPABILITIES.filter(
+          (action) => action !== 'list' && items.some((one) => says(one, action, path)),
+        )
+        const given = granted(path).filter((one) => one !== 'list' && one !== 'deny')
+        assert.deepEqual(given.sort(), [...asked].sort(), JSON.stringify({ items, path }))
+      }
+    }
+    return undefined
+  },
+
+  'P6: a database user is gone when its end is acknowledged': async (server, provider) => {
+    const [connection] = await server.list('database/config')
+    if (connection === undefined) return 'skipped'
+    await server.root('POST', `database/roles/${RUN}`, {
+      db_name: connection,
+      default_ttl: '1h',
+      creation_statements: [
+        `CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';`,
+      ],
+    })
+    const path = `database/creds/${RUN}`
+    const intent = [{ type: 'vault', actions: ['read'], locations: [path] }]
+    const order = orderFor({ kind: 'dynamic', engine: 'database', path }, intent)
+    const minted = await provider.mint(order)
+    assert.ok(minted.nativeExpiresAt <= Date.now() + TTL_SECONDS * 1_000 + 1_000)
+    const outcome = await endWell(provider, order, minted)
+    assert.equal(outcome.containment, 'proved')
+    assert.deepEqual(await server.list(`sys/leases/lookup/${path}`), [])
+    return undefined
+  },
+}
+
+async function connect(server: RealServer): Promise<Provider> {
+  await server.root('POST', `sys/mounts/${RUN}`, { type: 'kv', options: { version: '2' } })
+  await server.root('POST', `sys/mounts/${RUN}-plain`, { type: 'kv', options: { version: '1' } })
+  await server.root('POST', `sys/auth/${RUN}`, { type: 'approle' })
+  await server.root('POST', `auth/token/roles/${RUN}`, {
+    allowed_policies_glob: ['mf-*'],
+    orphan: true,
+    token_type: 'service',
+    token_no_default_policy: true,
+  })
+  // A version 2 mount takes a moment to be ready for writes.
+  await server.retry(() =>
+    server.root('POST', `${RUN}/data/tickets/1`, { data: { text: 'printer on fire' } }),
+  )
+  await server.root('POST', `${RUN}/data/payroll/1`, { data: { text: 'none of your business' } })
+  const mint = await server.approle('mint', MINT_POLICY.replaceAll('mayfly', RUN))
+  const revoke = await server.approle('revoke', REVOKE_POLICY)
+  const secrets = new Map([
+    ['env:MINT', mint.secretId],
+    ['env:REVOKE', revoke.secretId],
+  ])
+  return definition.create({
+    name: 'interop',
+    installation: RUN,
+    epoch: 1,
+    settings: definition.settings.parse({
+      type: 'vault',
+      address: server.address,
+      auth: { method: 'approle', mount: RUN, role_id: mint.roleId, secret_id: 'env:MINT' },
+      revoke_auth: {
+        method: 'approle',
+        mount: RUN,
+        role_id: revoke.roleId,
+        secret_id: 'env:REVOKE',
+      },
+      token_role: RUN,
+      mounts: { [RUN]: 'kv', [`${RUN}-plain`]: 'kv' },
+    }),
+    clock: steadyClock(
+      { wall: () => Date.now(), monotonic: () => performance.now(), after: () => () => {} },
+      0,
+    ),
+    secret: (reference) => new Secret(secrets.get(reference) ?? ''),
+    log: { info: () => {}, warn: () => {} },
+  })
+}
+
+function tickets(): IntentItem[] {
+  return [{ type: 'vault', actions: ['read'], locations: [`${RUN}/data/tickets/*`] }]
+}
+
+function orderFor(target: unknown, intent: readonly IntentItem[]): MintOrder {
+  const lease = newId('lease', randomBytes)
+  return {
+    lease,
+    upstreamName: upstreamName(lease),
+    generation: 1,
+    task: newId('task', randomBytes),
+    agent: 'interop',
+    tenant: 'interop',
+    target: definition.target.parse(target),
+    targetName: 'interop',
+    group: null,
+    scope: {},
+    intent,
+    ttlSeconds: TTL_SECONDS,
+    notAfter: Date.now() + TTL_SECONDS * 1_000,
+    slot: null,
+    handle: null,
+    signal: AbortSignal.timeout(10_000),
+  }
+}
+
+async function endWell(provider: Provider, order: MintOrder, minted: Minted | null) {
+  const { lease, upstreamName, task, agent, tenant, target, targetName } = order
+  const end: EndOrder = {
+    ...{ lease, upstreamName, task, agent, tenant, target, targetName },
+    group: null,
+    slot: null,
+    handle: minted?.handle ?? null,
+    nativeExpiresAt: minted?.nativeExpiresAt ?? null,
+    latestPossibleExpiry: order.notAfter + 60_000,
+  }
+  const signal = AbortSignal.timeout(10_000)
+  const outcomes = await provider.revoke?.({ group: null, orders: [end], stillRefused: [], signal })
+  const outcome = outcomes?.[0]
+  if (!outcome?.ok) throw new Error(`not ended: ${outcome?.error}`)
+  return outcome
+}
+
+function tokenOf({ credential }: Minted): string {
+  const { token } = credential
+  if (!(token instanceof Secret)) throw new Error('the credential has no token')
+  return token.reveal()
+}
+
+function says(item: IntentItem, action: string, path: string): boolean {
+  return item.actions.includes(action) && item.locations.some((one) => pathMatcher(one)(path))
+}
+
+const anyIntent = fc.array(
+  fc.record({
+    type: fc.constant('vault'),
+    actions: fc.subarray(
+      CAPABILITIES.filter((one) => one !== 'list'),
+      { minLength: 1 },
+    ),
+    locations: fc.array(anyLocation, { minLength: 1, maxLength: 2 }),
+  }),
+  { minLength: 1, maxLength: 4 },
+)
+
+/** The server as its root sees it. */
+class RealServer {
+  readonly address: string
+  readonly #token: string
+
+  constructor(address: string, token: string) {
+    this.address = address
+    this.#token = token
+  }
+
+  async status(token: string, method: string, path: string, body?: unknown): Promise<number> {
+    return (await this.#fetch(token, method, path, body)).status
+  }
+
+  async root(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+    const response = await this.#fetch(this.#token, method, path, body)
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${response.text}`)
+    return response.text === '' ? {} : JSON.parse(response.text)
+  }
+
+  async list(path: string): Promise<readonly string[]> {
+    const response = await this.#fetch(this.#token, 'GET', `${path}?list=true`)
+    if (response.status !== 200) return []
+    const { data } = JSON.parse(response.text)
+    return Array.isArray(data?.keys) ? data.keys.map(String) : []
+  }
+
+  /** What a token under exactly this policy may do on each path. */
+  async capabilities(policy: string, paths: readonly string[]) {
+    const made = await this.root('POST', 'auth/token/create', {
+      policies: [policy],
+      no_default_policy: true,
+      ttl: '60s',
+    })
+    const token = field(made.auth, 'client_token')
+    const answer = await this.root('POST', 'sys/capabilities', { token, paths })
+    const data = new Map(Object.entries(typeof answer.data === 'object' ? (answer.data ?? {}) : {}))
+    return (path: string): string[] => {
+      const list: unknown = data.get(path)
+      return Array.isArray(list) ? list.map(String) : []
+    }
+  }
+
+  async approle(name: string, policy: string) {
+    const role = `auth/${RUN}/role/${name}`
+    await this.root('POST', `sys/policies/acl/${RUN}-${name}`, { policy })
+    await this.root('POST', role, { token_policies: [`${RUN}-${name}`], token_ttl: '10m' })
+    const id = await this.root('GET', `${role}/role-id`)
+    const secret = await this.root('POST', `${role}/secret-id`, {})
+    return { roleId: field(id.data, 'role_id'), secretId: field(secret.data, 'secret_id') }
+  }
+
+  async retry(step: () => Promise<unknown>): Promise<void> {
+    for (let left = 10; ; left -= 1) {
+      try {
+        await step()
+        return
+      } catch (error) {
+        if (left === 0) throw error
+        await new Promise((resolve) => setTimeout(resolve, 300))
+      }
+    }
+  }
+
+  async cleanUp(): Promise<void> {
+    for (const path of [
+      `sys/mounts/${RUN}`,
+      `sys/mounts/${RUN}-plain`,
+      `sys/auth/${RUN}`,
+      `auth/token/roles/${RUN}`,
+      `sys/policies/acl/${RUN}`,
+      `sys/policies/acl/${RUN}-mint`,
+      `sys/policies/acl/${RUN}-revoke`,
+      `database/roles/${RUN}`,
+    ]) {
+      await this.#fetch(this.#token, 'DELETE', path)
+    }
+  }
+
+  async #fetch(token: string, method: string, path: string, body?: unknown) {
+    const response = await fetch(`${this.address}/v1/${path}`, {
+      method,
+      headers: { 'x-vault-token': token },
+      signal: AbortSignal.timeout(10_000),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    return { status: response.status, ok: response.ok, text: await response.text() }
+  }
+}
+
+function field(value: unknown, name: string): string {
+  const fields = typeof value === 'object' && value !== null ? Object.entries(value) : []
+  const found: unknown = fields.find(([key]) => key === name)?.[1]
+  if (typeof found !== 'string') throw new Error(`the server's answer has no ${name}`)
+  return found
+}
