@@ -10,17 +10,22 @@ export const ROLE_INLINE_CHARACTERS = 10_240
 /** `mf-` and 20 characters, in quotes, and the comma. */
 const ENTRY_CHARACTERS = 26
 
-/** Names of documents: `mayfly-<installation>-<shard>-e<epoch>`; this broker is shard 0. */
-export function documentName(installation: string, epoch: number): string {
-  return `mayfly-${installation}-0-e${epoch}`
+/** Who wrote a document: the store's epoch, and within it one uninterrupted run of writes. */
+export interface Writer {
+  readonly epoch: number
+  readonly shard: number
 }
 
-/** The epoch of a document of this installation; undefined: the policy is somebody else's. */
-export function documentEpoch(installation: string, policyName: string): number | undefined {
+export function documentName(installation: string, { epoch, shard }: Writer): string {
+  return `mayfly-${installation}-${shard}-e${epoch}`
+}
+
+/** The writer of a document of this installation; undefined: the policy is somebody else's. */
+export function documentWriter(installation: string, policyName: string): Writer | undefined {
   const prefix = `mayfly-${installation}-`
   if (!policyName.startsWith(prefix)) return undefined
-  const match = /^\d+-e(\d+)$/.exec(policyName.slice(prefix.length))
-  return match ? Number(match[1]) : undefined
+  const match = /^(\d+)-e(\d+)$/.exec(policyName.slice(prefix.length))
+  return match ? { shard: Number(match[1]), epoch: Number(match[2]) } : undefined
 }
 
 export function documentText(upstreamNames: readonly string[]): string {

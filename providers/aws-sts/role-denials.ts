@@ -2,15 +2,16 @@ import type { Clock } from '../../src/clock.ts'
 import type { EndOrder, EndOutcome, ProviderLog, RevokeBatch } from '../../src/provider.ts'
 import { UpstreamError } from '../../src/provider.ts'
 import {
-  countedCharacters,
-  documentEpoch,
   documentName,
   documentText,
+  documentWriter,
   entriesWithin,
   namesIn,
   ROLE_INLINE_CHARACTERS,
 } from './deny-documents.ts'
 import type { RolePolicies } from './role-policies.ts'
+import { EMPTY_SURVEY, freeShard, type Survey, surveyOf } from './role-survey.ts'
+import { SharedWrites } from './shared-writes.ts'
 import type { UpstreamClock } from './upstream-clock.ts'
 
 export interface DenialContext {
@@ -29,167 +30,116 @@ const LONGEST_SESSION_SECONDS = 43_200
 const SURVEY_MS = 5 * 60_000
 /** A copy is relied on alone only once it has had time to bite everywhere. */
 const SETTLE_MS = 5 * 60_000
-const WRITE_DEADLINE_MS = 15_000
-
-/** A document of this installation under an earlier epoch, left where it is until it is copied. */
-interface Earlier {
-  readonly policyName: string
-  readonly names: readonly string[]
-  readonly characters: number
-}
-
-interface Survey {
-  readonly at: number
-  /** Characters of inline policies that are not ours to write. */
-  readonly othersCharacters: number
-  readonly earlier: readonly Earlier[]
-}
-
-interface Job {
-  readonly batch: RevokeBatch
-  readonly done: PromiseWithResolvers<readonly EndOutcome[]>
-}
 
 /**
- * The one writer of one role's deny document, rebuilt from what it was told (and, once, from what
- * it found upstream), never from its own document. Writes are one at a time; what comes while one
- * is under way shares the next. An entry is dropped only when it is dead by our clock *and* AWS's.
+ * The one writer of one role's deny document, rebuilt from what it was told and what it found
+ * upstream, never read back from itself. Writes are one at a time; what comes while one is under
+ * way shares the next. A document another process wrote, or whose last write has an unknown
+ * outcome, is never written again (a late write must not undo a newer one): a new shard takes
+ * over, and the old one stays until its entries are copied and settled, or dead. An entry is dead
+ * when our clock *and* AWS's say so.
  */
 export class RoleDenials {
   readonly #context: DenialContext
   readonly #policies: RolePolicies
-  readonly #name: string
+  readonly #writes: SharedWrites<RevokeBatch, readonly EndOutcome[]>
   /** Upstream name → the instant after which its entry is surely not needed. */
   readonly #entries = new Map<string, number>()
+  /** Names found in earlier documents and taken over; those not in `#entries` are dead. */
+  readonly #adopted = new Set<string>()
+  /** Undefined until the role was looked at, and after a write of unknown outcome. */
+  #shard: number | undefined
   /** What our document held when IAM last accepted it. */
   #written: ReadonlySet<string> = new Set()
-  #adopted = false
-  #survey: Survey | undefined
+  #survey: (Survey & { readonly at: number }) | undefined
   /** Since when our document holds every name of the earlier ones. */
   #copiedSince: number | undefined
-  #queue: Job[] = []
-  #busy = false
 
   constructor(context: DenialContext, policies: RolePolicies) {
     this.#context = context
     this.#policies = policies
-    this.#name = documentName(context.installation, context.epoch)
+    this.#writes = new SharedWrites(context.clock, (batches, signal) =>
+      this.#write(batches, signal),
+    )
   }
 
   /** Lists the orders in the role's document; each has its own outcome. */
   refuse(batch: RevokeBatch): Promise<readonly EndOutcome[]> {
-    const done = Promise.withResolvers<readonly EndOutcome[]>()
-    const giveUp = () =>
-      done.reject(new UpstreamError('unknown', 'the deny document was not written in time'))
-    if (batch.signal.aborted) giveUp()
-    else batch.signal.addEventListener('abort', giveUp, { once: true })
-    this.#queue.push({ batch, done })
-    void this.#drain()
-    return done.promise.finally(() => batch.signal.removeEventListener('abort', giveUp))
+    return this.#writes.add(batch)
   }
 
   /** What the role's documents of this installation name, read now. */
   async inventory(signal: AbortSignal): Promise<readonly { policy: string; name: string }[]> {
     const policies = await this.#policies.all(signal)
     return policies
-      .filter(({ name }) => documentEpoch(this.#context.installation, name) !== undefined)
+      .filter(({ name }) => documentWriter(this.#context.installation, name) !== undefined)
       .flatMap(({ name, text }) => namesIn(text).map((listed) => ({ policy: name, name: listed })))
   }
 
-  async #drain(): Promise<void> {
-    if (this.#busy) return
-    this.#busy = true
-    while (this.#queue.length > 0) {
-      const jobs = this.#queue.filter(({ batch }) => !batch.signal.aborted)
-      this.#queue = []
-      if (jobs.length === 0) continue
-      const deadline = this.#deadlineOf(jobs)
-      try {
-        await this.#write(jobs, deadline.signal)
-      } catch (error) {
-        for (const { done } of jobs) done.reject(error)
-      } finally {
-        deadline.clear()
-      }
-    }
-    this.#busy = false
-  }
-
   /** survey → forget the dead → list → put → tidy earlier documents → answer. */
-  async #write(jobs: readonly Job[], signal: AbortSignal): Promise<void> {
+  async #write(
+    batches: readonly RevokeBatch[],
+    signal: AbortSignal,
+  ): Promise<readonly (readonly EndOutcome[])[]> {
     const survey = await this.#look(signal)
     this.#forgetDead()
-    const orders = jobs.flatMap(({ batch }) => batch.orders)
-    for (const order of jobs.flatMap(({ batch }) => batch.stillRefused)) this.#list(order)
-    for (const order of orders) this.#listIfRoom(order, survey)
+    const orders = batches.flatMap((batch) => batch.orders)
+    for (const order of batches.flatMap((batch) => batch.stillRefused)) this.#list(order)
+    const added = orders.filter((order) => this.#listIfRoom(order, survey))
     const roleExists = await this.#put(survey, signal)
     const refused = new Set([...this.#written, ...survey.earlier.flatMap(({ names }) => names)])
+    // With the role gone, nothing its sessions could do is left.
+    const holds = ({ upstreamName }: EndOrder) => !roleExists || refused.has(upstreamName)
     const full = this.#fullMessage(survey)
-    const outcome = (order: EndOrder): EndOutcome =>
-      // With the role gone, nothing its sessions could do is left.
-      !roleExists || refused.has(order.upstreamName)
-        ? enforced(order)
-        : { lease: order.lease, ok: false, error: full }
-    const outcomes = new Map(orders.map((order) => [order.lease, outcome(order)]))
-    // What did not fit is not ours to list: its next try makes a new attempt.
-    for (const order of orders) {
-      if (!outcomes.get(order.lease)?.ok) this.#entries.delete(order.upstreamName)
-    }
+    // What is new and was not written is nowhere upstream: its next try starts afresh.
+    for (const order of added) if (!holds(order)) this.#entries.delete(order.upstreamName)
     if (roleExists) await this.#tidy(survey, signal)
-    for (const { batch, done } of jobs) {
-      done.resolve(batch.orders.flatMap((order) => outcomes.get(order.lease) ?? []))
-    }
+    return batches.map((batch) =>
+      batch.orders.map((order) =>
+        holds(order) ? enforced(order) : { lease: order.lease, ok: false, error: full },
+      ),
+    )
   }
 
-  /** What else the role holds; the first time, what this installation wrote before as well. */
+  /** What else the role holds; names in earlier documents that are new to us are taken over. */
   async #look(signal: AbortSignal): Promise<Survey> {
     const { clock, installation, epoch, log } = this.#context
     const known = this.#survey
     if (known && clock.now() - known.at < SURVEY_MS) return known
-    const policies = await this.#policies.all(signal).catch(roleGone)
-    const others = policies.filter(({ name }) => name !== this.#name)
-    const earlier = others
-      .filter(({ name }) => (documentEpoch(installation, name) ?? epoch) < epoch)
-      .map(({ name, text }) => ({
-        policyName: name,
-        names: namesIn(text),
-        characters: countedCharacters(text),
-      }))
-    if (!this.#adopted) await this.#adopt(policies, signal)
-    if (others.some(({ name }) => (documentEpoch(installation, name) ?? 0) > epoch)) {
-      log.warn({ policy: this.#name }, 'a later epoch writes this role: this broker is outdated')
-    }
-    const counted = others.filter(({ name }) => !earlier.some((e) => e.policyName === name))
-    const othersCharacters = counted.reduce((sum, { text }) => sum + countedCharacters(text), 0)
-    this.#survey = { at: clock.now(), othersCharacters, earlier }
-    return this.#survey
+    const policies = await this.#policies.all(signal).catch(noneIfRoleGone)
+    if (policies === undefined) return EMPTY_SURVEY
+    this.#shard ??= freeShard(policies, { installation, epoch })
+    const survey = surveyOf(policies, { installation, writer: { epoch, shard: this.#shard } })
+    if (survey.outdated)
+      log.warn({ epoch }, 'a later epoch writes this role: this broker is outdated')
+    await this.#adopt(survey, signal)
+    this.#survey = { ...survey, at: clock.now() }
+    return survey
   }
 
-  /** Takes over what is listed upstream; nobody knows when those leases die, so: the longest. */
-  async #adopt(
-    policies: readonly { name: string; text: string }[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { clock, installation, epoch, log } = this.#context
-    const ours = policies.filter(({ name }) => {
-      const written = documentEpoch(installation, name)
-      return written !== undefined && written <= epoch
-    })
-    const names = ours.flatMap(({ text }) => namesIn(text))
-    if (names.length > 0) {
-      const seconds = (await this.#policies.maxSessionSeconds(signal)) ?? LONGEST_SESSION_SECONDS
-      const until = clock.now() + seconds * 1_000 + MARGIN_MS
-      for (const name of names) this.#keep(name, until)
-      log.info({ entries: names.length, policies: ours.length }, 'adopted deny documents')
+  /** Nobody knows when those leases die, so: as long as any session of the role could live. */
+  async #adopt(survey: Survey, signal: AbortSignal): Promise<void> {
+    const found = survey.earlier.flatMap(({ names }) => names)
+    const unknown = found.filter((name) => !this.#adopted.has(name))
+    if (unknown.length === 0) return
+    const seconds = (await this.#policies.maxSessionSeconds(signal)) ?? LONGEST_SESSION_SECONDS
+    const until = this.#context.clock.now() + seconds * 1_000 + MARGIN_MS
+    for (const name of unknown) {
+      this.#adopted.add(name)
+      this.#keep(name, until)
     }
-    this.#adopted = true
+    this.#copiedSince = undefined
+    this.#context.log.info({ entries: unknown.length }, 'took over entries of earlier documents')
   }
 
-  /** A new entry only where the document still fits with it. */
-  #listIfRoom(order: EndOrder, survey: Survey): void {
+  /** Adds an entry where the document still fits with it; true: it is new. */
+  #listIfRoom(order: EndOrder, survey: Survey): boolean {
     const known = this.#entries.has(order.upstreamName)
     this.#list(order)
-    if (!known && this.#names(survey) === undefined) this.#entries.delete(order.upstreamName)
+    if (known) return false
+    if (this.#names(survey) !== undefined) return true
+    this.#entries.delete(order.upstreamName)
+    return false
   }
 
   /**
@@ -197,8 +147,7 @@ export class RoleDenials {
    * those an earlier document still holds. Undefined: even those do not fit.
    */
   #names(survey: Survey): readonly string[] | undefined {
-    const held = survey.earlier.reduce((sum, { characters }) => sum + characters, 0)
-    const room = entriesWithin(ROLE_INLINE_CHARACTERS - survey.othersCharacters - held)
+    const room = entriesWithin(ROLE_INLINE_CHARACTERS - charactersBeside(survey))
     if (this.#entries.size <= room) return [...this.#entries.keys()]
     const elsewhere = new Set(survey.earlier.flatMap(({ names }) => names))
     const needed = [...this.#entries.keys()].filter((name) => !elsewhere.has(name))
@@ -207,37 +156,52 @@ export class RoleDenials {
 
   /** Writes the document as far as there is room for it; false: the role does not exist. */
   async #put(survey: Survey, signal: AbortSignal): Promise<boolean> {
+    const { installation, epoch, clock } = this.#context
     const names = this.#names(survey)
     if (names === undefined || names.length === 0) return true
+    const name = documentName(installation, { epoch, shard: this.#shard ?? 0 })
     try {
-      await this.#policies.put({ name: this.#name, text: documentText(names) }, signal)
+      await this.#policies.put({ name, text: documentText(names) }, signal)
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error
       if (error.upstreamCode === 'NoSuchEntity') return false
-      if (error.upstreamCode !== 'LimitExceeded') throw error
-      // Other policies have grown: what was written before stands, and is measured again.
       this.#survey = undefined
-      return true
+      // Other policies have grown: what was written before stands, and is measured again.
+      if (error.upstreamCode === 'LimitExceeded') return true
+      if (error.outcome === 'unknown') this.#abandonShard()
+      throw error
     }
     this.#written = new Set(names)
     const complete = names.length === this.#entries.size
-    this.#copiedSince = complete ? (this.#copiedSince ?? this.#context.clock.now()) : undefined
+    this.#copiedSince = complete ? (this.#copiedSince ?? clock.now()) : undefined
     return true
+  }
+
+  /** The write under way may still land: from now on another document is ours. */
+  #abandonShard(): void {
+    this.#shard = this.#shard === undefined ? undefined : this.#shard + 1
+    this.#written = new Set()
+    this.#copiedSince = undefined
   }
 
   /** Removes earlier documents once ours has held all their entries long enough, or all are dead. */
   async #tidy(survey: Survey, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#context
     const settled = this.#copiedSince !== undefined && clock.now() - this.#copiedSince > SETTLE_MS
+    const needless = (name: string) =>
+      this.#adopted.has(name) && (!this.#entries.has(name) || (settled && this.#written.has(name)))
     for (const { policyName, names } of survey.earlier) {
-      if (!settled && names.some((name) => this.#entries.has(name))) continue
+      if (!names.every(needless)) continue
       try {
-        await this.#policies.delete(policyName, signal)
-        this.#survey = undefined
+        const now = await this.#policies.read(policyName, signal)
+        // Its writer is not as gone as it seemed.
+        if (now && !namesIn(now.text).every(needless)) continue
+        if (now) await this.#policies.delete(policyName, signal)
       } catch (error) {
-        // It refuses only what is refused or dead anyway; the next write tries again.
+        // It refuses only what is refused or dead anyway; a later write tries again.
         log.warn({ policy: policyName, error: String(error) }, 'an earlier document stays')
       }
+      this.#survey = undefined
     }
   }
 
@@ -256,29 +220,16 @@ export class RoleDenials {
   }
 
   #fullMessage(survey: Survey): string {
-    const earlier = survey.earlier.reduce((sum, { characters }) => sum + characters, 0)
-    const others = survey.othersCharacters + earlier
     return (
-      `the role's inline policies hold at most ${ROLE_INLINE_CHARACTERS} characters: other policies ` +
-      `take ${others}, and ${this.#entries.size} leases are listed; move permissions to managed ` +
-      'policies or wait for listed leases to die'
+      `the role's inline policies hold at most ${ROLE_INLINE_CHARACTERS} characters: others take ` +
+      `${charactersBeside(survey)}, and ${this.#entries.size} leases are listed; move permissions ` +
+      'to managed policies or wait for listed leases to die'
     )
   }
+}
 
-  /** Ends when nobody waits any more, and at the latest after the write deadline. */
-  #deadlineOf(jobs: readonly Job[]) {
-    const controller = new AbortController()
-    const left = () => {
-      if (jobs.every(({ batch }) => batch.signal.aborted)) controller.abort()
-    }
-    for (const { batch } of jobs) batch.signal.addEventListener('abort', left)
-    const cancel = this.#context.clock.after(WRITE_DEADLINE_MS, () => controller.abort())
-    const clear = () => {
-      cancel()
-      for (const { batch } of jobs) batch.signal.removeEventListener('abort', left)
-    }
-    return { signal: controller.signal, clear }
-  }
+function charactersBeside(survey: Survey): number {
+  return survey.earlier.reduce((sum, { characters }) => sum + characters, survey.othersCharacters)
 }
 
 /** Enforced, not proved: IAM accepted it and tells nobody when it has arrived everywhere. */
@@ -291,7 +242,7 @@ function enforced(order: EndOrder): EndOutcome {
   }
 }
 
-function roleGone(error: unknown): readonly { name: string; text: string }[] {
-  if (error instanceof UpstreamError && error.upstreamCode === 'NoSuchEntity') return []
+function noneIfRoleGone(error: unknown): undefined {
+  if (error instanceof UpstreamError && error.upstreamCode === 'NoSuchEntity') return undefined
   throw error
 }

@@ -27,7 +27,7 @@ export class RolePolicies {
   /** Every inline policy with its text; one that vanishes while being read is left out. */
   async all(abortSignal: AbortSignal): Promise<readonly InlinePolicy[]> {
     const names = await this.names(abortSignal)
-    const read = await Promise.all(names.map((name) => this.#read(name, abortSignal)))
+    const read = await Promise.all(names.map((name) => this.read(name, abortSignal)))
     return read.filter((policy) => policy !== undefined)
   }
 
@@ -74,7 +74,8 @@ export class RolePolicies {
     }
   }
 
-  async #read(name: string, abortSignal: AbortSignal): Promise<InlinePolicy | undefined> {
+  /** Undefined where there is no such policy. */
+  async read(name: string, abortSignal: AbortSignal): Promise<InlinePolicy | undefined> {
     const input = { RoleName: this.#role, PolicyName: name }
     try {
       const answer = await this.#iam.send(new GetRolePolicyCommand(input), { abortSignal })

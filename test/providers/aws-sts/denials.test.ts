@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { documentText } from '../../../providers/aws-sts/deny-documents.ts'
@@ -124,7 +125,22 @@ describe('ending leases on one role', () => {
     bench.sandbox.faults.clear()
     const [outcome] = await bench.end(provider, [bench.endOf(order)])
     expect(outcome).toMatchObject({ ok: true, containment: 'enforced' })
-    expect(bench.documents()[DOCUMENT]).toEqual([order.upstreamName])
+    expect(bench.documents()['mayfly-acme-1-e1']).toEqual([order.upstreamName])
+  })
+
+  it('P6: a write that lands late does not undo a newer one', async () => {
+    await using bench = await awsBench()
+    const provider = bench.provider()
+    const [first, second] = [bench.order(), bench.order()]
+    const minted = await provider.mint(second)
+    bench.sandbox.faults.plan('PutRolePolicy', { kind: 'late', ms: 400 }, 1)
+    const signal = AbortSignal.timeout(100)
+    const batch = { group: bench.roleArn, orders: [bench.endOf(first)], stillRefused: [], signal }
+    await expect(provider.revoke?.(batch)).rejects.toMatchObject({ outcome: 'unknown' })
+    await bench.end(provider, [bench.endOf(second, minted)])
+    await sleep(500)
+    expect(bench.documents()[DOCUMENT]).toEqual([first.upstreamName])
+    expect(await bench.read(minted)).toBe('AccessDenied')
   })
 
   it('P6: an upstream that pretended does not shorten what may still happen', async () => {
@@ -189,6 +205,21 @@ describe('taking over the documents of an earlier epoch', () => {
     await bench.end(before, [bench.endOf(order, minted)])
     await bench.end(bench.provider(), [bench.endOf(bench.order())])
     expect(await bench.read(minted)).toBe('AccessDenied')
+    expect(Object.keys(bench.documents())).toEqual(['mayfly-acme-0-e1', 'mayfly-acme-1-e1'])
+  })
+
+  it('P6: an earlier document that still grows is not removed', async () => {
+    await using bench = await awsBench()
+    const [old, young] = [0, 1].map(() => upstreamName(newId('lease', randomBytes)))
+    bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText([old ?? '']))
+    const provider = bench.provider({ epoch: 2 })
+    await bench.end(provider, [bench.endOf(bench.order())])
+    bench.pass(4 * MINUTE)
+    await bench.end(provider, [bench.endOf(bench.order())])
+    bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText([old ?? '', young ?? '']))
+    bench.pass(2 * MINUTE)
+    await bench.end(provider, [bench.endOf(bench.order())])
+    expect(Object.values(bench.documents()).flat()).toContain(young)
   })
 
   it('leaves other installations and later epochs alone', async () => {

@@ -1,0 +1,57 @@
+import { countedCharacters, documentWriter, namesIn, type Writer } from './deny-documents.ts'
+import type { InlinePolicy } from './role-policies.ts'
+
+/** A document of this installation by an earlier writer, which refuses what it names by itself. */
+export interface EarlierDocument {
+  readonly policyName: string
+  readonly names: readonly string[]
+  readonly characters: number
+}
+
+/** What a role's inline policies hold beside the document of one writer. */
+export interface Survey {
+  readonly earlier: readonly EarlierDocument[]
+  /** Characters of all the rest, which is not ours to write. */
+  readonly othersCharacters: number
+  /** A later epoch writes here: this broker is outdated. */
+  readonly outdated: boolean
+}
+
+export const EMPTY_SURVEY: Survey = { earlier: [], othersCharacters: 0, outdated: false }
+
+export function surveyOf(
+  policies: readonly InlinePolicy[],
+  { installation, writer }: { installation: string; writer: Writer },
+): Survey {
+  const earlier: EarlierDocument[] = []
+  let othersCharacters = 0
+  let outdated = false
+  for (const { name, text } of policies) {
+    const by = documentWriter(installation, name)
+    const characters = countedCharacters(text)
+    if (by && by.epoch === writer.epoch && by.shard === writer.shard) continue
+    if (by && isEarlier(by, writer)) {
+      earlier.push({ policyName: name, names: namesIn(text), characters })
+    } else {
+      othersCharacters += characters
+      outdated ||= by !== undefined
+    }
+  }
+  return { earlier, othersCharacters, outdated }
+}
+
+/** The first shard of the epoch that nobody wrote yet. */
+export function freeShard(
+  policies: readonly InlinePolicy[],
+  { installation, epoch }: { installation: string; epoch: number },
+): number {
+  const shards = policies.flatMap(({ name }) => {
+    const by = documentWriter(installation, name)
+    return by?.epoch === epoch ? [by.shard + 1] : []
+  })
+  return Math.max(0, ...shards)
+}
+
+function isEarlier(by: Writer, writer: Writer): boolean {
+  return by.epoch < writer.epoch || (by.epoch === writer.epoch && by.shard < writer.shard)
+}
