@@ -112,6 +112,22 @@ describe('doctor', () => {
   })
 })
 
+describe('doctor of a provider', () => {
+  it('P2: says what an upstream that does not answer keeps from working, without its token', async () => {
+    await mayfly(['init', dir])
+    const vault = `{ type: vault, address: "http://127.0.0.1:2", auth: { method: token, token: env:VAULT } }`
+    const text = readFileSync(file(), 'utf8').replace(
+      /^providers:$/m,
+      `providers: { vault: ${vault} }`,
+    )
+    writeFileSync(file(), text)
+    const { code, stdout, stderr } = await mayfly(['doctor', '-c', file()], { VAULT: 'hvs.canary' })
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/provider vault \(vault\)\n +BLOCKING/)
+    expect(stdout + stderr).not.toContain('canary')
+  })
+})
+
 describe('token new', () => {
   it('prints a token and the line for the file, which belong together', async () => {
     const { stdout } = await mayfly(['token', 'new'])
