@@ -57,8 +57,9 @@ async function identify(
     if (Arn === undefined) throw new Error('the answer names nobody')
     return { arn: Arn, finding: { level: 'ok', what: `the ${what} identity is ${Arn}` } }
   } catch (error) {
-    const what_ = `the ${what} identity is unusable: ${upstreamError(error, 'GetCallerIdentity').message}`
-    return { finding: { level: 'blocking', what: what_, fix: 'configure working credentials' } }
+    const { message } = upstreamError(error, 'GetCallerIdentity')
+    const unusable = `the ${what} identity is unusable: ${message}`
+    return { finding: { level: 'blocking', what: unusable, fix: 'configure working credentials' } }
   }
 }
 
@@ -77,7 +78,11 @@ async function canList(iam: IAMClient, role: string, signal: AbortSignal): Promi
     await new RolePolicies(iam, role).names(signal)
     return { level: 'ok', what: `the inline policies of ${role} can be listed` }
   } catch (error) {
-    const { message } = upstreamError(error, 'ListRolePolicies')
+    const { message, upstreamCode } = upstreamError(error, 'ListRolePolicies')
+    if (upstreamCode === 'NoSuchEntity') {
+      const what = `${role} does not exist: nothing can be minted on it`
+      return { level: 'warning', what, fix: 'create the role, or correct the target' }
+    }
     return {
       level: 'blocking',
       what: `leases on ${role} could not be ended: ${message}`,
