@@ -23,19 +23,18 @@ export interface ClockSource {
 
 /** Builds the broker's clock over a source, starting no lower than `highWater`. */
 export function steadyClock(source: ClockSource, highWater: number): Clock {
-  const startTick = source.monotonic()
+  // Kept with its fraction: rounding at each call would slow time down for those who ask often.
   let floor = Math.max(highWater, source.wall())
-  let floorTick = startTick
+  let floorTick = source.monotonic()
   const now = () => {
     const tick = source.monotonic()
-    const carried = floor + (tick - floorTick)
-    floor = Math.max(source.wall(), Math.floor(carried))
+    floor = Math.max(source.wall(), floor + (tick - floorTick))
     floorTick = tick
-    return floor
+    return Math.floor(floor)
   }
   return {
     now,
-    earliest: () => Math.min(now(), source.wall()),
+    earliest: () => Math.min(now(), Math.floor(source.wall())),
     monotonic: source.monotonic,
     after: source.after,
   }

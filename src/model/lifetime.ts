@@ -32,7 +32,7 @@ export function lifetimeOf(bounds: {
     bounds.providerMaxSeconds,
     Math.floor((deadline - now) / 1000),
   )
-  if (ttlSeconds < 1) return undefined
+  if (!(ttlSeconds >= 1)) return undefined // also when a bound cannot be read
   const nativeMs = Math.max(ttlSeconds, nativeFloorSeconds) * 1000
   return {
     ttlSeconds,

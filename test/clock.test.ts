@@ -1,0 +1,102 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { type ClockSource, steadyClock } from '../src/clock.ts'
+
+/** A source whose wall and tick move apart as a test says. */
+function source(start = 1_000_000) {
+  const at = { wall: start, tick: 0.5 }
+  const clockSource: ClockSource = {
+    wall: () => at.wall,
+    monotonic: () => at.tick,
+    after: () => () => {},
+  }
+  return {
+    clockSource,
+    pass(ms: number) {
+      at.wall += ms
+      at.tick += ms
+    },
+    step(ms: number) {
+      at.wall += ms
+    },
+    tick: () => at.tick,
+    wall: () => at.wall,
+  }
+}
+
+it('follows the wall clock while nothing steps', () => {
+  const world = source()
+  const clock = steadyClock(world.clockSource, 0)
+  world.pass(1_234)
+  expect(clock.now()).toBe(1_001_234)
+  expect(clock.earliest()).toBe(1_001_234)
+})
+
+it('P5: a wall clock set back while up neither stops nor turns time', () => {
+  const world = source()
+  const clock = steadyClock(world.clockSource, 0)
+  world.step(-3_600_000)
+  expect(clock.now()).toBe(1_000_000)
+  world.pass(5_000)
+  expect(clock.now()).toBe(1_005_000)
+  expect(clock.earliest()).toBe(world.wall())
+})
+
+it('P5: time passes at full speed behind a set-back clock however often it is asked', () => {
+  const world = source()
+  const clock = steadyClock(world.clockSource, 0)
+  world.step(-3_600_000)
+  for (let n = 0; n < 10_000; n += 1) {
+    world.pass(0.3)
+    clock.now()
+  }
+  expect(clock.now()).toBeGreaterThanOrEqual(1_002_999)
+})
+
+it('P5: a wall clock set forward is believed at once, and not unbelieved when it is set back', () => {
+  const world = source()
+  const clock = steadyClock(world.clockSource, 0)
+  world.step(60_000)
+  expect(clock.now()).toBe(1_060_000)
+  world.step(-60_000)
+  expect(clock.now()).toBe(1_060_000)
+  expect(clock.earliest()).toBe(1_000_000)
+})
+
+it('P5: never starts below what the store has known', () => {
+  const world = source()
+  const clock = steadyClock(world.clockSource, 5_000_000)
+  expect(clock.now()).toBe(5_000_000)
+  world.pass(700)
+  expect(clock.now()).toBe(5_000_700)
+  expect(clock.earliest()).toBe(1_000_700)
+})
+
+it('P5: under any steps, now is whole, never turns back, and never passes slower than the tick', () => {
+  const moves = fc.array(
+    fc.oneof(
+      fc.record({ pass: fc.double({ min: 0, max: 5_000, noNaN: true }) }),
+      fc.record({ step: fc.integer({ min: -10_000_000, max: 10_000_000 }) }),
+    ),
+    { maxLength: 200 },
+  )
+  fc.assert(
+    fc.property(moves, fc.integer({ min: 0, max: 20_000_000 }), (script, highWater) => {
+      const world = source(10_000_000)
+      const clock = steadyClock(world.clockSource, highWater)
+      const began = { now: clock.now(), tick: world.tick() }
+      let before = began.now
+      for (const move of script) {
+        if ('pass' in move) world.pass(move.pass)
+        else world.step(move.step)
+        const now = clock.now()
+        expect(Number.isInteger(now)).toBe(true)
+        expect(now).toBeGreaterThanOrEqual(before)
+        expect(now).toBeGreaterThan(began.now + (world.tick() - began.tick) - 1.001)
+        expect(now).toBeGreaterThanOrEqual(Math.floor(world.wall()))
+        expect(clock.earliest()).toBe(Math.min(now, Math.floor(world.wall())))
+        before = now
+      }
+    }),
+  )
+})
