@@ -32,11 +32,16 @@ export class ChainVerifier {
   #prev = GENESIS
   #seq = 0
   readonly #problems: string[] = []
-  readonly #awaited: Map<number, AnchorLine> | undefined
+  /** The hashes an anchor holds for each number: several, if a forger has anchored again. */
+  readonly #awaited: Map<number, Set<string>> | undefined
   #anchored = 0
 
   constructor(anchor?: readonly AnchorLine[]) {
-    this.#awaited = anchor && new Map(anchor.map((line) => [line.seq, line]))
+    if (!anchor) return
+    this.#awaited = new Map()
+    for (const { seq, hash } of anchor) {
+      this.#awaited.set(seq, (this.#awaited.get(seq) ?? new Set<string>()).add(hash))
+    }
   }
 
   /** Takes the next event; returns what is wrong with it, if anything. */
@@ -46,8 +51,10 @@ export class ChainVerifier {
     const awaited = this.#awaited?.get(event.seq)
     if (awaited) {
       this.#awaited?.delete(event.seq)
-      if (awaited.hash === event.hash) this.#anchored += 1
-      else this.#problems.push(`event ${event.seq}: the anchor holds another hash for it`)
+      if (awaited.delete(event.hash)) this.#anchored += 1
+      if (awaited.size > 0) {
+        this.#problems.push(`event ${event.seq}: the anchor holds another hash for it`)
+      }
     }
     this.#prev = event.hash
     this.#seq = event.seq
@@ -86,10 +93,19 @@ export function parseAnchor(text: string): AnchorLine[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line, index) => {
-      const value: unknown = JSON.parse(line)
-      if (!isAnchorLine(value)) throw new Error(`anchor line ${index + 1} is not {seq, hash, at}`)
+      const value = anchorLineOf(line)
+      if (!value) throw new Error(`anchor line ${index + 1} is not {seq, hash, at}`)
       return value
     })
+}
+
+function anchorLineOf(line: string): AnchorLine | undefined {
+  try {
+    const value: unknown = JSON.parse(line)
+    return isAnchorLine(value) ? value : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function isAnchorLine(value: unknown): value is AnchorLine {
