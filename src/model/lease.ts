@@ -32,7 +32,8 @@ export const LEASE_TRANSITIONS = {
   fail: { from: ['reserved'], to: 'failed' },
   end: { from: ['reserved', 'active'], to: 'ending' },
   finish: { from: ['ending'], to: 'ended' },
-  lose: { from: ['ended'], to: 'ending' },
+  /** It turned out to be alive after all: a mint that landed late, drift. */
+  lose: { from: ['ended', 'failed'], to: 'ending' },
 } as const satisfies Record<string, { from: readonly LeaseState[]; to: LeaseState }>
 
 export type LeaseTransition = keyof typeof LEASE_TRANSITIONS
