@@ -26,7 +26,7 @@ export const awsSts = defineProvider({
 
 function create(context: ProviderContext<AwsSettings>): Provider {
   const { settings, installation, epoch, clock, log } = context
-  const clients = createClients(settings, context.secret)
+  const clients = createClients(settings, (reference) => context.secret(reference))
   const upstream = new UpstreamClock(clock)
   for (const client of [clients.mint, clients.revoke]) upstream.watch(client)
   const minting = { installation, settings, clock, upstream, clients, log }
