@@ -1,7 +1,8 @@
-/** A database secrets engine over an in-memory database whose users really come and go. */
+/** A database secrets engine over the in-memory database. */
 import { randomBytes } from 'node:crypto'
 import type { Answer } from '../faults.ts'
 import { fingerprint, type Ledger } from '../ledger.ts'
+import type { Database } from './database.ts'
 import {
   type Exchange,
   keys,
@@ -17,62 +18,6 @@ import type { Token } from './token-store.ts'
 
 const DEFAULT_TTL_SECONDS = 3_600
 const DEFAULT_MAX_TTL_SECONDS = 86_400
-
-/** What the demo and the tests ask directly: who may log in, and is the database up. */
-export class Database {
-  readonly users = new Map<string, { password: string; validUntil: number }>()
-  /** While true every statement fails, so that nobody can be created or dropped. */
-  failing = false
-  readonly #ledger: Ledger
-  readonly #now: () => number
-  readonly #settle: () => void
-
-  constructor(options: { ledger: Ledger; now: () => number; settle: () => void }) {
-    this.#ledger = options.ledger
-    this.#now = options.now
-    this.#settle = options.settle
-  }
-
-  /** Whether this user may log in now; recorded in the ledger as a use of the password. */
-  login(user: string, password: string): boolean {
-    const allowed = this.accepts(user, password)
-    this.#ledger.use({
-      upstream: 'vault',
-      fingerprint: fingerprint(password),
-      at: this.#now(),
-      operation: 'database login',
-      allowed,
-      reason: allowed ? 'the user exists' : 'no such user, wrong password or past its end',
-    })
-    return allowed
-  }
-
-  accepts(user: string, password: string): boolean {
-    this.#settle()
-    const known = this.users.get(user)
-    return known?.password === password && known.validUntil > this.#now()
-  }
-
-  create(user: string, password: string, validUntil: number): void {
-    this.#mustBeUp()
-    this.users.set(user, { password, validUntil })
-  }
-
-  extend(user: string, validUntil: number): void {
-    this.#mustBeUp()
-    const known = this.users.get(user)
-    if (known) this.users.set(user, { ...known, validUntil })
-  }
-
-  drop(user: string): void {
-    this.#mustBeUp()
-    this.users.delete(user)
-  }
-
-  #mustBeUp(): void {
-    if (this.failing) throw new VaultRefusal(500, 'failed to execute query: connection refused')
-  }
-}
 
 interface Role {
   readonly dbName: string
@@ -165,7 +110,12 @@ export class DatabaseEngine {
     const password = randomBytes(15).toString('base64url')
     const ttl = Math.min(role.ttlSeconds, role.maxTtlSeconds)
     const issuedAt = this.#now()
-    this.#database.create(username, password, issuedAt + ttl * 1_000)
+    this.#database.create({
+      name: username,
+      password,
+      validUntil: issuedAt + ttl * 1_000,
+      statements: role.statements,
+    })
     const lease = this.#leases.register({
       path: `database/creds/${name}`,
       token: token.id,

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { answerUnderFaults, Faults } from '../faults.ts'
 import { fingerprint, type Ledger } from '../ledger.ts'
-import type { Database } from './database-engine.ts'
+import type { Database } from './database.ts'
 import { type Exchange, json, type Operation, refused, VaultRefusal } from './exchange.ts'
 import { Router } from './router.ts'
 

@@ -234,6 +234,19 @@ describe('the sandbox Vault', () => {
       expect((await ask(vault.rootToken, 'GET', `${path}?list=1`)).status).toBe(404)
     })
 
+    it('lets a user read only the tables its role granted, and nothing once it is gone', async () => {
+      vault.database.tables.set('tickets', ['4711 the printer is on fire'])
+      vault.database.tables.set('customers', ['Ada, 12 Card Street'])
+      const statements = ['CREATE ROLE "{{name}}"', 'GRANT SELECT ON tickets TO "{{name}}"']
+      const role = { db_name: 'main', creation_statements: statements }
+      await vault.root('POST', 'database/roles/app', role)
+      const { lease, login } = await credentials()
+      expect(vault.database.select(...login, 'tickets')).toEqual(['4711 the printer is on fire'])
+      expect(() => vault.database.select(...login, 'customers')).toThrow('permission denied')
+      await vault.root('POST', 'sys/leases/revoke', { lease_id: lease, sync: true })
+      expect(() => vault.database.select(...login, 'tickets')).toThrow('authentication failed')
+    })
+
     async function credentials(token = vault.rootToken) {
       const { body } = await ask(token, 'GET', 'database/creds/app')
       const { lease_id, data } = body as { lease_id: string; data: Record<string, string> }
