@@ -44,7 +44,17 @@ export async function liftBlock({ api, terminal }: Context, id: string): Promise
   return 0
 }
 
-export async function retryEnding({ api, terminal }: Context, lease: string): Promise<ExitCode> {
+export async function retryEnding(
+  { api, terminal }: Context,
+  lease: string | undefined,
+): Promise<ExitCode> {
+  if (lease === undefined) {
+    const answer = await api().retryEndings()
+    if (terminal.json) terminal.answer(answer)
+    else
+      terminal.line(`${answer.retried} endings are tried again now; watch with mayfly endings ls`)
+    return 0
+  }
   const ending = await api().retryEnding(lease)
   if (terminal.json) terminal.answer(ending)
   else terminal.line(`${lease} is tried again now; watch with mayfly endings ls`)

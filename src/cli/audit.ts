@@ -20,7 +20,8 @@ export async function verifyAudit(
 ): Promise<ExitCode> {
   const verifier = new ChainVerifier(anchor === undefined ? undefined : readAnchor(anchor))
   const head = file === undefined ? await api().auditHead() : undefined
-  for await (const event of file === undefined ? events(api()) : exported(file)) verifier.add(event)
+  for await (const event of file === undefined ? events(api(), { full: 'true' }) : exported(file))
+    verifier.add(event)
   const result = verifier.result()
   const short = head !== undefined && result.events < head.seq
   const problems = [
@@ -58,9 +59,9 @@ export async function exportAudit(
   return 0
 }
 
-function events(api: ApiClient): AsyncGenerator<AuditEventWire> {
+function events(api: ApiClient, extent: { full?: 'true' } = {}): AsyncGenerator<AuditEventWire> {
   return everyItem((cursor) =>
-    api.audit({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) }),
+    api.audit({ ...extent, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) }),
   )
 }
 

@@ -95,6 +95,7 @@ function addTroubleCommands(program: Command, run: Run): void {
   const blocks = program.command('blocks').description('what nothing is issued for')
   paged(blocks.command('ls'))
     .description('list blocks')
+    .option('--all', 'also those lifted or run out')
     .action((flags) => run(async (context) => (await lists()).listBlocks(context, flags)))
   blocks
     .command('lift <id>')
@@ -108,8 +109,8 @@ function addTroubleCommands(program: Command, run: Run): void {
     .description('list what is ending, with tries and errors')
     .action((flags) => run(async (context) => (await lists()).listEndings(context, flags)))
   endings
-    .command('retry <lease>')
-    .description('try again now')
+    .command('retry [lease]')
+    .description('try one lease again now, or all of them')
     .action((id) => run(async (context) => (await acts()).retryEnding(context, id)))
   paged(program.command('signals').description('trouble that was reported').command('ls'))
     .description('list received signals')

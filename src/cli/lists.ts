@@ -123,10 +123,13 @@ export function listEndings(context: Context, paging: Paging): Promise<ExitCode>
   })
 }
 
-export function listBlocks(context: Context, paging: Paging): Promise<ExitCode> {
+export function listBlocks(
+  context: Context,
+  { all, ...paging }: Paging & { all?: true },
+): Promise<ExitCode> {
   const now = context.now()
   return list(context, {
-    page: (api) => api.blocks(paging),
+    page: (api) => api.blocks({ ...paging, ...(all ? { state: 'all' } : {}) }),
     empty: 'nothing is blocked',
     columns: [
       { title: 'BLOCK', cell: (b) => b.id, keep: true },

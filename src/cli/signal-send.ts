@@ -38,7 +38,11 @@ export async function sendSignal(context: Context, flags: SignalFlags): Promise<
     terminal.answer(answer)
     return 0
   }
-  terminal.line(`accepted as ${safe(id)}`)
+  const { signal } = answer
+  const { leases, tasks } = signal.matched
+  terminal.line(
+    `accepted as ${signal.id}: ${safe(signal.action)}, ${leases} leases, ${tasks} tasks`,
+  )
   terminal.line('  watch    mayfly signals ls, mayfly endings ls')
   return 0
 }

@@ -111,22 +111,27 @@ export function apiClient(options: ClientOptions) {
     signals: (paging: Paging = {}) => get<PageWire<SignalWire>>('/v1/signals', paging),
     risk: (paging: Paging = {}) => get<PageWire<RiskWire>>('/v1/risk', paging),
     endings: (paging: Paging = {}) => get<PageWire<EndingWire>>('/v1/endings', paging),
-    /** Tries an ending lease again now instead of at its next turn. */
+    /** Tries one ending lease again now instead of at its next turn. */
     retryEnding: (lease: string) => post<EndingWire>(path`/v1/endings/${lease}/retry`, {}),
+    /** The same for every ending the operator may see. */
+    retryEndings: () => post<{ retried: number }>('/v1/endings/retry', {}),
 
     kill: (order: KillOrder) => post<{ kill: KillWire }>('/v1/kills', order),
     killed: (id: string) => get<KillWire>(path`/v1/kills/${id}`),
-    blocks: (paging: Paging = {}) => get<PageWire<BlockWire>>('/v1/blocks', paging),
+    blocks: (filter: Paging & { state?: 'live' | 'all' } = {}) =>
+      get<PageWire<BlockWire>>('/v1/blocks', filter),
     liftBlock: (id: string) => call<BlockWire>({ method: 'DELETE', path: path`/v1/blocks/${id}` }),
     sendSignal: ({ source, body, headers }: SignedSignal) =>
-      call<SignalWire>({
+      call<{ signal: SignalWire }>({
         method: 'POST',
         path: path`/v1/signals/${source}`,
         rawBody: body,
         headers,
       }),
 
-    audit: (paging: Paging = {}) => get<PageWire<AuditEventWire>>('/v1/audit', paging),
+    /** `full`: refused rather than with events left out that this operator may not read. */
+    audit: (filter: Paging & { full?: 'true' } = {}) =>
+      get<PageWire<AuditEventWire>>('/v1/audit', filter),
     auditHead: () => get<AuditHeadWire>('/v1/audit/head'),
     reload: (confirm?: string) =>
       post<ReloadWire>('/v1/reload', confirm === undefined ? {} : { confirm }),

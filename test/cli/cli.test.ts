@@ -56,7 +56,12 @@ beforeAll(async () => {
       body: problem(403, 'forbidden', 'not you'),
     }),
     'POST /v1/reload': { applied: false, changes: ['- agents.a'], would_end: 400, confirm: 'abc' },
-    'POST /v1/signals/splunk': () => ({ status: 202, body: { id: 'sig_a' } }),
+    'POST /v1/signals/splunk': () => ({
+      status: 202,
+      body: {
+        signal: { id: 'sig_a', action: 'kill', matched: { leases: 2, tasks: 1, agents: 1 } },
+      },
+    }),
     'GET /v1/signals': () => ({ status: 401, body: problem(401, 'unauthenticated', 'who?') }),
   })
   env = { MAYFLY_URL: broker.url, MAYFLY_TOKEN: 'mfo_canary' }
