@@ -4,10 +4,22 @@ import type { Db } from './database.ts'
 import { and, eq, gt, isNotNull, isNull, or } from './drizzle.ts'
 import type { OrderKill } from './kills.ts'
 import { beforeId, pageOf } from './paging.ts'
-import { signalOf } from './rows.ts'
+import { param, signalOf } from './rows.ts'
 import { signals } from './schema.ts'
 
 export function signalStore(db: Db, commit: GroupCommit, orderKill: OrderKill): SignalStore {
+  // Index: signals_risk. Asked before every decision.
+  const live = db
+    .select()
+    .from(signals)
+    .where(
+      and(
+        isNotNull(signals.level),
+        isNull(signals.supersededAt),
+        or(isNull(signals.expiresAt), gt(signals.expiresAt, param('now'))),
+      ),
+    )
+    .prepare()
   return {
     receive: (signal, kills) =>
       commit.run((tx) => {
@@ -70,19 +82,7 @@ export function signalStore(db: Db, commit: GroupCommit, orderKill: OrderKill): 
         return { ok: true, signal: signalOf(row), repeated: false }
       }),
     async risks(now) {
-      // Index: signals_risk.
-      return db
-        .select()
-        .from(signals)
-        .where(
-          and(
-            isNotNull(signals.level),
-            isNull(signals.supersededAt),
-            or(isNull(signals.expiresAt), gt(signals.expiresAt, now)),
-          ),
-        )
-        .all()
-        .map(signalOf)
+      return live.all({ now }).map(signalOf)
     },
     async list({ source }, page) {
       const where = [
