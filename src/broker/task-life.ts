@@ -5,6 +5,7 @@ import type { Task, TaskOutcome } from '../model/task.ts'
 import type { Description } from '../provider.ts'
 import type { Caller } from './authenticate.ts'
 import type { Broker } from './broker.ts'
+import { describeCeiling } from './read-world.ts'
 
 /** A sign of life. Answers which leases of the task ended since the one before, and why. */
 export async function heartbeat(
@@ -59,20 +60,9 @@ export interface Requestable {
 
 /** What the task may ask for: the entitlements of its tenant that its own intent names. */
 export function requestables({ world }: Broker, task: Task): readonly Requestable[] {
-  const { entitlements, providers } = world()
+  const current = world()
   const named = new Set(task.intent.map((item) => item.identifier))
-  return [...entitlements.values()]
+  return [...current.entitlements.values()]
     .filter((entitlement) => entitlement.tenants.includes(task.tenant) && named.has(entitlement.id))
-    .map((entitlement) => {
-      const instance = providers.get(entitlement.provider)
-      const { target, ceiling } = entitlement
-      const described = instance?.config.definition.describe({
-        settings: instance.config.settings,
-        target,
-        intent: ceiling,
-        ceiling,
-      })
-      const usable = described !== undefined && !('refused' in described)
-      return { entitlement, description: usable ? described : undefined }
-    })
+    .map((entitlement) => ({ entitlement, description: describeCeiling(current, entitlement) }))
 }

@@ -100,6 +100,8 @@ export interface TaskStore {
   /** The next instant at which a task may be due. */
   nextDue(): Promise<number | undefined>
   list(filter: TaskFilter, page: Page): Promise<readonly Task[]>
+  /** How many tasks each agent has open; an agent without any is absent. */
+  openCounts(): Promise<ReadonlyMap<string, number>>
 }
 
 // Decisions ---------------------------------------------------------------------------------
@@ -135,6 +137,7 @@ export interface DecisionStore {
       readonly tenants: readonly string[] | null
       readonly agent?: string
       readonly task?: string
+      readonly outcome?: DecisionRecord['outcome']
     },
     page: Page,
   ): Promise<readonly DecisionRecord[]>

@@ -67,6 +67,7 @@ export function decisionStore(db: Db, commit: GroupCommit, record: RecordDecisio
         among(decisions.tenant, filter.tenants),
         filter.agent === undefined ? undefined : eq(decisions.agent, filter.agent),
         filter.task === undefined ? undefined : eq(decisions.task, filter.task),
+        filter.outcome === undefined ? undefined : eq(decisions.outcome, filter.outcome),
         beforeId(decisions.at, decisions.id, page),
       ]
       return pageOf(db, decisions, where, page).map(decisionOf)

@@ -219,6 +219,16 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
       ]
       return pageOf(db, tasks, where, page).map(taskOf)
     },
+    async openCounts() {
+      // Index: tasks_agent.
+      const rows = db
+        .select({ agent: tasks.agent, n: sql<number>`count(*)` })
+        .from(tasks)
+        .where(eq(tasks.state, 'open'))
+        .groupBy(tasks.agent)
+        .all()
+      return new Map(rows.map((row) => [row.agent, row.n]))
+    },
   }
 }
 

@@ -1,0 +1,15 @@
+import { MayflyError } from '../errors.ts'
+import type { Lease } from '../model/lease.ts'
+import type { Broker } from './broker.ts'
+
+/** Ends a lease whose secret reached nobody: the client left before it could be answered. */
+export async function endUndelivered(
+  { store, clock }: Pick<Broker, 'store' | 'clock'>,
+  { id }: Lease,
+): Promise<MayflyError> {
+  const now = clock.now()
+  await store.leases.end({ id, cause: 'not-activated', lane: 'end', actor: 'mayfly', now })
+  return new MayflyError('lease_ended', 'the client was gone before it could be answered', {
+    detail: { lease: id },
+  })
+}

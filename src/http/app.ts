@@ -1,0 +1,67 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Actor } from '../audit/events.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { ReloadWire } from '../model/wire.ts'
+import { agentRoutes } from './agents.ts'
+import { auditRoutes } from './audit.ts'
+import { guardsOf } from './authenticate.ts'
+import { blockRoutes } from './blocks.ts'
+import { credentialRoutes } from './credentials.ts'
+import { decisionRoutes } from './decisions.ts'
+import { endingRoutes } from './endings.ts'
+import { entitlementRoutes } from './entitlements.ts'
+import type { App, Env, Parts } from './env.ts'
+import { envelope } from './envelope.ts'
+import { healthRoutes } from './health.ts'
+import { refuseInvalid } from './invalid.ts'
+import { killRoutes } from './kills.ts'
+import { leaseRoutes } from './leases.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { documentRoutes } from './openapi.ts'
+import { answerProblem, answerUnrouted } from './problem.ts'
+import { reloadRoutes } from './reload.ts'
+import { riskRoutes } from './risk.ts'
+import { signalRoutes } from './signals.ts'
+import { taskRoutes } from './tasks.ts'
+
+/** Why this broker should get no traffic now, by name and without secrets; empty: it may. */
+export type Ready = () => Promise<readonly string[]>
+export type Reload = (request: {
+  readonly actor: Actor
+  readonly confirm?: string
+}) => Promise<ReloadWire>
+
+/** What the API needs of the process around it. */
+export interface Doors {
+  readonly ready: Ready
+  readonly reload: Reload
+  /** Absent: its own. */
+  readonly metrics?: Metrics
+}
+
+/** The HTTP API of DESIGN §8 over one broker: every answer passes `envelope`, every error `problem`. */
+export function createApp(broker: Broker, doors: Doors): App {
+  const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid })
+  const metrics = doors.metrics ?? createMetrics(broker)
+  const parts: Parts = { ...doors, broker, metrics, guards: guardsOf(broker) }
+  app.use('*', envelope(broker, metrics))
+  app.onError(answerProblem(broker.log))
+
+  taskRoutes(app, parts)
+  credentialRoutes(app, parts)
+  leaseRoutes(app, parts)
+  agentRoutes(app, parts)
+  entitlementRoutes(app, parts)
+  decisionRoutes(app, parts)
+  killRoutes(app, parts)
+  blockRoutes(app, parts)
+  signalRoutes(app, parts)
+  riskRoutes(app, parts)
+  endingRoutes(app, parts)
+  auditRoutes(app, parts)
+  reloadRoutes(app, parts)
+  healthRoutes(app, parts)
+  documentRoutes(app)
+  app.notFound(answerUnrouted(app))
+  return app
+}

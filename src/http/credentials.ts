@@ -1,0 +1,73 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { issueCredential } from '../broker/issue.ts'
+import { findTask } from '../broker/read.ts'
+import { endUndelivered } from '../broker/undelivered.ts'
+import { intentSchema } from '../intent/item-schema.ts'
+import { plainText } from '../model/text.ts'
+import { byId, json, refusals } from './answers.ts'
+import { body, jsonBody } from './body.ts'
+import type { App, Parts } from './env.ts'
+import { idempotencyHeaders } from './idempotency-key.ts'
+import { issuedAnswer, leaseWire } from './wire/lease.ts'
+import { revealCredential } from './wire/reveal.ts'
+
+const MAX_SECONDS = 31_536_000
+
+const credentialBody = z
+  .strictObject({
+    entitlement: plainText(128),
+    intent: intentSchema.optional(),
+    ttl_seconds: z.int().min(1).max(MAX_SECONDS).optional(),
+  })
+  .openapi('RequestCredential')
+
+/** `POST /v1/tasks/{id}/credentials`: the one answer that carries a new secret. */
+export function credentialRoutes(app: App, { broker, guards }: Parts): void {
+  const issue = createRoute({
+    method: 'post',
+    path: '/v1/tasks/{id}/credentials',
+    tags: ['credentials'],
+    summary: 'Ask for a credential within the task',
+    security: [{ task: [] }],
+    middleware: [guards.task, jsonBody] as const,
+    request: { params: byId, headers: idempotencyHeaders, body: body(credentialBody) },
+    responses: {
+      201: json(issuedAnswer, 'The lease and, once, its secret.'),
+      ...refusals(
+        'invalid_request',
+        'invalid_intent',
+        'unauthenticated',
+        'forbidden',
+        'intent_exceeded',
+        'policy_denied',
+        'blocked',
+        'not_found',
+        'in_flight',
+        'task_ended',
+        'lease_ended',
+        'payload_too_large',
+        'unsupported_media_type',
+        'idempotency_mismatch',
+        'limit_reached',
+        'upstream_refused',
+        'not_revocable_now',
+        'upstream_unavailable',
+      ),
+    },
+  })
+  app.openapi(issue, async (c) => {
+    const { id } = c.req.valid('param')
+    const { entitlement, intent, ttl_seconds } = c.req.valid('json')
+    const task = await findTask(broker, c.var.caller, { id, act: 'readLeases' })
+    const provider = broker.world().entitlements.get(entitlement)?.provider
+    if (provider !== undefined) c.set('upstream', provider)
+    const issued = await issueCredential(broker, task, {
+      entitlement,
+      intent,
+      ttlSeconds: ttl_seconds,
+      idempotencyKey: c.req.valid('header')['idempotency-key'],
+    })
+    if (c.req.raw.signal.aborted) throw await endUndelivered(broker, issued.lease)
+    return c.json({ lease: leaseWire(issued.lease), credential: revealCredential(issued) }, 201)
+  })
+}

@@ -1,0 +1,56 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { findDecision, listDecisions } from '../broker/read.ts'
+import { byId, json, refusals } from './answers.ts'
+import type { App, Parts } from './env.ts'
+import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
+import { known } from './wire/known.ts'
+import { decisionAnswer, decisionWire } from './wire/record.ts'
+
+/** `/v1/decisions`: what was decided and why, for operators (P15). */
+export function decisionRoutes(app: App, { broker, guards }: Parts): void {
+  const tags = ['decisions']
+  const list = createRoute({
+    method: 'get',
+    path: '/v1/decisions',
+    tags,
+    summary: 'Decisions, newest first',
+    security: [{ operator: [] }],
+    middleware: guards.operator,
+    request: {
+      query: z.strictObject({
+        ...paging,
+        outcome: z.enum(['permit', 'deny', 'needs-approval']).optional(),
+        agent: z.string().optional(),
+        task: z.string().optional(),
+      }),
+    },
+    responses: {
+      200: json(pageAnswer(decisionAnswer), 'A page of decisions.'),
+      ...refusals('invalid_request', 'unauthenticated', 'forbidden'),
+    },
+  })
+  app.openapi(list, async (c) => {
+    const { limit, cursor, ...filter } = c.req.valid('query')
+    const page = pageOf({ limit, cursor }, BY_TIME)
+    const listing = await listDecisions(broker, c.var.caller, { filter: known(filter), page })
+    return c.json(pageWire(listing, decisionWire), 200)
+  })
+
+  const show = createRoute({
+    method: 'get',
+    path: '/v1/decisions/{id}',
+    tags,
+    summary: 'One decision',
+    security: [{ operator: [] }],
+    middleware: guards.operator,
+    request: { params: byId },
+    responses: {
+      200: json(decisionAnswer, 'The decision.'),
+      ...refusals('unauthenticated', 'forbidden', 'not_found'),
+    },
+  })
+  app.openapi(show, async (c) => {
+    const decision = await findDecision(broker, c.var.caller, c.req.valid('param').id)
+    return c.json(decisionWire(decision), 200)
+  })
+}

@@ -1,0 +1,71 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { listEndings, retryEnding, retryEndings } from '../broker/read-trouble.ts'
+import { byId, json, refusals } from './answers.ts'
+import { jsonBody, optionalBody } from './body.ts'
+import type { App, Parts } from './env.ts'
+import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
+import { endingAnswer, endingWire } from './wire/lease.ts'
+
+/** `/v1/endings`: leases on their way out. Whoever may kill may also try again sooner. */
+export function endingRoutes(app: App, { broker, guards }: Parts): void {
+  const tags = ['endings']
+  const list = createRoute({
+    method: 'get',
+    path: '/v1/endings',
+    tags,
+    summary: 'Leases that are ending, with what was tried',
+    security: [{ operator: [] }],
+    middleware: guards.operator,
+    request: { query: z.strictObject({ ...paging, provider: z.string().optional() }) },
+    responses: {
+      200: json(pageAnswer(endingAnswer), 'A page of endings.'),
+      ...refusals('invalid_request', 'unauthenticated', 'forbidden'),
+    },
+  })
+  app.openapi(list, async (c) => {
+    const { provider, ...query } = c.req.valid('query')
+    const page = pageOf(query, BY_TIME)
+    const request = provider === undefined ? { page } : { provider, page }
+    const now = broker.clock.now()
+    const listing = await listEndings(broker, c.var.caller, request)
+    return c.json(
+      pageWire(listing, ({ lease }) => endingWire(lease, now)),
+      200,
+    )
+  })
+
+  const retryAll = createRoute({
+    method: 'post',
+    path: '/v1/endings/retry',
+    tags,
+    summary: 'Try every ending again now',
+    security: [{ operator: [] }],
+    middleware: [guards.operator, jsonBody] as const,
+    request: { body: optionalBody(z.strictObject({})) },
+    responses: {
+      200: json(z.strictObject({ retried: z.int() }), 'How many are due now.'),
+      ...refusals('invalid_request', 'unauthenticated', 'forbidden'),
+    },
+  })
+  app.openapi(retryAll, async (c) =>
+    c.json({ retried: await retryEndings(broker, c.var.caller) }, 200),
+  )
+
+  const retryOne = createRoute({
+    method: 'post',
+    path: '/v1/endings/{id}/retry',
+    tags,
+    summary: 'Try one ending again now',
+    security: [{ operator: [] }],
+    middleware: [guards.operator, jsonBody] as const,
+    request: { params: byId, body: optionalBody(z.strictObject({})) },
+    responses: {
+      200: json(endingAnswer, 'The ending, due now.'),
+      ...refusals('invalid_request', 'unauthenticated', 'forbidden', 'not_found', 'conflict'),
+    },
+  })
+  app.openapi(retryOne, async (c) => {
+    const lease = await retryEnding(broker, c.var.caller, c.req.valid('param').id)
+    return c.json(endingWire(lease, broker.clock.now()), 200)
+  })
+}

@@ -1,0 +1,40 @@
+import type { MiddlewareHandler } from 'hono'
+import { routePath } from 'hono/route'
+import type { Broker } from '../broker/broker.ts'
+import { newId } from '../ids.ts'
+import type { Env } from './env.ts'
+import type { Metrics } from './metrics.ts'
+
+/** Answers are for one reader, never a cache, never a page of another origin. */
+const HEADERS: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  pragma: 'no-cache',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+}
+
+/** What a caller may choose as a request's name: nothing that could break a log line. */
+const SANE_REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+/** Names the request, sets the headers of every answer, measures it and notes it in the log. */
+export function envelope(broker: Broker, metrics: Metrics): MiddlewareHandler<Env> {
+  const { clock, random, log } = broker
+  return async (c, next) => {
+    const begun = clock.monotonic()
+    const asked = c.req.header('x-request-id') ?? ''
+    const requestId = SANE_REQUEST_ID.test(asked) ? asked : newId('req', random)
+    c.set('requestId', requestId)
+    for (const [name, value] of Object.entries(HEADERS)) c.header(name, value)
+    c.header('x-request-id', requestId)
+    await next()
+    const ms = clock.monotonic() - begun
+    const route = routePath(c, -1)
+    const answer = { route, method: c.req.method, status: c.res.status, seconds: ms / 1000 }
+    metrics.answered({ ...answer, error: c.error, upstream: c.get('upstream') })
+    const { method, status } = answer
+    log.debug({ request_id: requestId, method, route, status, ms }, 'answered')
+  }
+}

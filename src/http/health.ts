@@ -1,0 +1,59 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { MayflyError } from '../errors.ts'
+import { json, refusals } from './answers.ts'
+import type { App, Parts } from './env.ts'
+
+const RETRY_SECONDS = 5
+
+/** For orchestrators and Prometheus; open to all, so they say nothing of tenants. */
+export function healthRoutes(app: App, { metrics, ready }: Parts): void {
+  const tags = ['health']
+  const livez = createRoute({
+    method: 'get',
+    path: '/livez',
+    tags,
+    summary: 'The process answers',
+    security: [],
+    responses: { 200: json(z.strictObject({ status: z.literal('ok') }), 'It does.') },
+  })
+  app.openapi(livez, (c) => c.json({ status: 'ok' } as const, 200))
+
+  const readyz = createRoute({
+    method: 'get',
+    path: '/readyz',
+    tags,
+    summary: 'The broker can take requests',
+    security: [],
+    responses: {
+      200: json(z.strictObject({ status: z.literal('ready') }), 'It can.'),
+      ...refusals('unavailable'),
+    },
+  })
+  app.openapi(readyz, async (c) => {
+    const problems = await ready()
+    if (problems.length === 0) return c.json({ status: 'ready' } as const, 200)
+    throw new MayflyError('unavailable', 'not ready', {
+      problems: problems.map((message) => ({ path: '', message })),
+      retryAfterSeconds: RETRY_SECONDS,
+    })
+  })
+
+  const scrape = createRoute({
+    method: 'get',
+    path: '/metrics',
+    tags,
+    summary: 'Prometheus metrics',
+    security: [],
+    responses: {
+      200: {
+        description: 'The text format of Prometheus.',
+        content: { 'text/plain': { schema: z.string() } },
+      },
+      ...refusals(),
+    },
+  })
+  app.openapi(scrape, async (c) => {
+    const text = await metrics.registry.metrics()
+    return c.text(text, 200, { 'content-type': metrics.registry.contentType })
+  })
+}

@@ -1,0 +1,73 @@
+import type { Hook } from '@hono/zod-openapi'
+import type { z } from 'zod'
+import { MayflyError, type Problem } from '../errors.ts'
+import type { Env } from './env.ts'
+
+/** Refuses what a route's schema does not accept, with every problem and its path. */
+export const refuseInvalid: Hook<unknown, Env, string, unknown> = (result) => {
+  if (result.success) return
+  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, []))
+  throw new MayflyError('invalid_request', 'the request has fields that cannot be accepted', {
+    problems: problems.slice(0, MAX_PROBLEMS),
+  })
+}
+
+const MAX_PROBLEMS = 50
+/** A caller's own field name in the answer: bounded, because it may be long. */
+const MAX_NAME = 100
+
+function problemsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Problem[] {
+  const path = [...above, ...issue.path]
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: pathText([...path, key]),
+      message: 'is not a known field',
+    }))
+  }
+  const branch = issue.code === 'invalid_union' ? nearestBranch(issue.errors) : undefined
+  if (branch) return branch.flatMap((inner) => problemsOf(inner, path))
+  return [{ path: pathText(path), message: messageOf(issue) }]
+}
+
+/** `intent[0].actions[2]`; keys that are not plain words stand in quotes. */
+function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`
+    const word = String(key).slice(0, MAX_NAME)
+    if (!/^[\w-]+$/.test(word)) return `${text}[${JSON.stringify(word)}]`
+    return text === '' ? word : `${text}.${word}`
+  }, '')
+}
+
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') {
+    return issue.message.endsWith('received undefined')
+      ? 'is required'
+      : `must be ${ARTICLE[issue.expected] ?? issue.expected}`
+  }
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`
+  if (issue.code === 'too_small' && issue.origin !== 'string' && issue.origin !== 'array') {
+    return `must be at least ${issue.minimum}`
+  }
+  if (issue.code === 'too_big' && issue.origin !== 'string' && issue.origin !== 'array') {
+    return `must be at most ${issue.maximum}`
+  }
+  return issue.message.charAt(0).toLowerCase() + issue.message.slice(1)
+}
+
+const ARTICLE: Readonly<Record<string, string>> = {
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+}
+
+/** Of a union's alternatives the one that got furthest: most likely what was meant. */
+function nearestBranch(branches: z.core.$ZodIssue[][]): z.core.$ZodIssue[] | undefined {
+  const depth = (issues: z.core.$ZodIssue[]) => Math.max(0, ...issues.map((i) => i.path.length))
+  const nearest = branches.toSorted((a, b) => depth(b) - depth(a) || a.length - b.length)[0]
+  return nearest !== undefined && nearest.length > 0 ? nearest : undefined
+}

@@ -1,0 +1,80 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { kill, killDryRun } from '../broker/kill.ts'
+import { findKill } from '../broker/read-trouble.ts'
+import { selectorSchema } from '../model/selector.ts'
+import { plainText } from '../model/text.ts'
+import { byId, json, refusals } from './answers.ts'
+import { body, jsonBody } from './body.ts'
+import type { App, Parts } from './env.ts'
+import { dryRunWire, killAnswer, killWire } from './wire/trouble.ts'
+
+const MAX_BLOCK_SECONDS = 31_536_000
+
+const killBody = z
+  .strictObject({
+    selector: selectorSchema,
+    reason: plainText(),
+    block_seconds: z.int().min(0).max(MAX_BLOCK_SECONDS).optional().openapi({
+      description:
+        'Absent: one lease or task blocks nothing, anything wider until lifted. 0: no block.',
+    }),
+    dry_run: z.boolean().default(false),
+  })
+  .openapi('OrderKill')
+
+const answer = z.strictObject({ kill: killAnswer })
+
+/** `/v1/kills`: an order is committed before it is answered (P8); its leases follow at once. */
+export function killRoutes(app: App, { broker, guards }: Parts): void {
+  const tags = ['kills']
+  const order = createRoute({
+    method: 'post',
+    path: '/v1/kills',
+    tags,
+    summary: 'End every lease a selector matches, now',
+    security: [{ operator: [] }],
+    middleware: [guards.operator, jsonBody] as const,
+    request: { body: body(killBody) },
+    responses: {
+      200: json(answer, 'A dry run: what the order would match. Nothing was changed.'),
+      202: json(answer, 'The order is committed; nothing is issued against it any more.'),
+      ...refusals(
+        'invalid_request',
+        'unauthenticated',
+        'forbidden',
+        'payload_too_large',
+        'unsupported_media_type',
+      ),
+    },
+  })
+  app.openapi(order, async (c) => {
+    const { caller } = c.var
+    const { selector, reason, block_seconds, dry_run } = c.req.valid('json')
+    if (dry_run) {
+      const counts = await killDryRun(broker, caller, selector)
+      const now = broker.clock.now()
+      return c.json({ kill: dryRunWire({ selector, reason, by: caller.actor, counts, now }) }, 200)
+    }
+    const ordered = await kill(broker, caller, { selector, reason, blockSeconds: block_seconds })
+    const progress = { ending: 0, proved: 0, enforced: 0, expired: 0 }
+    return c.json({ kill: killWire(ordered, progress) }, 202)
+  })
+
+  const show = createRoute({
+    method: 'get',
+    path: '/v1/kills/{id}',
+    tags,
+    summary: 'How far a kill has come',
+    security: [{ operator: [] }],
+    middleware: guards.operator,
+    request: { params: byId },
+    responses: {
+      200: json(killAnswer, 'The kill with its progress.'),
+      ...refusals('unauthenticated', 'forbidden', 'not_found'),
+    },
+  })
+  app.openapi(show, async (c) => {
+    const found = await findKill(broker, c.var.caller, c.req.valid('param').id)
+    return c.json(killWire(found.kill, found.progress), 200)
+  })
+}

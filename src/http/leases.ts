@@ -1,0 +1,127 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { findLease, listLeases } from '../broker/read.ts'
+import { renewLease } from '../broker/renew.ts'
+import { endLease } from '../broker/task-life.ts'
+import { byId, json, refusals } from './answers.ts'
+import { jsonBody, optionalBody } from './body.ts'
+import type { App, Parts } from './env.ts'
+import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
+import { known } from './wire/known.ts'
+import { leaseAnswer, leaseWire, renewedAnswer } from './wire/lease.ts'
+import { revealCredential } from './wire/reveal.ts'
+
+/** `/v1/leases`: look, renew and end. */
+export function leaseRoutes(app: App, { broker, guards }: Parts): void {
+  const tags = ['leases']
+  const list = createRoute({
+    method: 'get',
+    path: '/v1/leases',
+    tags,
+    summary: 'Leases, newest first',
+    security: [{ operator: [] }],
+    middleware: guards.operator,
+    request: {
+      query: z.strictObject({
+        ...paging,
+        state: z
+          .enum(['reserved', 'active', 'ending', 'ended', 'failed', 'live'])
+          .optional()
+          .openapi({ description: '`live`: reserved, active or ending.' }),
+        agent: z.string().optional(),
+        task: z.string().optional(),
+        tenant: z.string().optional(),
+        entitlement: z.string().optional(),
+        provider: z.string().optional(),
+      }),
+    },
+    responses: {
+      200: json(pageAnswer(leaseAnswer), 'A page of leases.'),
+      ...refusals('invalid_request', 'unauthenticated', 'forbidden'),
+    },
+  })
+  app.openapi(list, async (c) => {
+    const { limit, cursor, ...filter } = c.req.valid('query')
+    const page = pageOf({ limit, cursor }, BY_TIME)
+    return c.json(
+      pageWire(await listLeases(broker, c.var.caller, { filter: known(filter), page }), leaseWire),
+      200,
+    )
+  })
+
+  const show = createRoute({
+    method: 'get',
+    path: '/v1/leases/{id}',
+    tags,
+    summary: 'One lease',
+    security: [{ task: [] }, { operator: [] }],
+    middleware: guards.either,
+    request: { params: byId },
+    responses: {
+      200: json(leaseAnswer, 'The lease.'),
+      ...refusals('unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+    },
+  })
+  app.openapi(show, async (c) => {
+    const { id } = c.req.valid('param')
+    return c.json(leaseWire(await findLease(broker, c.var.caller, { id, act: 'readLeases' })), 200)
+  })
+
+  const renew = createRoute({
+    method: 'post',
+    path: '/v1/leases/{id}/renew',
+    tags,
+    summary: 'Prolong a lease, under the policies of now',
+    security: [{ task: [] }],
+    middleware: [guards.task, jsonBody] as const,
+    request: { params: byId, body: optionalBody(z.strictObject({})) },
+    responses: {
+      200: json(renewedAnswer, 'The lease, its new generation and what is new of its secret.'),
+      ...refusals(
+        'invalid_request',
+        'unauthenticated',
+        'forbidden',
+        'intent_exceeded',
+        'policy_denied',
+        'blocked',
+        'not_found',
+        'in_flight',
+        'task_ended',
+        'lease_ended',
+        'limit_reached',
+        'upstream_refused',
+        'not_revocable_now',
+        'upstream_unavailable',
+      ),
+    },
+  })
+  app.openapi(renew, async (c) => {
+    const { id } = c.req.valid('param')
+    const { caller } = c.var
+    const lease = await findLease(broker, caller, { id, act: 'readLeases' })
+    c.set('upstream', lease.provider)
+    const renewed = await renewLease(broker, caller.task, lease)
+    const { generation } = renewed.lease
+    const credential = revealCredential(renewed)
+    return c.json({ lease: leaseWire(renewed.lease), credential, generation }, 200)
+  })
+
+  const end = createRoute({
+    method: 'post',
+    path: '/v1/leases/{id}/end',
+    tags,
+    summary: 'End a lease; the answer is durable, the upstream follows',
+    security: [{ task: [] }, { operator: [] }],
+    middleware: [guards.either, jsonBody] as const,
+    request: { params: byId, body: optionalBody(z.strictObject({})) },
+    responses: {
+      200: json(leaseAnswer, 'The lease as it is now.'),
+      ...refusals('invalid_request', 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+    },
+  })
+  app.openapi(end, async (c) => {
+    const { id } = c.req.valid('param')
+    const { caller } = c.var
+    const lease = await findLease(broker, caller, { id, act: 'kill' })
+    return c.json(leaseWire(await endLease(broker, { lease, by: caller })), 200)
+  })
+}

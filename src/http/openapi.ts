@@ -1,0 +1,57 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { JSONValue } from 'hono/utils/types'
+import { json, refusals } from './answers.ts'
+import type { App } from './env.ts'
+
+/** `/openapi.json`: every route of this application, from the schemas that check it. */
+export function documentRoutes(app: App): void {
+  for (const [name, scheme] of Object.entries(SCHEMES)) {
+    app.openAPIRegistry.registerComponent('securitySchemes', name, scheme)
+  }
+  const route = createRoute({
+    method: 'get',
+    path: '/openapi.json',
+    tags: ['health'],
+    summary: 'This description',
+    security: [],
+    responses: {
+      200: json(z.record(z.string(), z.unknown()), 'An OpenAPI 3.1 document.'),
+      ...refusals(),
+    },
+  })
+  let document: Record<string, JSONValue> | undefined
+  app.openapi(route, (c) => {
+    document ??= JSON.parse(JSON.stringify(app.getOpenAPI31Document(ABOUT)))
+    return c.json(document ?? {}, 200)
+  })
+}
+
+const ABOUT = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Mayfly',
+    version: '1',
+    description: 'Just-in-time credentials for the tasks of AI agents.',
+    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+  },
+}
+
+const SCHEMES = {
+  evidence: {
+    type: 'http',
+    scheme: 'bearer',
+    description: "The workload's own token of a configured issuer.",
+  },
+  task: { type: 'http', scheme: 'bearer', description: 'The token of one open task (mft_…).' },
+  operator: {
+    type: 'http',
+    scheme: 'bearer',
+    description: "An operator token (mfo_…), or an operator's token of a configured issuer.",
+  },
+  signature: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'webhook-signature',
+    description: 'Standard Webhooks: with webhook-id and webhook-timestamp, over the exact body.',
+  },
+} as const

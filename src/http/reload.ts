@@ -1,0 +1,35 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { assertMay } from '../broker/operator.ts'
+import { json, refusals } from './answers.ts'
+import { jsonBody, optionalBody } from './body.ts'
+import type { App, Parts } from './env.ts'
+import { reloadAnswer } from './wire/configured.ts'
+
+const reloadBody = z.strictObject({
+  confirm: z.string().min(1).max(128).optional().openapi({
+    description: 'What an earlier answer asked to confirm.',
+  }),
+})
+
+/** `POST /v1/reload`: the configuration anew, or what it would change and end (P16). */
+export function reloadRoutes(app: App, { broker, guards, reload }: Parts): void {
+  const route = createRoute({
+    method: 'post',
+    path: '/v1/reload',
+    tags: ['configured'],
+    summary: 'Read the configuration again',
+    security: [{ operator: [] }],
+    middleware: [guards.operator, jsonBody] as const,
+    request: { body: optionalBody(reloadBody) },
+    responses: {
+      200: json(reloadAnswer, 'What changed, or what waits for confirmation.'),
+      ...refusals('invalid_request', 'unauthenticated', 'forbidden', 'config_invalid'),
+    },
+  })
+  app.openapi(route, async (c) => {
+    const { operator, actor } = c.var.caller
+    assertMay(broker, operator, 'administer')
+    const { confirm } = c.req.valid('json')
+    return c.json(await reload({ actor, ...(confirm === undefined ? {} : { confirm }) }), 200)
+  })
+}

@@ -1,0 +1,193 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { openTask } from '../broker/open-task.ts'
+import { findTask, listTasks } from '../broker/read.ts'
+import { endTask, heartbeat, requestables } from '../broker/task-life.ts'
+import { intentSchema } from '../intent/item-schema.ts'
+import { plainText } from '../model/text.ts'
+import { byId, json, refusals } from './answers.ts'
+import { body, jsonBody, optionalBody } from './body.ts'
+import type { App, Parts } from './env.ts'
+import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
+import { known } from './wire/known.ts'
+import { revealToken } from './wire/reveal.ts'
+import {
+  heartbeatAnswer,
+  heartbeatWire,
+  openedTaskAnswer,
+  requestableAnswer,
+  requestableWire,
+  taskAnswer,
+  taskWire,
+} from './wire/task.ts'
+
+const MAX_PURPOSE = 1_000
+const MAX_LABELS = 20
+const MAX_SECONDS = 31_536_000
+
+const labels = z
+  .record(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'must be a plain name'),
+    plainText(256),
+  )
+  .refine((map) => Object.keys(map).length <= MAX_LABELS, `must hold at most ${MAX_LABELS} labels`)
+
+export const openTaskBody = z
+  .strictObject({
+    purpose: plainText(MAX_PURPOSE),
+    intent: intentSchema,
+    ttl_seconds: z.int().min(1).max(MAX_SECONDS).optional(),
+    heartbeat_seconds: z.int().min(1).max(86_400).optional(),
+    labels: labels.default({}),
+  })
+  .openapi('OpenTask')
+
+const outcomeBody = z.strictObject({
+  outcome: z.enum(['completed', 'failed', 'cancelled']).optional(),
+})
+
+/** `/v1/tasks`: open with evidence; beat, look and end with the task's token. */
+export function taskRoutes(app: App, { broker, guards }: Parts): void {
+  const tags = ['tasks']
+  const open = createRoute({
+    method: 'post',
+    path: '/v1/tasks',
+    tags,
+    summary: 'Open a task with workload evidence',
+    security: [{ evidence: [] }],
+    middleware: [guards.workload, jsonBody] as const,
+    request: { body: body(openTaskBody) },
+    responses: {
+      201: json(openedTaskAnswer, 'The open task and its token.'),
+      ...refusals(
+        'invalid_request',
+        'invalid_intent',
+        'unauthenticated',
+        'agent_unknown',
+        'proof_too_weak',
+        'intent_exceeded',
+        'policy_denied',
+        'blocked',
+        'payload_too_large',
+        'unsupported_media_type',
+        'limit_reached',
+      ),
+    },
+  })
+  app.openapi(open, async (c) => {
+    const { purpose, intent, ttl_seconds, heartbeat_seconds, labels } = c.req.valid('json')
+    const { task, token } = await openTask(broker, c.var.evidence, {
+      purpose,
+      intent,
+      ttlSeconds: ttl_seconds,
+      heartbeatSeconds: heartbeat_seconds,
+      labels,
+    })
+    return c.json({ task: taskWire(task), token: revealToken(token) }, 201)
+  })
+
+  const list = createRoute({
+    method: 'get',
+    path: '/v1/tasks',
+    tags,
+    summary: 'Tasks, newest first',
+    security: [{ operator: [] }],
+    middleware: guards.operator,
+    request: {
+      query: z.strictObject({
+        ...paging,
+        state: z.enum(['open', 'ended']).optional(),
+        agent: z.string().optional(),
+        tenant: z.string().optional(),
+      }),
+    },
+    responses: {
+      200: json(pageAnswer(taskAnswer), 'A page of tasks.'),
+      ...refusals('invalid_request', 'unauthenticated', 'forbidden'),
+    },
+  })
+  app.openapi(list, async (c) => {
+    const { limit, cursor, ...filter } = c.req.valid('query')
+    const page = pageOf({ limit, cursor }, BY_TIME)
+    return c.json(
+      pageWire(await listTasks(broker, c.var.caller, { filter: known(filter), page }), taskWire),
+      200,
+    )
+  })
+
+  const show = createRoute({
+    method: 'get',
+    path: '/v1/tasks/{id}',
+    tags,
+    summary: 'One task',
+    security: [{ task: [] }, { operator: [] }],
+    middleware: guards.either,
+    request: { params: byId },
+    responses: {
+      200: json(taskAnswer, 'The task.'),
+      ...refusals('unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+    },
+  })
+  app.openapi(show, async (c) => {
+    const { id } = c.req.valid('param')
+    return c.json(taskWire(await findTask(broker, c.var.caller, { id, act: 'readLeases' })), 200)
+  })
+
+  const beat = createRoute({
+    method: 'post',
+    path: '/v1/tasks/{id}/heartbeat',
+    tags,
+    summary: 'A sign of life; answers which leases ended since the one before',
+    security: [{ task: [] }],
+    middleware: [guards.task, jsonBody] as const,
+    request: { params: byId, body: optionalBody(z.strictObject({})) },
+    responses: {
+      200: json(heartbeatAnswer, 'The task and what ended.'),
+      ...refusals('invalid_request', 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+    },
+  })
+  app.openapi(beat, async (c) => {
+    const { id } = c.req.valid('param')
+    const task = await findTask(broker, c.var.caller, { id, act: 'readLeases' })
+    return c.json(heartbeatWire(await heartbeat(broker, task)), 200)
+  })
+
+  const end = createRoute({
+    method: 'post',
+    path: '/v1/tasks/{id}/end',
+    tags,
+    summary: 'End a task and all its leases; its token is dead when this answers',
+    security: [{ task: [] }, { operator: [] }],
+    middleware: [guards.either, jsonBody] as const,
+    request: { params: byId, body: optionalBody(outcomeBody) },
+    responses: {
+      200: json(taskAnswer, 'The ended task.'),
+      ...refusals('invalid_request', 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+    },
+  })
+  app.openapi(end, async (c) => {
+    const { id } = c.req.valid('param')
+    const { outcome = null } = c.req.valid('json')
+    const task = await findTask(broker, c.var.caller, { id, act: 'kill' })
+    return c.json(taskWire(await endTask(broker, { task, outcome, by: c.var.caller })), 200)
+  })
+
+  const requestable = createRoute({
+    method: 'get',
+    path: '/v1/tasks/{id}/entitlements',
+    tags,
+    summary: 'What the task may ask for',
+    security: [{ task: [] }, { operator: [] }],
+    middleware: guards.either,
+    request: { params: byId },
+    responses: {
+      200: json(pageAnswer(requestableAnswer), 'Every entitlement that the task named.'),
+      ...refusals('unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+    },
+  })
+  app.openapi(requestable, async (c) => {
+    const { id } = c.req.valid('param')
+    const task = await findTask(broker, c.var.caller, { id, act: 'readLeases' })
+    const items = requestables(broker, task)
+    return c.json(pageWire({ items, next: undefined }, requestableWire), 200)
+  })
+}

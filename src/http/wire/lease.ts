@@ -1,0 +1,135 @@
+import { z } from '@hono/zod-openapi'
+import type { QueuedEnding } from '../../broker/read-trouble.ts'
+import type { Lease } from '../../model/lease.ts'
+import { withoutUndefined } from '../../model/optional.ts'
+import type { CredentialWire, EndingWire, LeaseWire } from '../../model/wire.ts'
+import { known, rfc3339, rfc3339OrNone } from './known.ts'
+
+const instant = z.iso.datetime()
+const containment = z.enum(['pending', 'enforced', 'proved', 'expired', 'unknown'])
+const cause = z.enum([
+  'ended',
+  'replaced',
+  'task-ended',
+  'task-deadline',
+  'heartbeat-lost',
+  'parent-ended',
+  'expired',
+  'killed',
+  'signal',
+  'policy',
+  'config',
+  'unknown-outcome',
+  'not-activated',
+])
+
+export const leaseAnswer = z
+  .strictObject({
+    id: z.string(),
+    task: z.string(),
+    agent: z.string(),
+    tenant: z.string(),
+    entitlement: z.string(),
+    provider: z.string(),
+    target: z.string(),
+    state: z.enum(['reserved', 'active', 'ending', 'ended', 'failed']),
+    containment: containment.optional(),
+    proof: z
+      .strictObject({ method: z.string(), regions: z.array(z.string()).optional(), at: instant })
+      .optional(),
+    cause: cause.optional(),
+    generation: z.int(),
+    created_at: instant,
+    expires_at: instant,
+    native_expires_at: instant.optional(),
+    exposed_until: instant,
+    ended_at: instant.optional(),
+    upstream_name: z.string(),
+    scope: z.record(z.string(), z.unknown()),
+    residuals: z.array(z.string()),
+    decision: z.string(),
+  })
+  .openapi('Lease')
+
+/** Its other fields depend on `type` (DESIGN §8): those of CredentialWire. */
+export const credentialAnswer = withoutUndefined<CredentialWire>(
+  z
+    .looseObject({ type: z.string(), expires_at: instant })
+    .openapi('Credential', { description: 'The secret part: sent once, in this answer alone.' }),
+)
+
+export const issuedAnswer = z
+  .strictObject({ lease: leaseAnswer, credential: credentialAnswer })
+  .openapi('Issued')
+
+export const renewedAnswer = z
+  .strictObject({ lease: leaseAnswer, credential: credentialAnswer, generation: z.int() })
+  .openapi('Renewed')
+
+export const endingAnswer = z
+  .strictObject({
+    lease: z.string(),
+    provider: z.string(),
+    target: z.string(),
+    agent: z.string(),
+    tenant: z.string(),
+    lane: z.enum(['kill', 'end', 'expiry', 'cleanup']),
+    containment,
+    cause: cause.optional(),
+    ending_since: instant,
+    age_seconds: z.int(),
+    attempts: z.int(),
+    next_try_at: instant.optional(),
+    last_error: z.string().optional(),
+    exposed_until: instant,
+  })
+  .openapi('Ending')
+
+export function leaseWire(lease: Lease): LeaseWire {
+  return {
+    id: lease.id,
+    task: lease.task,
+    agent: lease.agent,
+    tenant: lease.tenant,
+    entitlement: lease.entitlement,
+    provider: lease.provider,
+    target: lease.target,
+    state: lease.state,
+    ...known({ containment: lease.containment, proof: proofWire(lease), cause: lease.cause }),
+    generation: lease.generation,
+    created_at: rfc3339(lease.createdAt),
+    expires_at: rfc3339(lease.expiresAt),
+    ...known({ native_expires_at: rfc3339OrNone(lease.nativeExpiresAt) }),
+    exposed_until: rfc3339(lease.exposedUntil),
+    ...known({ ended_at: rfc3339OrNone(lease.endedAt) }),
+    upstream_name: lease.upstreamName,
+    scope: { ...lease.scope },
+    residuals: [...lease.residuals],
+    decision: lease.decision,
+  }
+}
+
+export function endingWire(lease: QueuedEnding['lease'], now: number): EndingWire {
+  const since = lease.endingSince ?? lease.createdAt
+  return {
+    lease: lease.id,
+    provider: lease.provider,
+    target: lease.target,
+    agent: lease.agent,
+    tenant: lease.tenant,
+    lane: lease.lane ?? 'end',
+    containment: lease.containment ?? 'pending',
+    ...known({ cause: lease.cause }),
+    ending_since: rfc3339(since),
+    age_seconds: Math.max(0, Math.floor((now - since) / 1000)),
+    attempts: lease.attempts,
+    ...known({ next_try_at: rfc3339OrNone(lease.dueAt), last_error: lease.lastError }),
+    exposed_until: rfc3339(lease.exposedUntil),
+  }
+}
+
+function proofWire({ proof }: Lease): LeaseWire['proof'] {
+  if (!proof) return undefined
+  const { method, regions, at } = proof
+  return { method, ...(regions === undefined ? {} : { regions: [...regions] }), at: rfc3339(at) }
+}

@@ -1,0 +1,66 @@
+import { z } from '@hono/zod-openapi'
+import type { AuditEvent } from '../../audit/events.ts'
+import type { DecisionRecord } from '../../broker/read.ts'
+import type { AuditEventWire, DecisionWire } from '../../model/wire.ts'
+import { known, rfc3339 } from './known.ts'
+
+const instant = z.iso.datetime()
+
+export const decisionAnswer = z
+  .strictObject({
+    id: z.string(),
+    at: instant,
+    action: z.string(),
+    outcome: z.enum(['permit', 'deny', 'needs-approval']),
+    agent: z.string(),
+    tenant: z.string(),
+    task: z.string().optional(),
+    entitlement: z.string().optional(),
+    policies: z.array(z.string()),
+    rails: z.array(z.string()),
+    reasons: z.array(z.string()),
+    policy_hash: z.string(),
+    lease: z.string().optional(),
+  })
+  .openapi('Decision')
+
+export const auditEventAnswer = z
+  .strictObject({
+    seq: z.int(),
+    at: instant,
+    type: z.string(),
+    actor: z.string(),
+    tenant: z.string().optional(),
+    task: z.string().optional(),
+    lease: z.string().optional(),
+    data: z.record(z.string(), z.unknown()),
+    prev: z.string(),
+    hash: z.string(),
+  })
+  .openapi('AuditEvent')
+
+export const auditHeadAnswer = z
+  .strictObject({ seq: z.int(), hash: z.string(), at: instant })
+  .openapi('AuditHead')
+
+export function decisionWire(decision: DecisionRecord): DecisionWire {
+  return {
+    id: decision.id,
+    at: rfc3339(decision.at),
+    action: decision.action,
+    outcome: decision.outcome,
+    agent: decision.agent,
+    tenant: decision.tenant,
+    ...known({ task: decision.task, entitlement: decision.entitlement }),
+    policies: [...decision.policies],
+    rails: [...decision.rails],
+    reasons: [...decision.reasons],
+    policy_hash: decision.policyHash,
+    ...known({ lease: decision.lease }),
+  }
+}
+
+export function auditEventWire(event: AuditEvent): AuditEventWire {
+  const { seq, at, type, actor, tenant, task, lease, data, prev, hash } = event
+  return { seq, at, type, actor, ...known({ tenant, task, lease }), data: { ...data }, prev, hash }
+}

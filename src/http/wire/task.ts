@@ -1,0 +1,113 @@
+import { z } from '@hono/zod-openapi'
+import type { Requestable } from '../../broker/task-life.ts'
+import type { Lease } from '../../model/lease.ts'
+import type { Task } from '../../model/task.ts'
+import type { HeartbeatWire, RequestableWire, TaskWire } from '../../model/wire.ts'
+import { intentItemAnswer, intentWire } from './intent.ts'
+import { known, rfc3339, rfc3339OrNone } from './known.ts'
+
+const instant = z.iso.datetime()
+
+export const taskAnswer = z
+  .strictObject({
+    id: z.string(),
+    agent: z.string(),
+    tenant: z.string(),
+    workload: z.string(),
+    purpose: z.string(),
+    intent: z.array(intentItemAnswer),
+    labels: z.record(z.string(), z.string()),
+    state: z.enum(['open', 'ended']),
+    outcome: z.enum(['completed', 'failed', 'cancelled']).optional(),
+    cause: z.string().optional(),
+    parent: z.string().optional(),
+    created_at: instant,
+    deadline: instant,
+    heartbeat_seconds: z.int().optional(),
+    heartbeat_due_at: instant.optional(),
+    ended_at: instant.optional(),
+  })
+  .openapi('Task')
+
+export const openedTaskAnswer = z
+  .strictObject({
+    task: taskAnswer,
+    token: z.string().openapi({ description: 'Sent once; dead with the task.' }),
+  })
+  .openapi('OpenedTask')
+
+export const heartbeatAnswer = z
+  .strictObject({
+    task: taskAnswer,
+    ended: z.array(
+      z.strictObject({
+        lease: z.string(),
+        entitlement: z.string(),
+        cause: z.string(),
+        ended_at: instant,
+      }),
+    ),
+  })
+  .openapi('Heartbeat')
+
+export const requestableAnswer = z
+  .strictObject({
+    entitlement: z.string(),
+    provider: z.string(),
+    target: z.string(),
+    ceiling: z.array(intentItemAnswer),
+    default_ttl_seconds: z.int(),
+    max_ttl_seconds: z.int(),
+    zone: z.string(),
+    revocability: z.string(),
+    residuals: z.array(z.string()),
+  })
+  .openapi('Requestable')
+
+export function taskWire(task: Task): TaskWire {
+  return {
+    id: task.id,
+    agent: task.agent,
+    tenant: task.tenant,
+    workload: task.workload,
+    purpose: task.purpose,
+    intent: intentWire(task.intent),
+    labels: { ...task.labels },
+    state: task.state,
+    ...known({ outcome: task.outcome, cause: task.cause, parent: task.parent }),
+    created_at: rfc3339(task.createdAt),
+    deadline: rfc3339(task.deadline),
+    ...known({
+      heartbeat_seconds: task.heartbeatSeconds,
+      heartbeat_due_at: rfc3339OrNone(task.heartbeatDueAt),
+      ended_at: rfc3339OrNone(task.endedAt),
+    }),
+  }
+}
+
+/** `ended_at` is when the end was ordered: what the agent held is not to be used since then. */
+export function heartbeatWire(beat: { task: Task; ended: readonly Lease[] }): HeartbeatWire {
+  return {
+    task: taskWire(beat.task),
+    ended: beat.ended.map((lease) => ({
+      lease: lease.id,
+      entitlement: lease.entitlement,
+      cause: lease.cause ?? 'ended',
+      ended_at: rfc3339(lease.endingSince ?? lease.endedAt ?? lease.createdAt),
+    })),
+  }
+}
+
+export function requestableWire({ entitlement, description }: Requestable): RequestableWire {
+  return {
+    entitlement: entitlement.id,
+    provider: entitlement.provider,
+    target: description?.target ?? entitlement.provider,
+    ceiling: intentWire(entitlement.ceiling),
+    default_ttl_seconds: entitlement.defaultTtlSeconds,
+    max_ttl_seconds: entitlement.maxTtlSeconds,
+    zone: entitlement.zone,
+    revocability: description?.revocability ?? entitlement.weakestRevocability,
+    residuals: [...(description?.residuals ?? [])],
+  }
+}

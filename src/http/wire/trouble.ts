@@ -1,0 +1,171 @@
+import { z } from '@hono/zod-openapi'
+import type { Block, Kill, KillCounts, KillProgress, Signal } from '../../broker/read-trouble.ts'
+import { RISK_LEVELS } from '../../model/risk.ts'
+import { SELECTOR_FIELDS, type Selector } from '../../model/selector.ts'
+import type { BlockWire, KillWire, RiskWire, SelectorWire, SignalWire } from '../../model/wire.ts'
+import { known, rfc3339, rfc3339OrNone } from './known.ts'
+
+const instant = z.iso.datetime()
+const level = z.enum(RISK_LEVELS)
+const counts = { leases: z.int(), tasks: z.int(), agents: z.int() }
+
+export const selectorAnswer = z
+  .strictObject({
+    lease: z.string().optional(),
+    task: z.string().optional(),
+    agent: z.string().optional(),
+    workload: z.string().optional(),
+    tenant: z.string().optional(),
+    entitlement: z.string().optional(),
+    provider: z.string().optional(),
+    target: z.string().optional(),
+    issuer: z.string().optional(),
+    policy_hash: z.string().optional(),
+    all: z.literal(true).optional(),
+  })
+  .openapi('Selector')
+
+export const killAnswer = z
+  .strictObject({
+    id: z.string(),
+    selector: selectorAnswer,
+    reason: z.string(),
+    ordered_by: z.string(),
+    created_at: instant,
+    block: z.string().optional(),
+    dry_run: z.boolean(),
+    counts: z.strictObject({ ...counts, blocked: z.int().optional() }),
+    progress: z.strictObject({
+      ending: z.int(),
+      proved: z.int(),
+      enforced: z.int(),
+      expired: z.int(),
+    }),
+  })
+  .openapi('Kill')
+
+export const blockAnswer = z
+  .strictObject({
+    id: z.string(),
+    selector: selectorAnswer,
+    reason: z.string(),
+    created_by: z.string(),
+    created_at: instant,
+    expires_at: instant.optional(),
+    lifted_at: instant.optional(),
+    lifted_by: z.string().optional(),
+  })
+  .openapi('Block')
+
+export const signalAnswer = z
+  .strictObject({
+    id: z.string(),
+    source: z.string(),
+    message_id: z.string(),
+    received_at: instant,
+    subject: selectorAnswer,
+    level: level.optional(),
+    action: z.string(),
+    reason: z.string(),
+    expires_at: instant.optional(),
+    kill: z.string().optional(),
+    matched: z.strictObject(counts),
+  })
+  .openapi('Signal')
+
+export const riskAnswer = z
+  .strictObject({
+    subject: selectorAnswer,
+    level,
+    source: z.string(),
+    reason: z.string(),
+    since: instant,
+    expires_at: instant.optional(),
+  })
+  .openapi('Risk')
+
+export function killWire(kill: Kill, progress: KillProgress): KillWire {
+  return {
+    id: kill.id,
+    selector: selectorWire(kill.selector),
+    reason: kill.reason,
+    ordered_by: kill.orderedBy,
+    created_at: rfc3339(kill.createdAt),
+    ...known({ block: kill.block }),
+    dry_run: false,
+    counts: { ...kill.counts },
+    progress: { ...progress },
+  }
+}
+
+/** What a kill would match; nothing bears this id. */
+export function dryRunWire(order: {
+  selector: Selector
+  reason: string
+  by: string
+  counts: KillCounts
+  now: number
+}): KillWire {
+  return {
+    id: 'dry-run',
+    selector: selectorWire(order.selector),
+    reason: order.reason,
+    ordered_by: order.by,
+    created_at: rfc3339(order.now),
+    dry_run: true,
+    counts: { ...order.counts },
+    progress: { ending: 0, proved: 0, enforced: 0, expired: 0 },
+  }
+}
+
+export function blockWire(block: Block): BlockWire {
+  return {
+    id: block.id,
+    selector: selectorWire(block.selector),
+    reason: block.reason,
+    created_by: block.createdBy,
+    created_at: rfc3339(block.createdAt),
+    ...known({
+      expires_at: rfc3339OrNone(block.expiresAt),
+      lifted_at: rfc3339OrNone(block.liftedAt),
+      lifted_by: block.liftedBy,
+    }),
+  }
+}
+
+export function signalWire(signal: Signal): SignalWire {
+  return {
+    id: signal.id,
+    source: signal.source,
+    message_id: signal.messageId,
+    received_at: rfc3339(signal.receivedAt),
+    subject: selectorWire(signal.subject),
+    ...known({ level: signal.level }),
+    action: signal.action,
+    reason: signal.reason,
+    ...known({ expires_at: rfc3339OrNone(signal.expiresAt), kill: signal.kill }),
+    matched: { ...signal.matched },
+  }
+}
+
+/** One believed risk; a signal whose level cannot be read counts as HIGH (P3). */
+export function riskWire(signal: Signal): RiskWire {
+  return {
+    subject: selectorWire(signal.subject),
+    level: signal.level ?? 'HIGH',
+    source: signal.source,
+    reason: signal.reason,
+    since: rfc3339(signal.receivedAt),
+    ...known({ expires_at: rfc3339OrNone(signal.expiresAt) }),
+  }
+}
+
+function selectorWire(selector: Selector): SelectorWire {
+  if ('all' in selector) return { all: true }
+  return Object.fromEntries(
+    SELECTOR_FIELDS.flatMap((field) => {
+      const value = selector[field]
+      return value === undefined ? [] : [[field, value]]
+    }),
+  )
+}
