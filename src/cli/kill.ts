@@ -93,6 +93,9 @@ function printKill({ terminal }: Context, kill: KillWire): void {
     return
   }
   terminal.line(terminal.paint('bold', `killed ${what}: ${found}`))
+  if (counts.leases + counts.tasks + counts.agents === 0) {
+    terminal.line('  note     nothing live matched: is the name right? mayfly agents ls, leases ls')
+  }
   terminal.line(`  order    ${kill.id}`)
   const { ending, enforced, proved, expired } = progress
   terminal.line(
