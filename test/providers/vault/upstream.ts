@@ -1,4 +1,5 @@
 /** A sandbox Vault set up as the operator page says, with the two identities Mayfly uses. */
+import type { Faults } from '../../sandbox/faults.ts'
 import { Ledger } from '../../sandbox/ledger.ts'
 import { startVaultSandbox, type VaultSandbox } from '../../sandbox/vault/index.ts'
 
@@ -27,10 +28,11 @@ export interface VaultUpstream {
 }
 
 export async function startVaultUpstream(
-  options: { now?: () => number; revokePolicy?: string } = {},
+  options: { now?: () => number; revokePolicy?: string; ledger?: Ledger; faults?: Faults } = {},
 ): Promise<VaultUpstream> {
   const vault = await startVaultSandbox({
-    ledger: new Ledger(),
+    ledger: options.ledger ?? new Ledger(),
+    ...(options.faults ? { faults: options.faults } : {}),
     ...(options.now ? { now: options.now } : {}),
   })
   await vault.root('POST', 'auth/token/roles/mayfly', {

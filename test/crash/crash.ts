@@ -1,0 +1,67 @@
+/**
+ * SIGKILL rounds (P1, P6, P8): a real `mayfly serve` over a real database file and sandbox
+ * upstreams that keep a ledger of their own, killed again and again under load, then judged.
+ *
+ *   npm run test:crash                    50 rounds
+ *   npm run test:crash -- --short         8 rounds
+ *   npm run test:crash -- --rounds N --seed S
+ */
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { runRounds } from './rounds.ts'
+
+const DEFAULT_ROUNDS = 50
+const SHORT_ROUNDS = 8
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string' },
+    seed: { type: 'string' },
+    short: { type: 'boolean', default: false },
+  },
+})
+const rounds = Number(values.rounds ?? (values.short ? SHORT_ROUNDS : DEFAULT_ROUNDS))
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+say(`${rounds} rounds; the same again: npm run test:crash -- --rounds ${rounds} --seed ${seed}`)
+say('upstreams: sandbox, propagation scaled down (simulated)')
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const began = performance.now()
+  try {
+    const { checks, readyMs, killed, memory, minted } = await runRounds({ rounds, seed, say })
+    const failed = checks.filter(({ problems }) => problems.length > 0)
+    for (const { name, looked, problems } of checks) {
+      say(`${problems.length === 0 ? 'ok  ' : 'FAIL'} ${name} (${looked} looked at)`)
+      for (const problem of problems.slice(0, 10)) say(`       ${problem}`)
+      if (problems.length > 10) say(`       and ${problems.length - 10} more`)
+    }
+    say(`killed: ${entries(Object.entries(killed))}; refusals: ${entries(memory.refusals)}`)
+    say(`${memory.answers} acknowledged, ${minted} credentials minted, ${timesOf(readyMs)}`)
+    say(`${Math.round((performance.now() - began) / 1_000)} s, seed ${seed}`)
+    report({ passed: checks.length - failed.length, failed: failed.length })
+    return failed.length === 0 ? 0 : 1
+  } catch (error) {
+    say(`FAIL seed ${seed}: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
+    if (error instanceof Error && error.cause !== undefined) console.log(error.cause)
+    report({ passed: 0, failed: 1 })
+    return 1
+  }
+}
+
+function timesOf(readyMs: readonly number[]): string {
+  const sorted = readyMs.toSorted((a, b) => a - b)
+  const at = (part: number) => Math.round(sorted[Math.floor((sorted.length - 1) * part)] ?? 0)
+  return `ready after ${at(0.5)} ms (median), ${at(1)} ms (longest)`
+}
+
+function entries(counts: Iterable<readonly [string, number]>): string {
+  return [...counts].map(([what, count]) => `${count} ${what}`).join(', ') || 'none'
+}
+
+function report(counts: { passed: number; failed: number }): void {
+  const file = process.env.MAYFLY_RESULT_FILE
+  if (file) writeFileSync(file, JSON.stringify({ ...counts, skipped: 0 }))
+}

@@ -1,0 +1,77 @@
+import type { SelectorWire } from '../../src/model/wire.ts'
+import type { Tenant } from './upstreams.ts'
+
+/** An answer that said "done", and when: what no crash may undo. */
+export interface Acknowledged {
+  readonly round: number
+  /** When the request was sent and its answer read, epoch milliseconds. */
+  readonly sentAt: number
+  readonly at: number
+}
+
+export interface KnownTask {
+  readonly id: string
+  readonly token: string
+  readonly agent: string
+  readonly tenant: Tenant
+  readonly opened: Acknowledged
+  ended?: Acknowledged
+}
+
+export interface KnownLease {
+  readonly id: string
+  readonly name: string
+  readonly task: KnownTask
+  readonly entitlement: string
+  readonly provider: string
+  readonly issued: Acknowledged
+  /** Tries the credential at its upstream, as whoever holds it would. */
+  readonly uses: (() => Promise<boolean>)[]
+  ended?: Acknowledged
+}
+
+/** A kill or a signal that kills. */
+export interface KnownKill {
+  readonly id: string
+  readonly by: 'operator' | 'signal'
+  readonly selector: SelectorWire
+  readonly ordered: Acknowledged
+  /** Nothing may be issued there before this instant; undefined: it blocks nothing. */
+  readonly blockedUntil: number | undefined
+}
+
+/** All that the broker acknowledged over all its lives, kept where no crash reaches. */
+export class Memory {
+  readonly tasks: KnownTask[] = []
+  readonly leases: KnownLease[] = []
+  readonly kills: KnownKill[] = []
+  /** Every secret that crossed a wire. */
+  readonly secrets: string[] = []
+  readonly refusals = new Map<string, number>()
+  answers = 0
+  /** Called at every acknowledged answer. */
+  onAnswer: () => void = () => {}
+
+  acknowledge(): void {
+    this.answers += 1
+    this.onAnswer()
+  }
+
+  refused(code: string): void {
+    this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1)
+  }
+}
+
+/** Whether `selector` means this lease; the same rule as the broker's, written once more. */
+export function reaches(selector: SelectorWire, lease: KnownLease): boolean {
+  if (selector.all) return true
+  const facts: Readonly<Record<string, string>> = {
+    lease: lease.id,
+    task: lease.task.id,
+    agent: lease.task.agent,
+    tenant: lease.task.tenant,
+    entitlement: lease.entitlement,
+    provider: lease.provider,
+  }
+  return Object.entries(selector).every(([key, value]) => facts[key] === value)
+}

@@ -1,0 +1,78 @@
+import type { Fault } from '../sandbox/faults.ts'
+import type { Seeded } from './seeded.ts'
+
+/** When the broker is killed in a round. `minted`, `called`, `answered`: at the n-th of them. */
+export type Moment =
+  | { readonly kind: 'starting' | 'working'; readonly afterMs: number }
+  | { readonly kind: 'minted' | 'called' | 'answered'; readonly nth: number }
+
+export interface RoundPlan {
+  readonly moment: Moment
+  readonly faults: readonly { operation: string; fault: Fault; times: number }[]
+}
+
+const MINTING = [
+  'AssumeRole',
+  'POST auth/token/create',
+  'POST sys/policies/acl',
+  'GET database/creds',
+  'generateAccessToken',
+  'token',
+]
+const ENDING = [
+  'PutRolePolicy',
+  'GetRolePolicy',
+  'POST sys/leases/revoke',
+  'POST auth/token/revoke-accessor',
+  'disable',
+]
+
+/** Chooses what a round suffers. A late answer comes within the next round at the latest. */
+export function planRound(seeded: Seeded): RoundPlan {
+  return { moment: momentOf(seeded), faults: seeded.chance(0.6) ? faultsOf(seeded) : [] }
+}
+
+function momentOf(seeded: Seeded): Moment {
+  const kind = seeded.pick([
+    'starting',
+    'working',
+    'working',
+    'minted',
+    'minted',
+    'called',
+    'answered',
+  ] as const)
+  switch (kind) {
+    case 'starting':
+      return { kind, afterMs: seeded.between(50, 2_500) }
+    case 'working':
+      return { kind, afterMs: seeded.between(20, 2_500) }
+    case 'minted':
+      return { kind, nth: seeded.between(1, 12) }
+    case 'called':
+      return { kind, nth: seeded.between(1, 60) }
+    case 'answered':
+      return { kind, nth: seeded.between(1, 40) }
+  }
+}
+
+function faultsOf(seeded: Seeded): RoundPlan['faults'] {
+  return Array.from({ length: seeded.between(1, 4) }, () => ({
+    operation: seeded.pick(seeded.chance(0.6) ? MINTING : ENDING),
+    fault: seeded.pick<Fault>([
+      { kind: 'lose' },
+      { kind: 'late', ms: seeded.between(100, 1_500) },
+      { kind: 'slow', ms: seeded.between(100, 1_500) },
+      { kind: 'hang' },
+      { kind: 'garbage' },
+      { kind: 'fail', status: 503 },
+    ]),
+    times: seeded.between(1, 3),
+  }))
+}
+
+export function describeMoment(moment: Moment): string {
+  return 'nth' in moment
+    ? `at the ${moment.nth}. time it ${moment.kind}`
+    : `${moment.afterMs} ms after it began ${moment.kind}`
+}
