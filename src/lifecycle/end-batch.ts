@@ -113,6 +113,7 @@ async function settle(
     const containment = 'enforced'
     return await store.endings.contained({
       id,
+      handle: lease.handle,
       containment,
       exposedUntil,
       proof: undefined,
@@ -124,6 +125,7 @@ async function settle(
   const proved = outcome.containment === 'proved' || proof !== undefined
   await store.endings.contained({
     id: lease.id,
+    handle: lease.handle,
     containment: proved ? 'proved' : 'enforced',
     exposedUntil: proved ? Math.min(now, outcome.exposedUntil) : outcome.exposedUntil,
     proof,

@@ -300,9 +300,15 @@ export interface EndingStore {
     but: readonly LeaseId[],
     now: number,
   ): Promise<readonly QueuedEnding[]>
-  /** The upstream accepted (`enforced`) or was seen to refuse (`proved`, which finishes it). */
+  /**
+   * The upstream accepted (`enforced`) or was seen to refuse (`proved`, which finishes it). Nothing
+   * happens if a mint landed since: what was asked by another `handle` says nothing about it. While
+   * a renewal is under way the most that is known is `enforced`.
+   */
   contained(order: {
     readonly id: LeaseId
+    /** The lease's handle as the attempt knew it. */
+    readonly handle: Lease['handle']
     readonly containment: Extract<Containment, 'enforced' | 'proved'>
     readonly exposedUntil: number
     readonly proof: ContainmentProof | undefined

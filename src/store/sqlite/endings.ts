@@ -10,6 +10,8 @@ import { leases } from './schema.ts'
 
 /** A row nobody can read waits this long before it is looked at again. */
 const QUARANTINE_MS = 3_600_000
+/** A renewal under way may still land: its lease is not proved to have ended before. */
+const RENEWAL_IN_FLIGHT_MS = 1_000
 /** How many tenants of one lane take turns in one claim. */
 const TENANTS_PER_CLAIM = 50
 
@@ -42,33 +44,41 @@ export function endingStore(rooms: {
       // Index: leases_group.
       const where = and(
         eq(leases.groupKey, group),
-        inArray(leases.containment, ['enforced', 'proved']),
+        inArray(leases.containment, ['enforced', 'proved', 'unknown']),
         gt(leases.latestPossibleExpiry, now),
         inArray(leases.state, ['ending', 'ended']),
       )
       const rows = db.select().from(leases).where(where).all()
       return readAll(rows.filter((row) => !but.some((id) => id === row.id))).read
     },
-    contained: ({ id, containment, exposedUntil, proof, nextDue, now }) =>
+    contained: (order) =>
       commit.run((tx) => {
+        const { id, proof, now } = order
         const row = moves.byId(id)
         if (row?.state !== 'ending') return
+        // Something landed while the upstream was asked: the attempt did not know of it.
+        if (JSON.stringify(order.handle) !== (row.handleJson ?? 'null')) return
+        const inFlight = order.containment === 'proved' && row.renewing === 1
+        const containment = inFlight ? 'enforced' : order.containment
+        const exposedUntil = inFlight ? row.exposedUntil : order.exposedUntil
+        const nextDue = inFlight ? now + RENEWAL_IN_FLIGHT_MS : order.nextDue
         const proved = containment === 'proved'
         const keepsSlot = proved && row.slot !== null
         update.contained.run({
           id,
           containment,
           exposedUntil,
-          proof: proof === undefined ? null : JSON.stringify(proof),
+          proof: proved && proof !== undefined ? JSON.stringify(proof) : null,
           state: proved ? 'ended' : 'ending',
           endedAt: proved ? now : null,
           lane: keepsSlot ? laneRank('cleanup') : row.laneRank,
           due: keepsSlot ? row.latestPossibleExpiry : proved ? null : nextDue,
+          attempted: proved ? 0 : 1,
         })
         const about = { actor: 'mayfly', tenant: row.tenant, task: row.task, lease: id } as const
         const until = new Date(exposedUntil).toISOString()
         if (row.containment !== containment) {
-          const data = { containment, exposed_until: until, ...(proof ? { proof } : {}) }
+          const data = { containment, exposed_until: until, ...(proved && proof ? { proof } : {}) }
           tx.event({ type: 'lease.contained', ...about, data })
         }
         if (proved) {
@@ -277,6 +287,7 @@ function updates(db: Db) {
         endedAt: param('endedAt'),
         laneRank: param('lane'),
         dueAt: param('due'),
+        attempts: sql`${leases.attempts} + ${sql.placeholder('attempted')}`,
         lastError: null,
       })
       .where(byId)

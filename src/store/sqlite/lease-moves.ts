@@ -53,7 +53,6 @@ export function leaseMoves(db: Db): LeaseMoves {
       laneRank: param('lane'),
       dueAt: param('now'),
       attempts: 0,
-      renewing: 0,
     })
     .where(and(eq(leases.id, param('id')), inArray(leases.state, ['reserved', 'active'])))
     .prepare()

@@ -45,7 +45,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
     reserve: (order) => commit.run((tx) => reserve(tx, order)),
     activate: (id, facts, now) =>
       commit.run((tx) => {
-        const before = learn(tx, id, facts, now)
+        const before = learn(tx, { id, to: 'mint', facts, now })
         const kill = standing.killSince(before.killSeq, () => moves.subjectOf(before))
         const ended = kill !== undefined || toActive.run({ id }).changes === 0
         if (kill)

@@ -18,8 +18,19 @@ export interface LeaseRooms {
   readonly record: RecordDecision
 }
 
-/** Writes down what a mint answered, whatever became of the lease meanwhile. */
-export type LearnMintFacts = (tx: Tx, id: string, facts: MintFacts, now: number) => LeaseRow
+/**
+ * Writes down what a mint or renewal answered, whatever became of the lease meanwhile, and returns
+ * the row as it was before. What lands after its end is chased again, now by its handle (P1).
+ */
+export type LearnMintFacts = (
+  tx: Tx,
+  answer: {
+    readonly id: string
+    readonly to: 'mint' | 'renewal'
+    readonly facts: MintFacts
+    readonly now: number
+  },
+) => LeaseRow
 
 export function mintFacts(db: Db): LearnMintFacts {
   const byId = db
@@ -33,37 +44,66 @@ export function mintFacts(db: Db): LearnMintFacts {
       expiresAt: param('expiresAt'),
       nativeExpiresAt: param('native'),
       latestPossibleExpiry: param('latest'),
-      exposedUntil: param('native'),
+      exposedUntil: param('exposed'),
       handleJson: param('handle'),
+      renewing: param('renewing'),
     })
     .where(eq(leases.id, param('id')))
     .prepare()
-  // What the upstream did after it had been told to refuse: chase it again, now by its handle.
+  // What was seen to be refused before says nothing of what landed since.
   const chase = db
     .update(leases)
     .set({
       state: 'ending',
-      containment: 'pending',
+      containment: sql`case when ${leases.containment} in ('enforced', 'proved', 'unknown') then 'unknown' else 'pending' end`,
       proofJson: null,
+      cause: sql`coalesce(${leases.cause}, 'unknown-outcome')`,
+      endingSince: sql`coalesce(${leases.endingSince}, ${sql.placeholder('now')})`,
       endedAt: null,
-      laneRank: sql`coalesce(${leases.laneRank}, ${laneRank('end')})`,
+      laneRank: sql`case when ${leases.laneRank} < ${laneRank('cleanup')} then ${leases.laneRank} else ${laneRank('end')} end`,
       dueAt: param('now'),
     })
     .where(and(eq(leases.id, param('id')), inArray(leases.state, ['ending', 'ended', 'failed'])))
     .prepare()
-  return (_tx, id, facts, now) => {
+
+  return (tx, { id, to, facts, now }) => {
     const row = byId.get({ id })
-    if (!row) throw new Error(`lease ${id} vanished between its reservation and its activation`)
-    learn.run({
-      id,
-      expiresAt: facts.expiresAt,
-      native: facts.nativeExpiresAt,
-      latest: facts.latestPossibleExpiry,
-      handle: JSON.stringify(facts.handle),
-    })
-    chase.run({ id, now })
+    if (!row) throw new Error(`lease ${id} vanished while its mint was under way`)
+    learn.run({ id, handle: JSON.stringify(facts.handle), ...timesOf(row, to, facts) })
+    if (chase.run({ id, now }).changes > 0) tx.event(landed(row, facts))
     return row
   }
+}
+
+function timesOf(row: LeaseRow, to: 'mint' | 'renewal', facts: MintFacts) {
+  const { expiresAt, nativeExpiresAt: native, latestPossibleExpiry: latest } = facts
+  const renewing = to === 'renewal' ? 0 : row.renewing
+  if (row.state !== 'active' || (to === 'renewal' && row.renewing === 1)) {
+    return { expiresAt, native, latest, exposed: native, renewing }
+  }
+  // An answer nobody waits for any more: the lease lives to the expiry its holder was told (P5).
+  return {
+    expiresAt: row.expiresAt,
+    native: Math.max(native, row.nativeExpiresAt ?? 0),
+    latest: Math.max(latest, row.latestPossibleExpiry),
+    exposed: Math.max(native, row.exposedUntil),
+    renewing,
+  }
+}
+
+function landed({ id, tenant, task, state, containment }: LeaseRow, facts: MintFacts) {
+  return {
+    type: 'lease.landed',
+    actor: 'mayfly',
+    tenant,
+    task,
+    lease: id,
+    data: {
+      state,
+      ...(containment === null ? {} : { containment }),
+      native_expires_at: new Date(facts.nativeExpiresAt).toISOString(),
+    },
+  } as const
 }
 
 /** Why a lease that a kill names ends. */

@@ -47,7 +47,13 @@ export function renewals(rooms: LeaseRooms, learn: LearnMintFacts): Renewals {
         const row = moves.byId(id)
         if (row?.state !== 'active' || row.expiresAt <= now) return { ok: false, why: 'not-active' }
         if (row.renewing === 1) return { ok: false, why: 'in-flight' }
-        const block = standing.blockAgainst(moves.subjectOf(row), now)
+        const subject = moves.subjectOf(row)
+        const kill = standing.killSince(row.killSeq, () => subject)
+        if (kill) {
+          moves.end(tx, row, { cause: causeOf(kill), lane: 'kill', actor: 'mayfly', now })
+          return { ok: false, why: 'not-active' }
+        }
+        const block = standing.blockAgainst(subject, now)
         if (block) return { ok: false, why: 'blocked', block }
         record(tx, decision, id)
         begin.run({
@@ -73,7 +79,7 @@ export function renewals(rooms: LeaseRooms, learn: LearnMintFacts): Renewals {
       }),
     finishRenewal: (id, facts, now) =>
       commit.run((tx) => {
-        const before = learn(tx, id, facts, now)
+        const before = learn(tx, { id, to: 'renewal', facts, now })
         const kill = standing.killSince(before.killSeq, () => moves.subjectOf(before))
         const ended = kill !== undefined || finish.run({ id }).changes === 0
         if (kill)
