@@ -140,12 +140,17 @@ function advancing({ db, moves, endTask }: Rooms) {
     const kill = db
       .select()
       .from(kills)
-      .where(eq(kills.open, 1))
+      .where(sql`${kills.open} = 1`)
       .orderBy(asc(kills.seq))
       .limit(1)
       .get()
     if (!kill) return { more: false, moved: 0 }
-    const { selector, tenants } = killOf(kill)
+    const known = readable(kill)
+    if (!known) {
+      quarantine(tx, kill)
+      return { more: true, moved: 0 }
+    }
+    const { selector, tenants } = known
     const lane = laneOf(kill.laneRank) === 'end' ? 'end' : 'kill'
     const cause = causeOf(kill)
     const ending = { cause, lane, actor: kill.orderedBy as KillOrder['actor'], now } as const
@@ -181,6 +186,13 @@ function advancing({ db, moves, endTask }: Rooms) {
     return { more: true, moved }
   }
 
+  /** The kills after it must not wait; what it named is for whoever ordered it to order again. */
+  function quarantine(tx: Tx, kill: typeof kills.$inferSelect): void {
+    db.update(kills).set({ open: 0 }).where(eq(kills.seq, kill.seq)).run()
+    const data = { kill: kill.id, error: 'this kill cannot be read; order it again' }
+    tx.event({ type: 'kill.quarantined', actor: 'mayfly', data })
+  }
+
   function openTasks(
     selector: Selector,
     tenants: readonly string[] | null,
@@ -195,6 +207,14 @@ function advancing({ db, moves, endTask }: Rooms) {
       .where(and(where, eq(tasks.state, 'open'), sql`${tasks.createdAt} <= ${before}`))
       .limit(limit)
       .all()
+  }
+}
+
+function readable(row: typeof kills.$inferSelect): Kill | undefined {
+  try {
+    return killOf(row)
+  } catch {
+    return undefined
   }
 }
 

@@ -1,7 +1,7 @@
 import type { BlockId } from '../../ids.ts'
 import { matches, type Selector, type SelectorSubject } from '../../model/selector.ts'
 import type { Db } from './database.ts'
-import { and, desc, gt, isNull, or } from './drizzle.ts'
+import { and, desc, gt, isNull, or, sql } from './drizzle.ts'
 import { param } from './rows.ts'
 import { blocks, kills } from './schema.ts'
 
@@ -12,6 +12,8 @@ export interface Standing {
   latestKill(): number
   /** The first kill after `seq` that names the subject: it came while a mint was in flight. */
   killSince(seq: number, subject: () => SelectorSubject): { readonly cause: string } | undefined
+  /** Whether a kill that has not reached it yet ends this task. */
+  isDoomed(task: SelectorSubject, openedAt: number): boolean
 }
 
 export function standing(db: Db): Standing {
@@ -37,15 +39,8 @@ export function standing(db: Db): Standing {
     .from(kills)
     .where(gt(kills.seq, param('seq')))
     .prepare()
-  const named = (
-    row: { selectorJson: string; tenantsJson: string | null },
-    subject: SelectorSubject,
-  ): boolean => {
-    // Written by this store from the same types.
-    const tenants = row.tenantsJson === null ? null : (JSON.parse(row.tenantsJson) as string[])
-    if (tenants !== null && !tenants.includes(subject.tenant ?? '')) return false
-    return matches(JSON.parse(row.selectorJson) as Selector, subject)
-  }
+  // Index: kills_open.
+  const open = db.select().from(kills).where(sql`${kills.open} = 1`).prepare()
   return {
     blockAgainst(subject, now) {
       return live.all({ now }).find((row) => named(row, subject))?.id as BlockId | undefined
@@ -57,5 +52,25 @@ export function standing(db: Db): Standing {
       const against = subject()
       return rows.find((row) => named(row, against))
     },
+    isDoomed(task, openedAt) {
+      return open
+        .all()
+        .some((kill) => kill.endsTasks === 1 && openedAt <= kill.createdAt && named(kill, task))
+    },
+  }
+}
+
+/** Whether a kill or block names `subject`. One that cannot be read might: it does (P3). */
+function named(
+  row: { readonly selectorJson: string; readonly tenantsJson: string | null },
+  subject: SelectorSubject,
+): boolean {
+  try {
+    // Written by this store from the same types.
+    const tenants = row.tenantsJson === null ? null : (JSON.parse(row.tenantsJson) as string[])
+    if (tenants !== null && !tenants.includes(subject.tenant ?? '')) return false
+    return matches(JSON.parse(row.selectorJson) as Selector, subject)
+  } catch {
+    return true
   }
 }
