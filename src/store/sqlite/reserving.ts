@@ -1,15 +1,13 @@
-import type { BlockId, LeaseId } from '../../ids.ts'
+import type { LeaseId } from '../../ids.ts'
 import type { Reservation, ReserveResult } from '../store.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import type { RecordDecision } from './decisions.ts'
-import { and, desc, eq, inArray, isNotNull, sql } from './drizzle.ts'
+import { and, eq, gt, inArray, isNotNull, sql } from './drizzle.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { insertStatement, type LeaseRow, leaseOf, param, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
-
-type Refused = Extract<ReserveResult, { ok: false }>
 
 /** The reserving transaction (P1, P8, P9): everything that could forbid a lease is read in it. */
 export function reserving(rooms: {
@@ -25,12 +23,12 @@ export function reserving(rooms: {
     .from(tasks)
     .where(eq(tasks.id, param('id')))
     .prepare()
-  // Index: leases_idempotency.
+  // Index: leases_idempotency, whose rows stand in the order they were written.
   const byKey = db
     .select()
     .from(leases)
     .where(and(eq(leases.task, param('task')), eq(leases.idempotencyKey, param('key'))))
-    .orderBy(desc(leases.createdAt), desc(leases.id))
+    .orderBy(sql`${leases}.rowid desc`)
     .limit(1)
     .prepare()
   // Indexes: leases_task, leases_agent, leases_group.
@@ -41,7 +39,7 @@ export function reserving(rooms: {
     and(
       eq(leases.groupKey, param('of')),
       isNotNull(leases.containment),
-      eq(leases.state, 'ending'),
+      gt(leases.latestPossibleExpiry, param('now')),
     ),
   )
   // Index: leases_slot.
@@ -61,19 +59,32 @@ export function reserving(rooms: {
     if (task?.state !== 'open' || task.deadline <= order.now) {
       return { ok: false, why: 'task-ended' }
     }
-    const block = standing.blockAgainst(subjectOf(task, order, moves), order.now)
-    if (block) return refuseBlocked(tx, order, block)
-    const limit = limitReached(order, task)
-    if (limit) return limit
+    const subject = subjectOf(task, order, moves)
+    const { ancestors, agent, workload, tenant, issuer } = subject
+    const whole = { task: task.id, ancestors, agent, workload, tenant, issuer }
+    if (standing.isDoomed(whole, task.createdAt)) return { ok: false, why: 'task-ended' }
+    const block = standing.blockAgainst(subject, order.now)
+    if (block) {
+      recordRefusal(tx, order, `blocked by ${block}`)
+      return { ok: false, why: 'blocked', block }
+    }
     const before = order.idempotency && byKey.get({ task: task.id, key: order.idempotency.key })
-    if (before?.state === 'reserved') return { ok: false, why: 'in-flight' }
     if (before && before.requestHash !== order.idempotency?.requestHash) {
       return { ok: false, why: 'other-body' }
     }
-    const slot = freeSlot(order)
-    if (slot === 'none') return { ok: false, why: 'no-slot' }
-
+    if (before?.state === 'reserved') return { ok: false, why: 'in-flight' }
     const replaced = before?.state === 'active' ? before : undefined
+    const limit = limitReached(order, task, replaced)
+    if (limit) {
+      recordRefusal(tx, order, limit)
+      return { ok: false, why: limit }
+    }
+    const slot = freeSlot(order)
+    if (slot === 'none') {
+      recordRefusal(tx, order, 'no-slot')
+      return { ok: false, why: 'no-slot' }
+    }
+
     if (replaced) {
       const actor = `agent:${task.agent}` as const
       moves.end(tx, replaced, { cause: 'replaced', lane: 'end', actor, now: order.now })
@@ -101,21 +112,22 @@ export function reserving(rooms: {
     return { ok: true, lease: leaseOf(row), replaced: replaced?.id as LeaseId | undefined }
   }
 
-  function refuseBlocked(tx: Tx, order: Reservation, block: BlockId): Refused {
-    const rails = [`blocked by ${block}`]
-    record(tx, { ...order.decision, outcome: 'deny', rails }, null)
-    return { ok: false, why: 'blocked', block }
+  /** The policies permitted it; what stood against it is kept for whoever asks why (P15). */
+  function recordRefusal(tx: Tx, order: Reservation, rail: string): void {
+    record(tx, { ...order.decision, outcome: 'deny', rails: [rail] }, null)
   }
 
-  function limitReached(order: Reservation, task: TaskRow): Refused | undefined {
-    const { activeLeasesPerTask, activeLeasesPerAgent } = order.limits
-    if (activeOfTask(task.id, activeLeasesPerTask)) return { ok: false, why: 'task-limit' }
-    if (activeOfAgent(task.agent, activeLeasesPerAgent)) return { ok: false, why: 'agent-limit' }
-    const { group, groupCapacity } = order
-    if (group !== null && groupCapacity !== undefined && refusedOfGroup(group, groupCapacity)) {
-      return { ok: false, why: 'capacity' }
-    }
-    return undefined
+  /** What `replaced` holds does not count: it ends in this transaction. */
+  function limitReached(
+    { limits, group, groupCapacity, now }: Reservation,
+    task: TaskRow,
+    replaced: LeaseRow | undefined,
+  ): 'task-limit' | 'agent-limit' | 'capacity' | undefined {
+    const ends = replaced ? 1 : 0
+    if (activeOfTask(task.id, limits.activeLeasesPerTask + ends, now)) return 'task-limit'
+    if (activeOfAgent(task.agent, limits.activeLeasesPerAgent + ends, now)) return 'agent-limit'
+    if (group === null || groupCapacity === undefined) return undefined
+    return refusedOfGroup(group, groupCapacity, now) ? 'capacity' : undefined
   }
 
   function freeSlot(order: Reservation): string | null | 'none' {
@@ -142,10 +154,13 @@ function live() {
 }
 
 /** Whether at least `limit` rows match; looks at no more rows than that. */
-function reaches(db: Db, where: ReturnType<typeof and>): (of: string, limit: number) => boolean {
+function reaches(
+  db: Db,
+  where: ReturnType<typeof and>,
+): (of: string, limit: number, now: number) => boolean {
   const some = db.select({ one: sql`1` }).from(leases).where(where).limit(sql.placeholder('limit'))
   const statement = db.select({ n: sql<number>`count(*)` }).from(some.as('some')).prepare()
-  return (of, limit) => (statement.get({ of, limit })?.n ?? 0) >= limit
+  return (of, limit, now) => (statement.get({ of, limit, now })?.n ?? 0) >= limit
 }
 
 function subjectOf(task: TaskRow, order: Reservation, moves: LeaseMoves) {

@@ -1,0 +1,224 @@
+import { describe, expect, it } from 'vitest'
+import { decision, reservation, shed } from './fixture.ts'
+
+const idempotency = { key: 'retry-1', requestHash: 'body-1' }
+
+describe('P1: a reservation', () => {
+  it('is durable, named and bounded before anyone may mint', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const lease = await one.reserved(task)
+    await one.restart()
+    const kept = await one.lease(lease.id)
+    expect(kept).toMatchObject({
+      state: 'reserved',
+      containment: null,
+      upstreamName: `mf-${lease.id.slice('lease_'.length)}`,
+      latestPossibleExpiry: lease.latestPossibleExpiry,
+      exposedUntil: lease.latestPossibleExpiry,
+      handle: null,
+    })
+    expect(await one.types(lease.id)).toEqual(['credential.permitted', 'lease.reserved'])
+  })
+
+  it('is refused to a task that ended or is past its deadline', async () => {
+    const one = shed()
+    const ended = await one.openTask()
+    const now = one.clock.now()
+    const word = { cause: 'ended', outcome: 'completed', actor: 'mayfly', now } as const
+    await one.store.tasks.end({ id: ended.id, ...word })
+    expect(await one.reserve(ended)).toEqual({ ok: false, why: 'task-ended' })
+    const late = await one.openTask({ deadline: now + 1_000 })
+    await one.time.advance(1_000)
+    expect(await one.reserve(late)).toEqual({ ok: false, why: 'task-ended' })
+  })
+
+  it('is refused over a cap of task or agent, and the refusal is recorded', async () => {
+    const one = shed()
+    const [task, sibling] = [await one.openTask(), await one.openTask()]
+    await one.reserved(task)
+    const limits = { activeLeasesPerTask: 1, activeLeasesPerAgent: 10 }
+    const now = one.clock.now()
+    const refused = decision(now)
+    const over = await one.reserve(task, { limits, decision: refused })
+    expect(over).toEqual({ ok: false, why: 'task-limit' })
+    expect(await one.store.decisions.byId(refused.id)).toMatchObject({ outcome: 'deny' })
+    await one.reserved(sibling)
+    const tight = { activeLeasesPerTask: 10, activeLeasesPerAgent: 2 }
+    expect(await one.reserve(sibling, { limits: tight })).toMatchObject({ why: 'agent-limit' })
+  })
+
+  it('keeps to the caps also when many ask at once', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const limits = { activeLeasesPerTask: 5, activeLeasesPerAgent: 10 }
+    const all = await Promise.all(Array.from({ length: 40 }, () => one.reserve(task, { limits })))
+    expect(all.filter((result) => result.ok)).toHaveLength(5)
+  })
+})
+
+describe('P9: one Idempotency-Key', () => {
+  it('while in flight is told so, also at the cap', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const limits = { activeLeasesPerTask: 1, activeLeasesPerAgent: 1 }
+    await one.reserved(task, { idempotency })
+    expect(await one.reserve(task, { idempotency, limits })).toEqual({
+      ok: false,
+      why: 'in-flight',
+    })
+  })
+
+  it('with another body is told so, in flight and after', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const other = { ...idempotency, requestHash: 'body-2' }
+    const lease = await one.reserved(task, { idempotency })
+    const otherBody = { ok: false, why: 'other-body' }
+    expect(await one.reserve(task, { idempotency: other })).toEqual(otherBody)
+    await one.store.leases.activate(lease.id, one.facts(), one.clock.now())
+    expect(await one.reserve(task, { idempotency: other })).toEqual(otherBody)
+    await one.end(lease)
+    expect(await one.reserve(task, { idempotency: other })).toEqual(otherBody)
+  })
+
+  it('after its end replaces the first lease in the same transaction, also at the cap', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const limits = { activeLeasesPerTask: 1, activeLeasesPerAgent: 1 }
+    const first = await one.active(task, { idempotency })
+    const again = await one.reserve(task, { idempotency, limits })
+    expect(again).toMatchObject({ ok: true, replaced: first.id })
+    expect(await one.lease(first.id)).toMatchObject({ state: 'ending', cause: 'replaced' })
+    const events = (await one.store.audit.read(0, 1_000)).map(({ type, lease }) => [type, lease])
+    const replacing = again.ok ? again.lease.id : ''
+    expect(events.slice(-3)).toEqual([
+      ['lease.ending', first.id],
+      ['credential.permitted', replacing],
+      ['lease.reserved', replacing],
+    ])
+  })
+
+  it('replaces nothing when the new reservation is refused', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const pool = { slots: ['only'], idempotency }
+    const first = await one.active(task, pool)
+    expect(await one.reserve(task, pool)).toMatchObject({ why: 'no-slot' })
+    expect((await one.lease(first.id)).state).toBe('active')
+  })
+
+  it('has at most one live lease however many ask at once', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const all = await Promise.all(
+      Array.from({ length: 30 }, () => one.reserve(task, { idempotency })),
+    )
+    expect(all.filter((result) => result.ok)).toHaveLength(1)
+    expect(all.filter((result) => !result.ok && result.why === 'in-flight')).toHaveLength(29)
+  })
+
+  it('has at most one live lease also when requests arrive with the same or an older time', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const now = one.clock.now()
+    for (const at of [now, now, now - 5, now, now - 9, now]) {
+      const lease = await one.reserved(task, { idempotency, now: at })
+      await one.store.leases.activate(lease.id, one.facts(), now)
+      expect(await one.store.leases.countActive({ task: task.id })).toBe(1)
+      expect((await one.lease(lease.id)).state).toBe('active')
+    }
+  })
+
+  it('belongs to one task: another may use the same', async () => {
+    const one = shed()
+    await one.reserved(await one.openTask(), { idempotency })
+    expect(await one.reserve(await one.openTask(), { idempotency })).toMatchObject({ ok: true })
+  })
+})
+
+describe('a pool slot', () => {
+  const slots = ['a', 'b', 'c']
+
+  it('is held by one live lease at a time, however many ask at once', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const all = await Promise.all(Array.from({ length: 10 }, () => one.reserve(task, { slots })))
+    const held = all.flatMap((result) => (result.ok ? [result.lease.slot] : []))
+    expect(held.toSorted()).toEqual(slots)
+    expect(all.filter((result) => !result.ok).map((r) => !r.ok && r.why)).toEqual(
+      Array.from({ length: 7 }, () => 'no-slot'),
+    )
+  })
+
+  it('is free again when the mint surely failed, and only then at once', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const lease = await one.reserved(task, { slots: ['a'] })
+    await one.store.leases.fail(lease.id, 'AccessDenied', one.clock.now())
+    const next = await one.reserved(task, { slots: ['a'] })
+    await one.store.leases.unknownOutcome(next.id, 'cut', one.clock.now())
+    expect(await one.reserve(task, { slots: ['a'] })).toMatchObject({ why: 'no-slot' })
+  })
+
+  it('of a proved end is kept until the last token died, then cleaned, then free', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const lease = await one.active(task, { slots: ['a'] })
+    await one.end(lease)
+    const now = one.clock.now()
+    const { id, handle } = lease
+    const proof = { method: 'lookup', at: now }
+    const proved = { id, handle, containment: 'proved', exposedUntil: now, proof } as const
+    await one.store.endings.contained({ ...proved, nextDue: null, now })
+    const after = await one.lease(id)
+    expect(after).toMatchObject({
+      state: 'ended',
+      containment: 'proved',
+      lane: 'cleanup',
+      dueAt: after.latestPossibleExpiry,
+      slot: 'a',
+    })
+    expect(await one.reserve(task, { slots: ['a'] })).toMatchObject({ why: 'no-slot' })
+    await one.store.endings.released(id, now)
+    expect(await one.reserve(task, { slots: ['a'] })).toMatchObject({ ok: true })
+  })
+})
+
+describe('P17: deny capacity', () => {
+  const group = { group: 'role-a', groupCapacity: 3 }
+
+  it('that is spent lets nothing be reserved, also when the ends are proved but not yet dead', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    for (let n = 0; n < 3; n += 1) {
+      const lease = await one.active(task, group)
+      await one.end(lease)
+      const now = one.clock.now()
+      const { id, handle, nativeExpiresAt } = lease
+      const exposedUntil = nativeExpiresAt ?? 0
+      const enforced = { id, handle, exposedUntil, proof: undefined, nextDue: null, now }
+      const containment = n === 0 ? ('enforced' as const) : ('proved' as const)
+      await one.store.endings.contained({ ...enforced, containment })
+    }
+    expect(await one.reserve(task, group)).toEqual({ ok: false, why: 'capacity' })
+    expect(await one.reserve(task, { ...group, group: 'role-b' })).toMatchObject({ ok: true })
+    await one.time.advance(400_000)
+    expect(await one.reserve(task, group)).toMatchObject({ ok: true })
+  })
+})
+
+it('a task remembers what its leases touch', async () => {
+  const one = shed()
+  const task = await one.openTask()
+  const now = one.clock.now()
+  const touches = { zones: ['internal'], datasets: ['pii'], impact: ['bulk-read'] } as const
+  await one.store.leases.reserve(reservation(task, now, { touches }))
+  const more = { zones: ['internal', 'external'], datasets: [], impact: [] }
+  await one.store.leases.reserve(reservation(task, now, { touches: more }))
+  expect((await one.store.tasks.byId(task.id))?.touched).toEqual({
+    zones: ['internal', 'external'],
+    datasets: ['pii'],
+    impact: ['bulk-read'],
+  })
+})
