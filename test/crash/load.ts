@@ -63,20 +63,28 @@ export class Load {
 
   async #work(agent: { id: string; tenant: Tenant }): Promise<void> {
     const { seeded, memory } = this.#parts
-    const mine = memory.tasks.filter((task) => task.agent === agent.id && !task.ended)
+    const mine = memory.tasks.filter((task) => task.agent === agent.id && isLive(task))
     const tasks = mine.slice(-TASKS_PER_AGENT)
     if (tasks.length < TASKS_PER_AGENT && (tasks.length === 0 || seeded.chance(0.2))) {
       return await this.#open(agent)
     }
     const task = seeded.pick(tasks)
-    const leases = memory.leases.filter((lease) => lease.task === task && !lease.ended)
+    await this.#workOn(task).catch((error) => {
+      if (isRefusal(error, 'task_ended')) task.gone = true
+      throw error
+    })
+  }
+
+  async #workOn(task: KnownTask): Promise<void> {
+    const { seeded, memory } = this.#parts
+    const leases = memory.leases.filter((lease) => lease.task === task && isLive(lease))
     const roll = seeded.next()
     if (leases.length === 0 || roll < 0.45) return await this.#issue(task)
     const lease = seeded.pick(leases)
     if (roll < 0.6) return await this.#endLease(lease)
     if (roll < 0.72) return await this.#renew(lease)
     if (roll < 0.82) return void (await seeded.pick(lease.uses)())
-    if (roll < 0.92) return void (await this.#api(task.token).heartbeat(task.id))
+    if (roll < 0.95) return void (await this.#api(task.token).heartbeat(task.id))
     return await this.#endTask(task)
   }
 
@@ -130,7 +138,12 @@ export class Load {
 
   async #renew(lease: KnownLease): Promise<void> {
     const { upstreams, memory } = this.#parts
-    const { credential } = await this.#api(lease.task.token).renewLease(lease.id)
+    const { credential } = await this.#api(lease.task.token)
+      .renewLease(lease.id)
+      .catch((error) => {
+        if (isRefusal(error, 'lease_ended')) lease.gone = true
+        throw error
+      })
     const secrets = secretsOf(credential)
     memory.secrets.push(...secrets)
     if (secrets.length > 0) lease.uses.push(useOf(upstreams, credential))
@@ -208,7 +221,7 @@ export class Load {
 
   #selector(): SelectorWire | undefined {
     const { seeded, memory } = this.#parts
-    const live = memory.leases.filter((lease) => !lease.ended)
+    const live = memory.leases.filter(isLive)
     if (live.length === 0) return undefined
     const { id, task, entitlement } = seeded.pick(live.slice(-20))
     return seeded.pick<SelectorWire>([
@@ -228,4 +241,12 @@ export class Load {
   #now(sentAt: number): Acknowledged {
     return { round: this.#parts.round, sentAt, at: Date.now() }
   }
+}
+
+function isLive({ ended, gone }: { ended?: unknown; gone?: true }): boolean {
+  return ended === undefined && gone === undefined
+}
+
+function isRefusal(error: unknown, code: string): boolean {
+  return error instanceof ApiError && error.code === code
 }

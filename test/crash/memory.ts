@@ -16,6 +16,8 @@ export interface KnownTask {
   readonly tenant: Tenant
   readonly opened: Acknowledged
   ended?: Acknowledged
+  /** It was refused as ended: something else ended it. */
+  gone?: true
 }
 
 export interface KnownLease {
@@ -28,6 +30,7 @@ export interface KnownLease {
   /** Tries the credential at its upstream, as whoever holds it would. */
   readonly uses: (() => Promise<boolean>)[]
   ended?: Acknowledged
+  gone?: true
 }
 
 /** A kill or a signal that kills. */

@@ -48,11 +48,11 @@ function momentOf(seeded: Seeded): Moment {
     case 'working':
       return { kind, afterMs: seeded.between(20, 2_500) }
     case 'minted':
-      return { kind, nth: seeded.between(1, 12) }
-    case 'called':
-      return { kind, nth: seeded.between(1, 60) }
-    case 'answered':
       return { kind, nth: seeded.between(1, 40) }
+    case 'called':
+      return { kind, nth: seeded.between(1, 250) }
+    case 'answered':
+      return { kind, nth: seeded.between(1, 120) }
   }
 }
 
