@@ -3,7 +3,7 @@ import { listSignals } from '../broker/read-trouble.ts'
 import { receiveSignal } from '../broker/receive-signal.ts'
 import { signalBodySchema } from '../signals/signal.ts'
 import { json, refusals } from './answers.ts'
-import { rawBody } from './body.ts'
+import { body, rawBody } from './body.ts'
 import type { App, Parts } from './env.ts'
 import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
 import { signalAnswer, signalWire } from './wire/trouble.ts'
@@ -30,14 +30,15 @@ export function signalRoutes(app: App, { broker, guards }: Parts): void {
       ),
     },
   })
-  // The body is described below but not parsed by the route: its signature is over the bytes.
-  app.openapi(receive, async (c) => {
+  // Its body is described but not parsed by the route: the signature is over the bytes as they came.
+  app.openAPIRegistry.registerPath({
+    ...receive,
+    request: { ...receive.request, body: body(signalBodySchema) },
+  })
+  app.openapi({ ...receive, hide: true }, async (c) => {
     const delivery = { headers: c.req.raw.headers, rawBody: await rawBody(c) }
     const { signal } = await receiveSignal(broker, c.req.valid('param').source, delivery)
     return c.json({ signal: signalWire(signal) }, 202)
-  })
-  Object.assign(receive.request, {
-    body: { content: { 'application/json': { schema: signalBodySchema } }, required: true },
   })
 
   const list = createRoute({
