@@ -21,6 +21,11 @@ export interface ProviderDefinition<Settings = unknown, Target = unknown> {
   readonly target: z.ZodType<Target>
   readonly vocabulary: Vocabulary
   /**
+   * What of a target only one tenant may draw on, readable (a role's ARN); undefined: nothing, or
+   * the operator marked it as shared. Absent where the upstream keeps tenants apart itself.
+   */
+  oneTenantOf?(target: Target): string | undefined
+  /**
    * Compiles `intent` for `target` into the upstream's own terms, exactly or not at all: a refusal
    * names what cannot be expressed. Pure, and called on the hot path.
    */

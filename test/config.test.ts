@@ -6,9 +6,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { z } from 'zod'
 import { diffConfig } from '../src/config/diff.ts'
-import { loadConfig } from '../src/config/load.ts'
 import { type Config, parseConfig } from '../src/config.ts'
 import type { Problem } from '../src/errors.ts'
+import { loadConfig } from '../src/load-config.ts'
 import { type Description, defineProvider } from '../src/provider.ts'
 import { Secret } from '../src/secret.ts'
 
@@ -39,6 +39,7 @@ const files = defineProvider({
     overlaps: (a, b) => a.startsWith(b) || b.startsWith(a),
     impactOf: () => [],
   },
+  oneTenantOf: ({ folder }) => folder,
   describe: ({ target, intent }): Description | { refused: string } => {
     const locations = intent.flatMap((item) => item.locations)
     const odd = locations.find((location) => !location.startsWith('/'))
@@ -95,7 +96,12 @@ const valid: Doc = {
   operators: [operator],
 }
 
-const ENV: Record<string, string> = { SPLUNK_SECRET: 'canary-splunk', DISK_TOKEN: 'canary-disk' }
+const WEBHOOK_SECRET = `whsec_${Buffer.from('canary-splunk-of-24-bytes-and-more').toString('base64')}`
+const ENV: Record<string, string> = {
+  SPLUNK_SECRET: WEBHOOK_SECRET,
+  WEAK_SECRET: 'whsec_c2hvcnQ=',
+  DISK_TOKEN: 'canary-disk',
+}
 
 function parse(document: Doc | string) {
   return parseConfig(typeof document === 'string' ? document : stringify(document), {
@@ -338,6 +344,35 @@ const refused: [string, Doc, string, RegExp][] = [
     { signals: { sources: [{ ...source, secret: 'whsec_abc' }] } },
     'signals.sources[0].secret',
     /env:NAME or file:PATH/,
+  ],
+  [
+    'a signal secret that cannot verify anything',
+    { signals: { sources: [{ ...source, secret: 'env:WEAK_SECRET' }] } },
+    'signals.sources[0].secret',
+    /must hold 24 to 64 bytes/,
+  ],
+  [
+    'one exclusive folder for two tenants',
+    {
+      agents: [
+        agent,
+        {
+          ...agent,
+          id: 'biller',
+          tenant: 'billing',
+          match: { issuer: 'k8s', claims: { sub: 'b' } },
+        },
+      ],
+      entitlements: [entitlement, { ...entitlement, id: 'bills', tenants: ['billing'] }],
+    },
+    'entitlements[1].target',
+    /tickets would serve several tenants \(support, billing\)/,
+  ],
+  [
+    'client certificates, which nothing checks yet',
+    { server: { listen: '127.0.0.1:1', tls: { cert: 'c', key: 'k', client_ca: 'a' } } },
+    'server.tls.client_ca',
+    /not used yet/,
   ],
   [
     'a signal source of an unknown tenant',

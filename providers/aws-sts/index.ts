@@ -20,6 +20,7 @@ export const awsSts = defineProvider({
   settings: settingsSchema,
   target: targetSchema,
   vocabulary: awsVocabulary,
+  oneTenantOf: ({ role_arn, shared }) => (shared === true ? undefined : role_arn),
   describe,
   create,
 })

@@ -1,6 +1,6 @@
 import { diffConfig } from '../config/diff.ts'
-import { type LoadResult, loadConfig } from '../config/load.ts'
 import type { Problem } from '../errors.ts'
+import { type LoadResult, loadConfig } from '../load-config.ts'
 import type { Context, ExitCode } from './command.ts'
 import { safe, type Terminal } from './terminal.ts'
 

@@ -1,12 +1,9 @@
 import type { IntentItem } from '../model/intent.ts'
-import type { Revocability } from '../model/lease.ts'
+import { REVOCABILITIES } from '../model/lease.ts'
 import type { Description } from '../provider.ts'
 import type { ParsedEntitlement } from './entitlement.ts'
 import type { ProviderConfig } from './provider.ts'
 import type { Report } from './report.ts'
-
-/** Weakest last. */
-const REVOCABILITIES: readonly Revocability[] = ['immediate', 'propagating', 'expiry']
 
 type CeilingCheck = ParsedEntitlement & { readonly provider: ProviderConfig }
 
@@ -68,7 +65,8 @@ function expressible(report: Report, check: CeilingCheck): Description[] {
 
 function describe({ entitlement, provider }: CeilingCheck, intent: readonly IntentItem[]) {
   const { settings, definition } = provider
-  return definition.describe({ settings, target: entitlement.target, intent })
+  // An upstream that cannot narrow grants exactly the ceiling: here what is asked is the ceiling.
+  return definition.describe({ settings, target: entitlement.target, intent, ceiling: intent })
 }
 
 function singles(item: IntentItem): IntentItem[] {

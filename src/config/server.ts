@@ -47,6 +47,9 @@ export function parseServer(report: Report, value: unknown, baseDir: string) {
   if (!local && raw.public_url === undefined) {
     report.problem('server.public_url', 'is required where listen is not a loopback address')
   }
+  if (raw.tls?.client_ca !== undefined) {
+    report.problem('server.tls.client_ca', 'client certificates are not used yet; leave it out')
+  }
   const host = isIPv6(address.host) ? `[${address.host}]` : address.host
   const own = `${raw.tls ? 'https' : 'http'}://${host}:${address.port}`
   const publicUrl = checkPublicUrl(report, raw.public_url ?? own)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { signalSourceSchema } from '../signals/source.ts'
+import { webhookSecretProblem } from '../signals/webhook.ts'
 import type { Report } from './report.ts'
 import { findReferences, type ResolveSecret } from './secret-reference.ts'
 
@@ -27,5 +28,13 @@ export function parseSignals(
   const references = items.flatMap(({ value: { secret, previous_secret }, path }) =>
     findReferences(report, { value: { secret, previous_secret }, path, resolveSecret }),
   )
+  for (const { value: source, path } of items) {
+    for (const key of ['secret', 'previous_secret'] as const) {
+      const reference = source[key]
+      const secret = reference === undefined ? undefined : resolveSecret(reference)
+      const problem = secret && webhookSecretProblem(secret)
+      if (problem) report.problem(`${path}.${key}`, `the secret it names ${problem}`)
+    }
+  }
   return { sources: items.map((item) => item.value), references }
 }

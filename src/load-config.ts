@@ -1,14 +1,14 @@
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { providerTypes } from '../../providers/index.ts'
-import { type Config, type ConfigResult, parseConfig } from '../config.ts'
-import type { Problem } from '../errors.ts'
-import { loadPolicies, type PolicyEngine } from '../policy/engine.ts'
-import type { PolicySource } from '../policy/policy-set.ts'
-import type { AnyProviderDefinition } from '../provider.ts'
-import { parseYaml } from './document.ts'
-import { Report } from './report.ts'
-import { type Env, secretResolver } from './secret-source.ts'
+import { providerTypes } from '../providers/index.ts'
+import { parseYaml } from './config/document.ts'
+import { Report } from './config/report.ts'
+import { type Env, secretResolver } from './config/secret-source.ts'
+import { type Config, type ConfigResult, parseConfig } from './config.ts'
+import type { Problem } from './errors.ts'
+import { loadPolicies, type PolicyEngine } from './policy/engine.ts'
+import type { PolicySource } from './policy/policy-set.ts'
+import type { AnyProviderDefinition } from './provider.ts'
 
 export type LoadResult =
   | {
