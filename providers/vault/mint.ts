@@ -65,7 +65,8 @@ function minted(
       ...(secret ? { data: secret.data } : { token: token.value }),
     },
     expiresAt: Math.min(order.notAfter, token.livesUntil, secret?.livesUntil ?? Infinity),
-    nativeExpiresAt: Math.min(token.diesBy, secret?.diesBy ?? Infinity),
+    // A token's end only queues the end of what it read, so the secret's own life counts.
+    nativeExpiresAt: secret?.diesBy ?? token.diesBy,
     handle: order.handle === null ? here : joinHandles(parseHandle(order.handle), here),
     ...(at === undefined ? {} : { upstreamTime: at }),
   }

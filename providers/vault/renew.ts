@@ -1,7 +1,7 @@
 /** Prolongs a lease's token, then its secrets, each by no more than its order allows. */
 import { type Minted, type MintOrder, UpstreamError } from '../../src/provider.ts'
 import { parseHandle } from './handle.ts'
-import { lifeOf, secondsLeft } from './lifetime.ts'
+import { DATABASE_GRACE_MS, lifeOf, secondsLeft } from './lifetime.ts'
 import type { Upstream } from './upstream.ts'
 
 /** Nothing secret is sent again: the token or the user stays the same and lives longer. */
@@ -21,9 +21,11 @@ export async function renew(upstream: Upstream, order: MintOrder): Promise<Minte
     upstreamTime = at
   }
   for (const lease of handle.leases) {
-    lives.push(
-      await prolong(upstream, order, { path: 'sys/leases/renew', data: { lease_id: lease } }),
-    )
+    const { livesUntil, diesBy } = await prolong(upstream, order, {
+      path: 'sys/leases/renew',
+      data: { lease_id: lease },
+    })
+    lives.push({ livesUntil, diesBy: diesBy + DATABASE_GRACE_MS })
   }
   const { settings } = upstream
   return {
@@ -33,7 +35,7 @@ export async function renew(upstream: Upstream, order: MintOrder): Promise<Minte
       ...(settings.namespace === undefined ? {} : { namespace: settings.namespace }),
     },
     expiresAt: Math.min(order.notAfter, ...lives.map((life) => life.livesUntil)),
-    nativeExpiresAt: Math.min(...lives.map((life) => life.diesBy)),
+    nativeExpiresAt: Math.max(...lives.map((life) => life.diesBy)),
     handle,
     ...(upstreamTime === undefined ? {} : { upstreamTime }),
   }

@@ -1,7 +1,7 @@
 /** Reads a dynamic secret with the lease's own token, and makes its Vault lease no longer than asked. */
 import { type CredentialFields, type MintOrder, UpstreamError } from '../../src/provider.ts'
 import { Secret } from '../../src/secret.ts'
-import { lifeOf } from './lifetime.ts'
+import { DATABASE_GRACE_MS, lifeOf } from './lifetime.ts'
 import type { LeaseToken } from './token-create.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -41,7 +41,8 @@ export async function readSecret(
     given > 0 && given <= ttlSeconds
       ? given
       : await shorten(upstream, { order, leaseId, ttlSeconds })
-  return { data, leaseId, at, ...lifeOf({ sentAt, answeredAt: clock.now(), seconds }) }
+  const life = lifeOf({ sentAt, answeredAt: clock.now(), seconds })
+  return { data, leaseId, at, ...life, diesBy: life.diesBy + DATABASE_GRACE_MS }
 }
 
 /** The Vault role gives its own ttl; a renewal by less than what is left shortens it. */

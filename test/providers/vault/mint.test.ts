@@ -4,6 +4,8 @@ import { statusAs } from './upstream.ts'
 
 const DATABASE = { kind: 'dynamic', engine: 'database', path: 'database/creds/readonly' }
 const TICKET = 'secret/data/tickets/4711'
+/** What a token leased is ended by Vault's queue, a moment after the token. */
+const QUEUE_MS = 60
 const TOKEN_ROLE = 'auth/token/roles/mayfly'
 
 describe('minting at vault', () => {
@@ -40,7 +42,16 @@ describe('minting at vault', () => {
 
   it('P5: a database user ends with its lease although its vault role gives it an hour', async () => {
     const minted = await bench.mint(bench.order(DATABASE))
-    now = minted.nativeExpiresAt - 1_000
+    now = minted.expiresAt - 1_000
+    expect(bench.vault.database.login(...bench.loginOf(minted))).toBe(true)
+    now = minted.expiresAt + QUEUE_MS
+    expect(bench.vault.database.login(...bench.loginOf(minted))).toBe(false)
+  })
+
+  it('P5: while vault cannot drop a database user, the database itself refuses it soon after', async () => {
+    const minted = await bench.mint(bench.order(DATABASE))
+    bench.vault.database.failing = true
+    now = minted.nativeExpiresAt - 1
     expect(bench.vault.database.login(...bench.loginOf(minted))).toBe(true)
     now = minted.nativeExpiresAt
     expect(bench.vault.database.login(...bench.loginOf(minted))).toBe(false)
@@ -71,7 +82,7 @@ describe('minting at vault', () => {
     expect(renewed?.credential).toEqual({ type: 'vault', address: bench.vault.address })
     now = later.notAfter - 1
     expect(bench.vault.database.login(...bench.loginOf(minted))).toBe(true)
-    now = later.notAfter
+    now = later.notAfter + QUEUE_MS
     expect(bench.vault.database.login(...bench.loginOf(minted))).toBe(false)
   })
 
