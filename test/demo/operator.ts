@@ -1,0 +1,47 @@
+import { runCli } from '../../src/cli/program.ts'
+import { demand, type Stage } from './stage.ts'
+import { COLUMNS } from './timeline.ts'
+
+/** Runs an operator's `mayfly …`, the real command line, and shows it; fails where it fails. */
+export async function mayfly(stage: Stage, args: readonly string[]): Promise<string> {
+  const output = await run(stage, args)
+  stage.timeline.command(`mayfly ${args.join(' ')}`, output)
+  return output
+}
+
+export async function listLeases(stage: Stage): Promise<void> {
+  const output = await mayfly(stage, ['leases', 'ls'])
+  for (const { lease } of stage.task.lent) {
+    demand(output.includes(lease.id), `the list lacks ${lease.id}`)
+  }
+}
+
+export async function verifyAudit(stage: Stage): Promise<void> {
+  await mayfly(stage, ['audit', 'verify'])
+  const verdict: unknown = JSON.parse(await run(stage, ['audit', 'verify', '--json']))
+  const { ok, events } = Object(verdict) as { ok: unknown; events: unknown } // checked below
+  stage.audit.events = Number(events)
+  stage.audit.verified = ok === true
+  demand(stage.audit.verified && stage.audit.events > 0, 'the audit log is broken')
+}
+
+async function run({ world }: Stage, args: readonly string[]): Promise<string> {
+  const { clockSource, random, configuration } = world
+  let stdout = ''
+  let stderr = ''
+  const code = await runCli(args, {
+    env: {
+      MAYFLY_URL: world.url,
+      MAYFLY_TOKEN: configuration.operatorToken,
+      COLUMNS: String(COLUMNS),
+    },
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+    ask: async () => undefined,
+    clockSource,
+    random,
+    serve: () => Promise.reject(new Error('it is being served already')),
+  })
+  demand(code === 0, `mayfly ${args.join(' ')} failed: ${stderr || stdout}`)
+  return stdout
+}

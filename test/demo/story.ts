@@ -1,0 +1,48 @@
+import { endTask, leaveNothing, liftBlock, reportTrouble, stayBlocked } from './end-scenes.ts'
+import { listLeases, verifyAudit } from './operator.ts'
+import type { Report, StepReport } from './report.ts'
+import type { Stage } from './stage.ts'
+import { askForTooMuch, openTask, strayOutside, useCredentials } from './task-scenes.ts'
+
+interface Step {
+  readonly name: string
+  /** Throws where it did not happen. */
+  readonly play: (stage: Stage) => Promise<void>
+}
+
+export const STEPS: readonly Step[] = [
+  { name: 'a workload proves who it is and opens a task', play: openTask },
+  { name: 'the agent gets its credentials and uses each', play: useCredentials },
+  { name: 'outside the intent each upstream itself refuses', play: strayOutside },
+  { name: 'what no policy permits is not issued', play: askForTooMuch },
+  { name: 'the operator sees what is live', play: listLeases },
+  { name: 'the task ends and stolen credentials die', play: endTask },
+  { name: 'a signed message contains the agent', play: reportTrouble },
+  { name: 'nothing new is issued while it is blocked', play: stayBlocked },
+  { name: 'the operator lifts the block and work goes on', play: liftBlock },
+  { name: 'the operator sees what became of it', play: listLeases },
+  { name: 'the audit log is whole', play: verifyAudit },
+  { name: 'nothing that was lent still works', play: leaveNothing },
+]
+
+/** Plays the steps in order until one fails; the rest then counts as not done. */
+export async function playStory(stage: Stage): Promise<{ report: Report; failure?: Error }> {
+  const steps: StepReport[] = []
+  let failure: Error | undefined
+  for (const { name, play } of STEPS) {
+    const startedAt = performance.now()
+    if (!failure) {
+      stage.timeline.chapter(name)
+      failure = await play(stage).then(() => undefined, asError)
+    }
+    const ms = Math.round(performance.now() - startedAt)
+    steps.push({ name, ok: failure === undefined, ms })
+  }
+  const { providers, audit } = stage
+  const report = { ok: failure === undefined, steps, providers, audit }
+  return failure ? { report, failure } : { report }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}
