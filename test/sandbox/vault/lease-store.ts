@@ -109,7 +109,9 @@ export class LeaseStore {
   sweep(): void {
     const now = this.#now()
     for (const lease of this.#leases.values()) {
-      if (lease.expiresAt <= now && !this.#queue.has(lease.id)) this.#queue.set(lease.id, now)
+      // What failed waits for its next try; anything else that has expired is due at once.
+      const waits = this.#queue.has(lease.id) && lease.revokeError !== undefined
+      if (lease.expiresAt <= now && !waits) this.#queue.set(lease.id, now)
     }
     for (const [id, dueAt] of [...this.#queue]) {
       if (dueAt > now) continue
