@@ -1,0 +1,76 @@
+/**
+ * The speed that DESIGN §10 asks for, as ratios to a floor measured in the same minute.
+ *
+ *   npm run bench                     the full run
+ *   npm run bench -- --short          for shared machines: fails only on gross misses
+ *   npm run bench -- --json           one JSON document
+ *   npm run bench -- --profile DIR    a CPU profile of Mayfly under the first row
+ */
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { type Length, measureRows, type Row } from './rows.ts'
+import { startSetting } from './setting.ts'
+
+const FULL: Length = { pairs: 5, warmUpMs: 1_000, measureMs: 3_000, singleMs: 5_000, signals: 300 }
+const SHORT: Length = { pairs: 1, warmUpMs: 500, measureMs: 1_500, singleMs: 1_500, signals: 60 }
+/** A shared machine may be this much worse than the target before a short run fails. */
+const SHORT_TOLERANCE = 2
+
+const { values } = parseArgs({
+  options: {
+    short: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    profile: { type: 'string' },
+  },
+})
+const { short, json, profile } = values
+const tolerance = short ? SHORT_TOLERANCE : 1
+const setting = await startSetting({ profileTo: profile })
+try {
+  const rows = await measureRows(setting, {
+    length: short ? SHORT : FULL,
+    tolerance,
+    only: profile === undefined ? undefined : 1,
+  })
+  if (json) process.stdout.write(`${JSON.stringify({ short, tolerance, rows }, null, 2)}\n`)
+  else print(rows)
+  const failed = rows.filter((row) => !row.ok).length
+  report({ passed: rows.length - failed, failed })
+  process.exitCode = failed === 0 ? 0 : 1
+} finally {
+  await setting.close()
+}
+
+function print(rows: readonly Row[]): void {
+  const say = (line: string) => process.stdout.write(`${line}\n`)
+  say(`${cpus().length} CPUs, Node ${process.versions.node}, evidence verified, audit and fsync on`)
+  if (short) {
+    say(
+      `short run: fails only if ${tolerance} times worse than the target (shared machines are noisy)`,
+    )
+  }
+  const table = [
+    ['', 'target', 'value', 'floor', ''],
+    ...rows.map(({ name, target, value, floor, ok, met }) => {
+      const verdict = met ? 'pass' : ok ? 'miss, within tolerance' : 'miss'
+      return [name, target, value, floor ?? '', verdict]
+    }),
+  ]
+  const widths = [0, 1, 2, 3, 4].map((at) =>
+    Math.max(...table.map((line) => line[at]?.length ?? 0)),
+  )
+  for (const line of table) {
+    say(
+      line
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+  }
+}
+
+function report(counts: { passed: number; failed: number }): void {
+  const file = process.env.MAYFLY_RESULT_FILE
+  if (file) writeFileSync(file, JSON.stringify({ ...counts, skipped: 0 }))
+}

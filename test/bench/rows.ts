@@ -1,0 +1,113 @@
+import { type Measured, percentile } from './job.ts'
+import type { Setting } from './setting.ts'
+
+export interface Length {
+  /** How often floor and Mayfly are measured in turn; the median ratio counts. */
+  readonly pairs: number
+  readonly warmUpMs: number
+  readonly measureMs: number
+  readonly singleMs: number
+  readonly signals: number
+}
+
+/** One line of the table. `met`: the target itself; `ok`: within the tolerance of this run. */
+export interface Row {
+  readonly name: string
+  readonly target: string
+  readonly value: string
+  readonly floor?: string
+  readonly ratio?: number
+  readonly met: boolean
+  readonly ok: boolean
+}
+
+interface Options {
+  readonly length: Length
+  readonly tolerance: number
+  /** Measure only so many rows. */
+  readonly only: number | undefined
+}
+
+const LEAST_RATIO = 0.5
+
+/** Measures every row, one after the other, each floor right before its Mayfly. */
+export async function measureRows(setting: Setting, options: Options): Promise<Row[]> {
+  const measurements = [
+    () => ratioRow(setting, options, { kind: 'issue', concurrency: 16 }),
+    () => ratioRow(setting, options, { kind: 'issue', concurrency: 64 }),
+    () => ratioRow(setting, options, { kind: 'lifecycle', concurrency: 16 }),
+    () => singleRow(setting, options),
+    () => signalRow(setting, options),
+  ]
+  const rows: Row[] = []
+  for (const measure of measurements.slice(0, options.only)) rows.push(await measure())
+  return rows
+}
+
+async function ratioRow(
+  { drive, floorUrl, mayflyUrl, evidence }: Setting,
+  { length, tolerance }: Options,
+  { kind, concurrency }: { kind: 'issue' | 'lifecycle'; concurrency: number },
+): Promise<Row> {
+  const { warmUpMs, measureMs } = length
+  const load = { concurrency, warmUpMs, measureMs, evidence }
+  const pairs: { floor: number; mayfly: number }[] = []
+  for (let n = 0; n < length.pairs; n += 1) {
+    const floor = perSecond(await drive({ kind: 'floor', url: floorUrl, ...load }))
+    const mayfly = perSecond(await drive({ kind, url: mayflyUrl, ...load }))
+    pairs.push({ floor, mayfly })
+  }
+  const byRatio = pairs.toSorted((a, b) => a.mayfly / a.floor - b.mayfly / b.floor)
+  const { floor, mayfly } = byRatio[Math.floor(byRatio.length / 2)] ?? { floor: 1, mayfly: 0 }
+  const ratio = mayfly / floor
+  const what = kind === 'issue' ? 'credential requests' : 'open + issue + end, each counted'
+  return {
+    name: `${what}, c=${concurrency}`,
+    target: `>= ${LEAST_RATIO * 100} % of the floor`,
+    value: `${Math.round(mayfly)}/s = ${Math.round(ratio * 100)} %`,
+    floor: `${Math.round(floor)}/s`,
+    ratio,
+    met: ratio >= LEAST_RATIO,
+    ok: ratio >= LEAST_RATIO / tolerance,
+  }
+}
+
+/** As a client sees it, so with the way there and back, over an upstream that takes no time. */
+async function singleRow(
+  { drive, mayflyUrl: url, evidence }: Setting,
+  { length, tolerance }: Options,
+): Promise<Row> {
+  const { warmUpMs, singleMs: measureMs } = length
+  const load = { concurrency: 1, warmUpMs, measureMs }
+  const { latencies } = await drive({ kind: 'issue', url, evidence, ...load })
+  const [median, slow] = [percentile(latencies, 0.5), percentile(latencies, 0.99)]
+  return {
+    name: "Mayfly's part of one issue, c=1",
+    target: 'p50 <= 2 ms, p99 <= 10 ms',
+    value: `p50 ${median.toFixed(2)} ms, p99 ${slow.toFixed(2)} ms`,
+    met: median <= 2 && slow <= 10,
+    ok: median <= 2 * tolerance && slow <= 10 * tolerance,
+  }
+}
+
+/** From before the signal was sent until the upstream was told. */
+async function signalRow(setting: Setting, { length, tolerance }: Options): Promise<Row> {
+  const { drive, mayflyUrl: url, evidence, signalSecret: secret, revoked } = setting
+  const { sentAt } = await drive({ kind: 'signal', url, evidence, count: length.signals, secret })
+  const toldAt = await revoked()
+  const delays = Object.entries(sentAt)
+    .map(([name, sent]) => (toldAt[name] ?? Number.POSITIVE_INFINITY) - sent)
+    .toSorted((a, b) => a - b)
+  const slow = percentile(delays, 0.99)
+  return {
+    name: 'signal received -> first upstream call',
+    target: 'p99 <= 50 ms',
+    value: `p50 ${percentile(delays, 0.5).toFixed(1)} ms, p99 ${slow.toFixed(1)} ms`,
+    met: slow <= 50,
+    ok: slow <= 50 * tolerance,
+  }
+}
+
+function perSecond({ requests, seconds }: Measured): number {
+  return requests / seconds
+}
