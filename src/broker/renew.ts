@@ -39,7 +39,9 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
     const decision = railDecision(world, refusal)
     const about = { task, request, decision, risk: undefined, ttlSeconds: undefined, now }
     await store.decisions.refuse(credentialDecision(broker, about))
-    throw new MayflyError(refusal.code, refusal.message, { detail: { lease: lease.id } })
+    throw new MayflyError(refusal.code, refusal.message, {
+      detail: { lease: lease.id, rail: refusal.rail },
+    })
   }
 
   const subject = { task: task.id, agent: task.agent, workload: task.workload, tenant: task.tenant }

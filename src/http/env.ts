@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Broker } from '../broker/broker.ts'
+import type { MayflyError } from '../errors.ts'
 import type { Ready, Reload } from './app.ts'
 import type { Guards } from './authenticate.ts'
 import type { Metrics } from './metrics.ts'
@@ -8,6 +9,8 @@ import type { Metrics } from './metrics.ts'
 export interface Env {
   Variables: {
     requestId: string
+    /** What was answered instead of what was asked for. */
+    refusal?: MayflyError
     /** The provider asked on behalf of this request, for metrics. */
     upstream?: string
   }

@@ -33,7 +33,7 @@ export function envelope(broker: Broker, metrics: Metrics): MiddlewareHandler<En
     const ms = clock.monotonic() - begun
     const route = routePath(c, -1)
     const answer = { route, method: c.req.method, status: c.res.status, seconds: ms / 1000 }
-    metrics.answered({ ...answer, error: c.error, upstream: c.get('upstream') })
+    metrics.answered({ ...answer, refusal: c.get('refusal'), upstream: c.get('upstream') })
     const { method, status } = answer
     log.debug({ request_id: requestId, method, route, status, ms }, 'answered')
   }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Broker } from '../broker/broker.ts'
-import { MayflyError } from '../errors.ts'
+import type { ErrorCode, MayflyError } from '../errors.ts'
 
 /** One answer, as metrics see it: no ids, no names that strangers choose. */
 export interface Answered {
@@ -8,7 +8,7 @@ export interface Answered {
   readonly method: string
   readonly status: number
   readonly seconds: number
-  readonly error: Error | undefined
+  readonly refusal: MayflyError | undefined
   /** The provider that was to be asked for this request. */
   readonly upstream: string | undefined
 }
@@ -54,15 +54,15 @@ export function createMetrics(broker: Broker): Metrics {
   standing(broker, registers)
   return {
     registry,
-    answered({ route, method, status, seconds, error, upstream }) {
+    answered({ route, method, status, seconds, refusal, upstream }) {
       const unrouted = route === '*' || route === '/*'
       durations.observe({ route: unrouted ? 'none' : route, method, status }, seconds)
-      const code = error === undefined ? undefined : codeOf(error)
-      if (code !== undefined) refusals.inc({ code })
+      if (refusal) refusals.inc({ code: refusal.code })
       const action = ACTIONS[`${method} ${route}`]
       if (action && status < 300) decisions.inc({ action, outcome: 'permit' })
-      if (action && DENIALS.includes(code ?? '')) decisions.inc({ action, outcome: 'deny' })
-      const outcome = upstream && mintOutcome(status, error)
+      if (action && DENIALS.includes(refusal?.code ?? ''))
+        decisions.inc({ action, outcome: 'deny' })
+      const outcome = upstream && mintOutcome(refusal)
       if (upstream && outcome) mints.inc({ provider: upstream, outcome })
     },
   }
@@ -74,17 +74,19 @@ const ACTIONS: Readonly<Record<string, string>> = {
   'POST /v1/leases/:id/renew': 'renew',
 }
 
-function codeOf(error: Error): string {
-  return error instanceof MayflyError ? error.code : 'other'
+/** A refusal by a rail names it, and one by policy no lease: the upstream was then not asked. */
+function mintOutcome(refusal: MayflyError | undefined): string | undefined {
+  if (refusal === undefined) return 'minted'
+  const { code, detail } = refusal
+  if (detail?.rail !== undefined || detail?.lease === undefined) return undefined
+  return MINT_OUTCOMES[code]
 }
 
-/** A refusal by a rail names it: the upstream was then not asked at all. */
-function mintOutcome(status: number, error: Error | undefined): string | undefined {
-  if (status < 300) return 'minted'
-  if (!(error instanceof MayflyError) || error.detail?.rail !== undefined) return undefined
-  if (error.code === 'upstream_refused') return 'refused'
-  if (error.code === 'upstream_unavailable') return 'unknown'
-  return error.detail?.lease === undefined ? undefined : 'undelivered'
+const MINT_OUTCOMES: Partial<Readonly<Record<ErrorCode, string>>> = {
+  upstream_refused: 'refused',
+  upstream_unavailable: 'unknown',
+  blocked: 'undelivered',
+  lease_ended: 'undelivered',
 }
 
 /** Gauges read from store and health at each scrape. */

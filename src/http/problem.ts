@@ -73,6 +73,7 @@ function problem(c: Context<Env>, refusal: MayflyError): Response {
     ...(problems === undefined ? {} : { errors: problems.map((one) => ({ ...one })) }),
     ...(retryAfterSeconds === undefined ? {} : { retry_after: retryAfterSeconds }),
   }
+  c.set('refusal', refusal)
   c.header('content-type', 'application/problem+json')
   if (retryAfterSeconds !== undefined) c.header('retry-after', String(retryAfterSeconds))
   if (status === 401) c.header('www-authenticate', 'Bearer realm="mayfly"')

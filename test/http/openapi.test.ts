@@ -1,0 +1,127 @@
+import { expect, it } from 'vitest'
+import { z } from 'zod'
+import { type Api, testApi } from '../fixture/http.ts'
+
+interface Document {
+  openapi: string
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, object>; securitySchemes: Record<string, object> }
+}
+interface Operation {
+  security?: Record<string, unknown>[]
+  responses: Record<string, { content?: Record<string, { schema: object }> }>
+}
+
+it('every route is described, with who may call it and how it refuses', async () => {
+  const { app, call } = await testApi()
+  const { openapi, paths, components } = (await call<Document>('GET /openapi.json')).body
+  expect(openapi).toBe('3.1.0')
+  const served = app.routes
+    .filter(({ method }) => method !== 'ALL')
+    .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`)
+  const described = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  expect(new Set(described)).toEqual(new Set(served))
+  for (const [path, operations] of Object.entries(paths)) {
+    for (const { security, responses } of Object.values(operations)) {
+      for (const scheme of security?.flatMap((one) => Object.keys(one)) ?? ['missing']) {
+        expect(components.securitySchemes, path).toHaveProperty(scheme)
+      }
+      if (path !== '/livez') expect(Object.keys(responses), path).toContain('500')
+      if (security?.length) expect(Object.keys(responses), path).toContain('401')
+    }
+  }
+})
+
+it('real answers are what the document says', async () => {
+  const api = await testApi()
+  const document = (await api.call<Document>('GET /openapi.json')).body
+  const seen = new Set<string>()
+  const check = (line: string, route: string, answer: Awaited<ReturnType<Api['call']>>) => {
+    const [method = ''] = line.split(' ')
+    const operation = document.paths[route]?.[method.toLowerCase()]
+    const content = operation?.responses[answer.status]?.content
+    const type = answer.headers.get('content-type')?.split(';')[0] ?? ''
+    const schema = content?.[type]?.schema
+    expect(schema, `${line} ${answer.status} ${type}`).toBeDefined()
+    const parsed = schemaOf(document, schema ?? {}).safeParse(answer.body)
+    expect(parsed.error?.issues, line).toBeUndefined()
+    seen.add(`${method} ${route}`)
+  }
+  const { admin } = api.operators
+  const task = await api.open({ heartbeat_seconds: 60, labels: { ticket: '4711' } })
+  const issued = await api.issue(task)
+  check('POST', '/v1/tasks/{id}/credentials', issued)
+  check('POST', '/v1/tasks/{id}/credentials', await api.issue(task, { entitlement: 'none' }))
+  check('POST', '/v1/tasks/{id}/credentials', await api.issue(task, { extra: 1 }))
+  const { lease } = issued.body
+  const { kill } = (
+    await api.as('admin', 'POST /v1/kills', { selector: { provider: 'upstream' }, reason: 'x' })
+  ).body
+  const delivery = api.delivery({ subject: { agent: 'nobody' }, level: 'MEDIUM', reason: 'x' })
+  check('POST', '/v1/signals/{source}', await api.call('POST /v1/signals/siem', delivery))
+  const decision = (await api.as('admin', 'GET /v1/decisions')).body.items[0].id
+
+  const calls: [string, string, string, unknown?][] = [
+    ['POST', '/v1/tasks', await api.evidence({ sub: 'stranger' }), { purpose: 'x', intent: [] }],
+    ['POST', '/v1/leases/{id}/renew', task.token],
+    ['GET', '/v1/tasks/{id}', task.token],
+    ['POST', '/v1/tasks/{id}/heartbeat', task.token],
+    ['GET', '/v1/tasks/{id}/entitlements', task.token],
+    ['GET', '/v1/leases/{id}', admin],
+    ['POST', '/v1/kills', admin, { selector: { all: true }, reason: 'x', dry_run: true }],
+    ['GET', '/v1/kills/{id}', admin],
+    ['GET', '/v1/blocks', admin],
+    ['POST', '/v1/leases/{id}/end', task.token],
+    ['GET', '/v1/endings', admin],
+    ['POST', '/v1/endings/{id}/retry', admin],
+    ['POST', '/v1/endings/retry', admin],
+    ['DELETE', '/v1/blocks/{id}', admin],
+    ['GET', '/v1/tasks', admin],
+    ['GET', '/v1/leases', admin],
+    ['GET', '/v1/agents', admin],
+    ['GET', '/v1/entitlements', admin],
+    ['GET', '/v1/decisions', admin],
+    ['GET', '/v1/decisions/{id}', admin],
+    ['GET', '/v1/signals', admin],
+    ['GET', '/v1/risk', admin],
+    ['GET', '/v1/audit', admin],
+    ['GET', '/v1/audit/head', admin],
+    ['POST', '/v1/reload', admin],
+    ['POST', '/v1/tasks/{id}/end', task.token, { outcome: 'completed' }],
+    ['GET', '/livez', admin],
+    ['GET', '/readyz', admin],
+    ['GET', '/openapi.json', admin],
+  ]
+  const idOf = (route: string) => {
+    if (route.includes('/tasks/')) return task.id
+    if (route.includes('/kills/')) return kill.id
+    if (route.includes('/blocks/')) return kill.block
+    return route.includes('/decisions/') ? decision : lease.id
+  }
+  for (const [method, route, token, body] of calls) {
+    const line = `${method} ${route.replace('{id}', idOf(route))}`
+    const answer = await api.call(line, body === undefined ? { token } : { token, body })
+    check(line, route, answer)
+  }
+  seen.add('GET /metrics')
+  const all = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  expect(seen).toEqual(new Set(all))
+})
+
+/** A schema of the document, made to check values again: its references are put in place. */
+function schemaOf(document: Document, schema: object): z.ZodType {
+  const inline = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(inline)
+    if (typeof value !== 'object' || value === null) return value
+    const { $ref } = value as { $ref?: string }
+    if ($ref !== undefined) {
+      return inline(document.components.schemas[$ref.slice('#/components/schemas/'.length)])
+    }
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, inline(inner)]))
+  }
+  return z.fromJSONSchema(inline(schema) as Parameters<typeof z.fromJSONSchema>[0])
+}
