@@ -10,6 +10,7 @@ export class Checks {
   readonly #broker: Broker
   #checkedAt = Number.NEGATIVE_INFINITY
   #diskAt = Number.NEGATIVE_INFINITY
+  #stopped = false
 
   constructor(broker: Broker) {
     this.#broker = broker
@@ -25,7 +26,32 @@ export class Checks {
       this.#checkedAt = tick
       // Also writes down how late it is, so that an idle night cannot be turned back (P5).
       await this.#broker.store.ready()
-      void checkProviders(this.#broker)
+      void this.#checkProviders()
+    }
+  }
+
+  /** What a provider under way still finds is not heard: its upstream is being let go. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  async #checkProviders(): Promise<void> {
+    const { world, health, log } = this.#broker
+    for (const [name, { provider }] of world().providers) {
+      if (this.#stopped) return
+      try {
+        const findings = await provider.check()
+        if (this.#stopped) return
+        health.checked(name, findings)
+        for (const { level, what, fix } of findings) {
+          if (level === 'blocking')
+            log.error({ provider: name, what, fix }, 'a provider is not usable')
+        }
+      } catch (error) {
+        // An upstream that is away says nothing about permissions; the circuits notice it.
+        if (!this.#stopped)
+          log.warn({ provider: name, err: error }, 'a provider could not be checked')
+      }
     }
   }
 }
@@ -40,20 +66,4 @@ async function checkDisk({ world, health, log }: Broker): Promise<void> {
     : undefined
   if (problem) log.error({ free_bytes: free }, problem)
   health.disk(problem)
-}
-
-async function checkProviders({ world, health, log }: Broker): Promise<void> {
-  for (const [name, { provider }] of world().providers) {
-    try {
-      const findings = await provider.check()
-      health.checked(name, findings)
-      for (const { level, what, fix } of findings) {
-        if (level === 'blocking')
-          log.error({ provider: name, what, fix }, 'a provider is not usable')
-      }
-    } catch (error) {
-      // An upstream that is away says nothing about permissions; the circuits notice it.
-      log.warn({ provider: name, err: error }, 'a provider could not be checked')
-    }
-  }
 }

@@ -71,6 +71,7 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
     async stop(graceMs) {
       stopped = true
       cancelTimer()
+      checks.stop()
       const idle = Promise.all([sweeping, urgent, endings.stop()])
       let cancelGrace = () => {}
       const grace = new Promise<void>((over) => {
