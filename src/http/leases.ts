@@ -10,9 +10,17 @@ import { known } from './wire/known.ts'
 import { leaseAnswer, leaseWire, renewedAnswer } from './wire/lease.ts'
 import { revealCredential } from './wire/reveal.ts'
 
+const tags = ['leases']
+
 /** `/v1/leases`: look, renew and end. */
-export function leaseRoutes(app: App, { broker, guards }: Parts): void {
-  const tags = ['leases']
+export function leaseRoutes(app: App, parts: Parts): void {
+  listRoute(app, parts)
+  showRoute(app, parts)
+  renewRoute(app, parts)
+  endRoute(app, parts)
+}
+
+function listRoute(app: App, { broker, guards }: Parts): void {
   const list = createRoute({
     method: 'get',
     path: '/v1/leases',
@@ -47,7 +55,9 @@ export function leaseRoutes(app: App, { broker, guards }: Parts): void {
       200,
     )
   })
+}
 
+function showRoute(app: App, { broker, guards }: Parts): void {
   const show = createRoute({
     method: 'get',
     path: '/v1/leases/{id}',
@@ -65,7 +75,9 @@ export function leaseRoutes(app: App, { broker, guards }: Parts): void {
     const { id } = c.req.valid('param')
     return c.json(leaseWire(await findLease(broker, c.var.caller, { id, act: 'readLeases' })), 200)
   })
+}
 
+function renewRoute(app: App, { broker, guards }: Parts): void {
   const renew = createRoute({
     method: 'post',
     path: '/v1/leases/{id}/renew',
@@ -104,7 +116,9 @@ export function leaseRoutes(app: App, { broker, guards }: Parts): void {
     const credential = revealCredential(renewed)
     return c.json({ lease: leaseWire(renewed.lease), credential, generation }, 200)
   })
+}
 
+function endRoute(app: App, { broker, guards }: Parts): void {
   const end = createRoute({
     method: 'post',
     path: '/v1/leases/{id}/end',

@@ -45,9 +45,19 @@ const outcomeBody = z.strictObject({
   outcome: z.enum(['completed', 'failed', 'cancelled']).optional(),
 })
 
+const tags = ['tasks']
+
 /** `/v1/tasks`: open with evidence; beat, look and end with the task's token. */
-export function taskRoutes(app: App, { broker, guards }: Parts): void {
-  const tags = ['tasks']
+export function taskRoutes(app: App, parts: Parts): void {
+  openRoute(app, parts)
+  listRoute(app, parts)
+  showRoute(app, parts)
+  beatRoute(app, parts)
+  endRoute(app, parts)
+  requestableRoute(app, parts)
+}
+
+function openRoute(app: App, { broker, guards }: Parts): void {
   const open = createRoute({
     method: 'post',
     path: '/v1/tasks',
@@ -84,7 +94,9 @@ export function taskRoutes(app: App, { broker, guards }: Parts): void {
     })
     return c.json({ task: taskWire(task), token: revealToken(token) }, 201)
   })
+}
 
+function listRoute(app: App, { broker, guards }: Parts): void {
   const list = createRoute({
     method: 'get',
     path: '/v1/tasks',
@@ -113,7 +125,9 @@ export function taskRoutes(app: App, { broker, guards }: Parts): void {
       200,
     )
   })
+}
 
+function showRoute(app: App, { broker, guards }: Parts): void {
   const show = createRoute({
     method: 'get',
     path: '/v1/tasks/{id}',
@@ -131,7 +145,9 @@ export function taskRoutes(app: App, { broker, guards }: Parts): void {
     const { id } = c.req.valid('param')
     return c.json(taskWire(await findTask(broker, c.var.caller, { id, act: 'readLeases' })), 200)
   })
+}
 
+function beatRoute(app: App, { broker, guards }: Parts): void {
   const beat = createRoute({
     method: 'post',
     path: '/v1/tasks/{id}/heartbeat',
@@ -150,7 +166,9 @@ export function taskRoutes(app: App, { broker, guards }: Parts): void {
     const task = await findTask(broker, c.var.caller, { id, act: 'readLeases' })
     return c.json(heartbeatWire(await heartbeat(broker, task)), 200)
   })
+}
 
+function endRoute(app: App, { broker, guards }: Parts): void {
   const end = createRoute({
     method: 'post',
     path: '/v1/tasks/{id}/end',
@@ -170,7 +188,9 @@ export function taskRoutes(app: App, { broker, guards }: Parts): void {
     const task = await findTask(broker, c.var.caller, { id, act: 'kill' })
     return c.json(taskWire(await endTask(broker, { task, outcome, by: c.var.caller })), 200)
   })
+}
 
+function requestableRoute(app: App, { broker, guards }: Parts): void {
   const requestable = createRoute({
     method: 'get',
     path: '/v1/tasks/{id}/entitlements',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Api, INVOICE, testApi } from '../fixture/http.ts'
+import { type Api, INVOICE, TICKET, testApi } from '../fixture/http.ts'
 
 const ABSENT = 'a'.repeat(20)
 
@@ -29,32 +29,37 @@ async function supportHouse() {
 }
 
 describe('P11: an id is not authority', () => {
-  it('P11: to another task, everything of a task answers as if it were not there', async () => {
-    const { api, task, lease, biller } = await supportHouse()
-    const lines = (ids: { task: string; lease: string }): [string, unknown?][] => [
-      [`GET /v1/tasks/${ids.task}`],
-      [`POST /v1/tasks/${ids.task}/heartbeat`, {}],
-      [`POST /v1/tasks/${ids.task}/end`, {}],
-      [`GET /v1/tasks/${ids.task}/entitlements`],
-      [`POST /v1/tasks/${ids.task}/credentials`, { entitlement: 'tickets-read' }],
-      [`GET /v1/leases/${ids.lease}`],
-      [`POST /v1/leases/${ids.lease}/renew`, {}],
-      [`POST /v1/leases/${ids.lease}/end`, {}],
-    ]
-    const unknown = lines({ task: `task_${ABSENT}`, lease: `lease_${ABSENT}` })
-    const malformed = lines({ task: '../x', lease: "';drop" })
-    for (const [n, [line, body]] of lines({ task: task.id, lease }).entries()) {
-      const foreign = await shape(api, line, biller.token, body)
-      expect(foreign.status, line).toBe(404)
-      const [absent = ''] = unknown[n] ?? []
-      expect(foreign, line).toEqual(await shape(api, absent, biller.token, body))
-      const [odd = ''] = malformed[n] ?? []
-      const path = odd.replaceAll('../x', encodeURIComponent('../x'))
-      expect((await shape(api, path, biller.token, body)).status).toBe(404)
-    }
-    expect((await api.store.tasks.byId(task.id as never))?.state).toBe('open')
-    expect((await api.store.leases.byId(lease as never))?.cause).not.toBe('ended')
-  })
+  it.each([
+    ['another tenant', [INVOICE], 'biller'],
+    ['the same tenant', [TICKET], 'tweety'],
+  ])(
+    'P11: to a task of %s, everything of a task answers as if it were not there',
+    async (_, intent, sub) => {
+      const { api, task, lease } = await supportHouse()
+      const stranger = await api.open({ intent }, { sub })
+      const lines = (ids: { task: string; lease: string }): [string, unknown?][] => [
+        [`GET /v1/tasks/${ids.task}`],
+        [`POST /v1/tasks/${ids.task}/heartbeat`, {}],
+        [`POST /v1/tasks/${ids.task}/end`, {}],
+        [`GET /v1/tasks/${ids.task}/entitlements`],
+        [`POST /v1/tasks/${ids.task}/credentials`, { entitlement: 'tickets-read' }],
+        [`GET /v1/leases/${ids.lease}`],
+        [`POST /v1/leases/${ids.lease}/renew`, {}],
+        [`POST /v1/leases/${ids.lease}/end`, {}],
+      ]
+      const unknown = lines({ task: `task_${ABSENT}`, lease: `lease_${ABSENT}` })
+      const malformed = lines({ task: encodeURIComponent('../x'), lease: "';drop" })
+      for (const [n, [line, body]] of lines({ task: task.id, lease }).entries()) {
+        const foreign = await shape(api, line, stranger.token, body)
+        expect(foreign.status, line).toBe(404)
+        for (const [other = ''] of [unknown[n] ?? [], malformed[n] ?? []]) {
+          expect(foreign, line).toEqual(await shape(api, other, stranger.token, body))
+        }
+      }
+      expect((await api.store.tasks.byId(task.id as never))?.state).toBe('open')
+      expect((await api.store.leases.byId(lease as never))?.cause).not.toBe('ended')
+    },
+  )
 
   it('P11: to an operator of another tenant too, in every reading and writing', async () => {
     const { api, task, lease, kill, decision } = await supportHouse()

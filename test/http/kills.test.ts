@@ -183,7 +183,7 @@ describe('signals', () => {
   })
 
   it('a source with a scope reaches nobody outside of it', async () => {
-    const { app, delivery, open, issue } = await testApi()
+    const { app, as, delivery, open, issue } = await testApi()
     const biller = await open({ intent: [INVOICE] }, { sub: 'biller' })
     const send = async (body: object) => {
       const signed = delivery(body, { secret: SUPPORT_SECRET })
@@ -194,6 +194,10 @@ describe('signals', () => {
     expect(await send({ ...HIGH, subject: { all: true } })).toBe(403)
     expect(await send({ ...HIGH, subject: { agent: 'biller' } })).toBe(202)
     expect((await issue(biller, { entitlement: 'invoices-read' })).status).toBe(201)
+    const { items } = (await as('auditor', 'GET /v1/audit')).body
+    const refused = items.filter((event: { type: string }) => event.type === 'signal.refused')
+    expect(refused).toHaveLength(2)
+    expect(refused[0]).toMatchObject({ actor: 'source:siem-support' })
   })
 
   it('a signal that matches nothing is kept and visible; risk shows who is in trouble', async () => {
