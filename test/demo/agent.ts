@@ -155,12 +155,12 @@ function refusalOf(error: unknown): string | undefined {
   const { code, $metadata, response } = error as ClientError
   const status = $metadata?.httpStatusCode ?? response?.statusCode ?? Number(code)
   if (status !== 401 && status !== 403) return undefined
-  return `${status} ${$metadata === undefined ? firstLine(error.message) : error.name}`
+  return `${status} ${$metadata === undefined ? wordsOf(error.message) : error.name}`
 }
 
-/** Without the code that some messages begin with, which is said already. */
-function firstLine(message: string): string {
-  return (message.split('\n')[0] ?? '').replace(/^Status \d+\s*/, '')
+/** What was said, out of node-vault's list of errors and Google's JSON. */
+function wordsOf(message: string): string {
+  return /"message":"([^"]+)"|^\s*\* (.+)$/m.exec(message)?.slice(1).find(Boolean) ?? message
 }
 
 /** Where the AWS SDK, node-vault and Google's client put the HTTP status. */

@@ -1,15 +1,60 @@
-import { randomBytes } from 'node:crypto'
-import { Stage } from './stage.ts'
-import { playStory } from './story.ts'
-import { timeline } from './timeline.ts'
-import { startWorld } from './world.ts'
+/**
+ * `npm run demo`: the main job, from a task's opening to its last dead credential, on this machine
+ * alone. `--json` prints one document and nothing else on stdout; `--stay` keeps everything up;
+ * `--break NAME` breaks something, to see that the demo notices. Exits 1 if a step did not happen.
+ */
+import { parseArgs } from 'node:util'
+import { BREAKS } from './breaks.ts'
 
-const startedAt = performance.now()
-const world = await startWorld({ random: (n) => randomBytes(n) })
-const stage = new Stage(
-  world,
-  timeline({ stdout: process.stdout, stderr: process.stderr, env: process.env }, startedAt),
-)
-const { report, failure } = await playStory(stage)
-console.log(JSON.stringify(report), failure)
-await world.close()
+const USAGE = `usage: npm run demo -- [--json | --stay] [--break ${Object.keys(BREAKS).join('|')}]`
+
+const OF_CLOUDS = /^(?:AWS|VAULT|BAO|GOOGLE|GCLOUD|CLOUDSDK|STORAGE_EMULATOR)_/
+const OF_PROXIES = /^(?:HTTPS?|ALL)_PROXY$/i
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv)
+  if (options === undefined) {
+    process.stderr.write(`${USAGE}\n`)
+    return 2
+  }
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(1)
+    throw error
+  })
+  forgetTheEnvironment()
+  // Only now, as the libraries look at the environment when they are loaded.
+  const { perform } = await import('./perform.ts')
+  return await perform(options)
+}
+
+function parseOptions(argv: readonly string[]) {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        json: { type: 'boolean', default: false },
+        stay: { type: 'boolean', default: false },
+        break: { type: 'string', multiple: true, default: [] },
+      },
+    })
+    const known = values.break.every((name) => Object.hasOwn(BREAKS, name))
+    if (!known || (values.json && values.stay)) return undefined
+    return { json: values.json, stay: values.stay, breaks: values.break }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Nothing of this machine's clouds takes part: no credentials, endpoints or proxies of its own, and
+ * nothing that makes libraries print tokens.
+ */
+function forgetTheEnvironment(): void {
+  for (const name of Object.keys(process.env)) {
+    if (OF_CLOUDS.test(name) || OF_PROXIES.test(name) || name === 'DEBUG') delete process.env[name]
+  }
+  process.env.AWS_CONFIG_FILE = '/dev/null'
+  process.env.AWS_SHARED_CREDENTIALS_FILE = '/dev/null'
+}

@@ -1,4 +1,5 @@
 import { runCli } from '../../src/cli/program.ts'
+import type { LeaseWire, PageWire } from '../../src/model/wire.ts'
 import { demand, type Stage } from './stage.ts'
 import { COLUMNS } from './timeline.ts'
 
@@ -9,11 +10,27 @@ export async function mayfly(stage: Stage, args: readonly string[]): Promise<str
   return output
 }
 
-export async function listLeases(stage: Stage): Promise<void> {
+export async function listLive(stage: Stage): Promise<void> {
   const output = await mayfly(stage, ['leases', 'ls'])
+  const live = await activeLeases(stage)
   for (const { lease } of stage.task.lent) {
-    demand(output.includes(lease.id), `the list lacks ${lease.id}`)
+    demand(output.includes(lease.id) && live.includes(lease.id), `${lease.id} is not active`)
   }
+}
+
+export async function listEnded(stage: Stage): Promise<void> {
+  const output = await mayfly(stage, ['leases', 'ls'])
+  demand(output.includes('ended/proved'), 'no lease is proved to have ended')
+  const live = await activeLeases(stage)
+  demand(live.length === 0, `still active: ${live.join(', ')}`)
+}
+
+async function activeLeases(stage: Stage): Promise<string[]> {
+  const page: unknown = JSON.parse(
+    await run(stage, ['leases', 'ls', '--state', 'active', '--json']),
+  )
+  // What the command prints is the API's own answer, a page of leases.
+  return (page as PageWire<LeaseWire>).items.map(({ id }) => id)
 }
 
 export async function verifyAudit(stage: Stage): Promise<void> {

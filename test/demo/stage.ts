@@ -8,6 +8,8 @@ import { type AuditReport, nothingYet, type Providers } from './report.ts'
 import type { Timeline } from './timeline.ts'
 import type { World } from './world.ts'
 
+export const PROVIDERS = ['aws', 'vault', 'gcp'] as const satisfies readonly ProviderName[]
+
 /** A task as the agent has it: what it may call, and what it was lent. */
 export interface RunningTask {
   readonly task: TaskWire
@@ -57,13 +59,15 @@ export class Stage {
     return one
   }
 
-  /** The lease, once Mayfly knows more of its end than that it was ordered. */
+  /** The lease once Mayfly knows more of its end than that it was ordered, or as it is by then. */
   async settled({ id }: LeaseWire): Promise<LeaseWire> {
-    return await eventually(`${id} is contained`, async () => {
+    const deadline = performance.now() + SETTLE_MS
+    for (;;) {
       const lease = await this.world.operator.lease(id)
       const known = lease.containment !== undefined && lease.containment !== 'pending'
-      return known ? lease : undefined
-    })
+      if (known || performance.now() > deadline) return lease
+      await sleep(LOOK_EVERY_MS)
+    }
   }
 }
 
@@ -89,6 +93,7 @@ export async function refusalOf(call: Promise<unknown>): Promise<ApiError> {
 }
 
 const PATIENCE_MS = 5_000
+const SETTLE_MS = 1_000
 const LOOK_EVERY_MS = 25
 
 /** Looks until something is there. */

@@ -1,5 +1,5 @@
 import { endTask, leaveNothing, liftBlock, reportTrouble, stayBlocked } from './end-scenes.ts'
-import { listLeases, verifyAudit } from './operator.ts'
+import { listEnded, listLive, verifyAudit } from './operator.ts'
 import type { Report, StepReport } from './report.ts'
 import type { Stage } from './stage.ts'
 import { askForTooMuch, openTask, strayOutside, useCredentials } from './task-scenes.ts'
@@ -15,18 +15,24 @@ export const STEPS: readonly Step[] = [
   { name: 'the agent gets its credentials and uses each', play: useCredentials },
   { name: 'outside the intent each upstream itself refuses', play: strayOutside },
   { name: 'what no policy permits is not issued', play: askForTooMuch },
-  { name: 'the operator sees what is live', play: listLeases },
+  { name: 'the operator sees what is live', play: listLive },
   { name: 'the task ends and stolen credentials die', play: endTask },
   { name: 'a signed message contains the agent', play: reportTrouble },
   { name: 'nothing new is issued while it is blocked', play: stayBlocked },
   { name: 'the operator lifts the block and work goes on', play: liftBlock },
-  { name: 'the operator sees what became of it', play: listLeases },
+  { name: 'the operator sees what became of it', play: listEnded },
   { name: 'the audit log is whole', play: verifyAudit },
   { name: 'nothing that was lent still works', play: leaveNothing },
 ]
 
+export interface Played {
+  readonly report: Report
+  /** Why the step that did not happen did not. */
+  readonly failure?: Error
+}
+
 /** Plays the steps in order until one fails; the rest then counts as not done. */
-export async function playStory(stage: Stage): Promise<{ report: Report; failure?: Error }> {
+export async function playStory(stage: Stage): Promise<Played> {
   const steps: StepReport[] = []
   let failure: Error | undefined
   for (const { name, play } of STEPS) {

@@ -1,7 +1,7 @@
 import type { IntentItemWire } from '../../src/model/wire.ts'
 import { AGENT, INTENT, PURGE } from './configuration.ts'
 import { WORKLOAD } from './issuer.ts'
-import { demand, lentBy, refusalOf, type Stage } from './stage.ts'
+import { demand, lentBy, PROVIDERS, refusalOf, type Stage } from './stage.ts'
 
 export const PURPOSE = 'summarise ticket 4711'
 
@@ -29,7 +29,7 @@ export async function useCredentials(stage: Stage): Promise<void> {
     timeline.event(held.provider, `${lease.upstream_name} by ${held.client}`)
     timeline.detail('', `${held.within}: ${used.got}`, 'good')
   }
-  for (const name of ['aws', 'vault', 'gcp'] as const) {
+  for (const name of PROVIDERS) {
     providers[name].used = lentBy(stage.task, name).length > 0
     demand(providers[name].used, `no credential of ${name} was issued`)
   }
@@ -42,7 +42,7 @@ export async function strayOutside(stage: Stage): Promise<void> {
     demand(!tried.allowed, `${held.outside} could be read`)
     timeline.event(held.provider, `${held.outside}: ${tried.refusal}`, 'good')
   }
-  for (const name of ['aws', 'vault', 'gcp'] as const) {
+  for (const name of PROVIDERS) {
     providers[name].out_of_scope_denied = lentBy(task, name).length > 0
   }
 }

@@ -64,7 +64,7 @@ export function timeline(streams: TerminalStreams, startedAt: number): Timeline 
   }
 }
 
-type Entry = [label: string, text: string, tone?: Tone]
+type Entry = [label: string, text: string, tone?: Tone | undefined]
 
 /** Where only a program reads. */
 export const SILENT: Timeline = {
