@@ -25,7 +25,7 @@ export async function endTask(
 ): Promise<Task> {
   const { task, outcome, by } = order
   const now = clock.now()
-  const ended = await store.tasks.end({
+  await store.tasks.end({
     id: task.id,
     cause: 'ended',
     outcome,
@@ -33,7 +33,7 @@ export async function endTask(
     now,
   })
   // Ending twice is no mistake: a client that lost the answer asks again.
-  return ended ?? (await store.tasks.byId(task.id)) ?? task
+  return (await store.tasks.byId(task.id)) ?? task
 }
 
 /** Ends one lease; the answer is durable, the upstream follows by itself. */

@@ -28,7 +28,7 @@ export class EndingQueue {
   async dispatch(): Promise<void> {
     const now = this.#broker.clock.now()
     for (const [provider, at] of await this.#broker.store.endings.nextDue()) {
-      if (at <= now) await this.#dispatchProvider(provider, now)
+      if (at <= now) await this.#attempt(provider, now)
     }
   }
 
@@ -36,6 +36,15 @@ export class EndingQueue {
   async stop(): Promise<void> {
     this.#stopped = true
     await Promise.all(this.#running)
+  }
+
+  /** What cannot be read of one provider keeps no other from its turn (P13). */
+  async #attempt(provider: string, now: number): Promise<void> {
+    try {
+      await this.#dispatchProvider(provider, now)
+    } catch (error) {
+      this.#broker.log.error({ provider, err: error }, 'the ending queue cannot be read')
+    }
   }
 
   async #dispatchProvider(provider: string, now: number): Promise<void> {
@@ -70,9 +79,7 @@ export class EndingQueue {
   }
 
   #continue(provider: string): void {
-    this.#dispatchProvider(provider, this.#broker.clock.now()).catch((error) =>
-      this.#broker.log.error({ provider, err: error }, 'the ending queue cannot be read'),
-    )
+    void this.#attempt(provider, this.#broker.clock.now())
   }
 
   #lanesOf(provider: string) {

@@ -9,6 +9,8 @@ import { sweepSilence } from './silence.ts'
 /** How late an expiry, a deadline or a lost heartbeat may be noticed. */
 const SWEEP_MS = 1_000
 const SETTLE_CHUNK = 200
+/** A sweep this late means that the process or its clock was away, not that it was busy. */
+const ABSENT_MS = 5_000
 
 export interface Lifecycle {
   /** Stops starting anything; resolves when what runs has finished, or after `graceMs`. */
@@ -30,6 +32,8 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
   let again = false
   let sweeping: Promise<void> = Promise.resolve()
   let cancelTimer = () => {}
+  let sweepDue = broker.clock.now()
+  let absent = false
 
   /** Runs at once after a commit that ordered an end; a nudge meanwhile runs it once more. */
   const wake = (): void => {
@@ -38,27 +42,38 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
       again = true
       return
     }
-    urgent = guarded('ending queue', async () => {
-      await advanceKills(broker)
-      await endings.dispatch()
-    }).finally(() => {
-      urgent = undefined
-      if (again) {
-        again = false
-        wake()
-      }
-    })
+    // Apart, so that a kill that cannot be handed on does not keep other leases from their end.
+    urgent = guarded('handing on kills', () => advanceKills(broker))
+      .then(() => guarded('ending queue', () => endings.dispatch()))
+      .finally(() => {
+        urgent = undefined
+        if (again) {
+          again = false
+          wake()
+        }
+      })
   }
   const sweep = (): void => {
-    sweeping = guarded('sweep', async () => {
-      await sweepSilence(broker)
-      await sweepExpiry(broker)
-      await checks.sweep()
-      await anchoring.sweep()
-      wake()
-    }).finally(() => {
+    const late = broker.clock.now() - sweepDue
+    absent ||= late > ABSENT_MS
+    sweeping = sweepAll().finally(() => {
+      sweepDue = broker.clock.now() + SWEEP_MS
       if (!stopped) cancelTimer = broker.clock.after(SWEEP_MS, sweep)
     })
+  }
+  /** Each for itself: what fails is tried again, and keeps nothing else from its turn (P13). */
+  const sweepAll = async (): Promise<void> => {
+    await guarded('ending silent tasks', async () => {
+      // Time in which nobody could listen does not count against a task (P7).
+      if (absent) await broker.store.tasks.forgiveSilence(broker.clock.now())
+      absent = false
+      await sweepSilence(broker)
+    })
+    await guarded('expiry', () => sweepExpiry(broker))
+    await guarded('settling', () => settleStranded(broker))
+    await guarded('checks', () => checks.sweep())
+    await guarded('anchoring', () => anchoring.sweep())
+    wake()
   }
   const guarded = (what: string, run: () => Promise<void>): Promise<void> =>
     run().catch((error) => {
@@ -82,6 +97,12 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
       await anchoring.write()
     },
   }
+}
+
+/** What a full disk or a failing one kept from being written down is chased like any unknown mint. */
+async function settleStranded({ store, clock, log }: Broker): Promise<void> {
+  const settled = await store.leases.settleStranded(clock.now(), SETTLE_CHUNK)
+  if (settled > 0) log.warn({ leases: settled }, 'stranded mints and renewals are being ended')
 }
 
 /** What was under way when the process died, and silence while nobody listened (P1, P7). */

@@ -85,16 +85,16 @@ export interface TaskStore {
   byId(id: TaskId): Promise<Task | undefined>
   /** Moves the dead man's switch of an open task; undefined if it is no longer open. */
   heartbeat(id: TaskId, now: number): Promise<Task | undefined>
-  /** Ends an open task, its descendants and all their leases; undefined if it was not open. */
+  /** Ends an open task, its descendants and all their leases; false if it was not open. */
   end(order: {
     readonly id: TaskId
     readonly cause: TaskCause
     readonly outcome: TaskOutcome | null
     readonly actor: Actor
     readonly now: number
-  }): Promise<Task | undefined>
-  /** Open tasks past their deadline or silent too long, oldest first. */
-  due(now: number, limit: number): Promise<readonly Task[]>
+  }): Promise<boolean>
+  /** Open tasks past their deadline or silent too long, oldest first; also those nobody can read. */
+  due(now: number, limit: number): Promise<readonly Pick<Task, 'id' | 'deadline'>[]>
   /** Gives each task with a heartbeat two fresh intervals: time nobody listened does not count. */
   forgiveSilence(now: number): Promise<number>
   /** The next instant at which a task may be due. */
@@ -258,6 +258,11 @@ export interface LeaseStore {
   nextExpiry(): Promise<number | undefined>
   /** After a start: what was reserved or renewing when the process died has an unknown outcome. */
   settleAfterRestart(now: number, limit: number): Promise<number>
+  /**
+   * The same while running: what a mint or renewal left because its own end could not be committed
+   * (a full disk). Older than any call may take. Returns how many.
+   */
+  settleStranded(now: number, limit: number): Promise<number>
   byId(id: LeaseId): Promise<Lease | undefined>
   /** The intent and configured target it was reserved with. */
   orderOf(

@@ -1,11 +1,15 @@
+import { MINT_DEADLINE_MS } from '../../model/lifetime.ts'
 import type { LeaseFilter, LeaseStore, MintFacts } from '../store.ts'
-import { and, asc, eq, gt, inArray, lte, sql } from './drizzle.ts'
+import { and, asc, eq, gt, inArray, lte, or, sql } from './drizzle.ts'
 import { causeOf, type LeaseRooms, mintFacts } from './minted.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { renewals } from './renewals.ts'
 import { reserving } from './reserving.ts'
 import { type LeaseRow, leaseOf, param } from './rows.ts'
 import { leases } from './schema.ts'
+
+/** A mint or renewal under way for longer will not write down its own end any more. */
+const STRANDED_MS = 3 * MINT_DEADLINE_MS
 
 export function leaseStore(rooms: LeaseRooms): LeaseStore {
   const { db, commit, moves, standing } = rooms
@@ -114,6 +118,34 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
         }
         return rows.length
       }),
+    settleStranded: async (now, limit) => {
+      const before = now - STRANDED_MS
+      // Index: leases_unsettled. Whatever renews an ending lease began before its end.
+      const rows = db
+        .select()
+        .from(leases)
+        .where(
+          or(
+            and(sql`${leases.state} = 'reserved'`, lte(leases.createdAt, before)),
+            and(
+              sql`${leases.renewing} = 1`,
+              eq(leases.state, 'ending'),
+              lte(leases.endingSince, before),
+            ),
+          ),
+        )
+        .limit(limit)
+        .all()
+      if (rows.length === 0) return 0
+      return await commit.run((tx) => {
+        const ending = { cause: 'unknown-outcome', lane: 'end', actor: 'mayfly', now } as const
+        for (const row of rows) {
+          if (row.state === 'reserved') moves.end(tx, row, ending)
+          else db.update(leases).set({ renewing: 0 }).where(eq(leases.id, row.id)).run()
+        }
+        return rows.length
+      })
+    },
     ...renewals(rooms, learn),
     async byId(id) {
       const row = moves.byId(id)

@@ -1,3 +1,4 @@
+import type { TaskId } from '../../ids.ts'
 import { MISSED_BEATS, type Task } from '../../model/task.ts'
 import type { NewTask, TaskStore } from '../store.ts'
 import type { GroupCommit, Tx } from './commit.ts'
@@ -18,12 +19,15 @@ interface Rooms {
   readonly record: RecordDecision
 }
 
-/** Ends a task inside the caller's transaction; shared with kills. */
+/**
+ * Ends a task inside the caller's transaction, also one whose row nobody can read; shared with
+ * kills. False: it was not open.
+ */
 export type EndTask = (
   tx: Tx,
   id: string,
   ending: Ending & { readonly outcome: Task['outcome']; readonly taskCause: Task['cause'] },
-) => Task | undefined
+) => boolean
 
 export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskStore & {
   readonly endWithin: EndTask
@@ -100,9 +104,9 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
 
   const endWithin: EndTask = (tx, id, ending) => {
     const { outcome, taskCause, now, actor } = ending
-    if (toEnded.run({ id, outcome, cause: taskCause, now }).changes === 0) return undefined
+    if (toEnded.run({ id, outcome, cause: taskCause, now }).changes === 0) return false
     const row = byId.get({ id })
-    if (!row) return undefined
+    if (!row) return false
     const ended = moves.endOfTask(tx, id, ending)
     tx.event({
       type: 'task.ended',
@@ -120,7 +124,7 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
         outcome: null,
       })
     }
-    return taskOf(row)
+    return true
   }
 
   return {
@@ -183,7 +187,8 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
       }),
     async due(now, limit) {
       const rows = [...pastDeadline.all({ now, limit }), ...silent.all({ now, limit })]
-      return rows.slice(0, limit).map(taskOf)
+      // What an end needs, and no more: a row that cannot be read must end, too.
+      return rows.slice(0, limit).map(({ id, deadline }) => ({ id: id as TaskId, deadline }))
     },
     forgiveSilence: (now) =>
       commit.run(

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import { shed } from './fixture.ts'
+
+/** One row nobody can read must not stand in the way of the others (P13), nor live for ever (P7). */
+describe('P13: a task whose row cannot be read', () => {
+  async function withBadTask() {
+    const house = shed()
+    const bad = await house.openTask({ deadline: house.clock.now() + 1_000 })
+    const lease = await house.active(bad)
+    const good = await house.openTask({ deadline: house.clock.now() + 2_000 })
+    await house.behind((sqlite) =>
+      sqlite.prepare("update tasks set intent_json = '{' where id = ?").run(bad.id),
+    )
+    return { house, bad, good, lease }
+  }
+
+  it('ends at its deadline with its leases, and lets others end too', async () => {
+    const { house, bad, good, lease } = await withBadTask()
+    const now = house.clock.now() + 5_000
+    const due = await house.store.tasks.due(now, 10)
+    expect(due.map(({ id }) => id).toSorted()).toEqual([bad.id, good.id].toSorted())
+    for (const { id } of due) {
+      const order = { id, cause: 'task-deadline', outcome: null, actor: 'mayfly', now } as const
+      expect(await house.store.tasks.end(order)).toBe(true)
+    }
+    expect(await house.store.tasks.due(now, 10)).toEqual([])
+    expect(await house.lease(lease.id)).toMatchObject({ state: 'ending', cause: 'task-deadline' })
+  })
+
+  it('ends with the kill that names it, and the kills after it go on', async () => {
+    const { house, good, lease } = await withBadTask()
+    const other = await house.active(good)
+    await house.kill({ all: true })
+    await house.advanceKills()
+    expect(await house.lease(lease.id)).toMatchObject({ state: 'ending', cause: 'killed' })
+    expect(await house.lease(other.id)).toMatchObject({ state: 'ending', cause: 'killed' })
+    expect(await house.store.tasks.byId(good.id)).toMatchObject({ state: 'ended' })
+  })
+})
