@@ -7,6 +7,11 @@ export const MAX_SKEW_MS = SKEW_MS
 const FAILURES_TO_OPEN = 5
 /** After this long an open mint circuit lets one request try again. */
 const MINT_PAUSE_MS = 10_000
+/**
+ * After this long without a failed end one mint may try again: whatever still waits to be ended is
+ * tried, and fails, more often than that, so nothing waits any more that could prove an end works.
+ */
+const REVOKE_PAUSE_MS = 180_000
 /** A measured skew is forgotten after this long, so that a corrected clock is noticed. */
 const SKEW_MEMORY_MS = 60_000
 
@@ -65,7 +70,8 @@ export class Health {
   notRevocable(provider: string): string | undefined {
     const state = this.#stateOf(provider)
     if (this.#diskProblem !== undefined) return this.#diskProblem
-    if (state.openedAt.revoke !== undefined) {
+    const failedAt = state.openedAt.revoke
+    if (failedAt !== undefined && this.#clock.monotonic() - failedAt < REVOKE_PAUSE_MS) {
       return `ending leases at ${provider} fails at present`
     }
     if (state.blocking.length > 0) return `${provider} could not be ended: ${state.blocking[0]}`
