@@ -12,7 +12,7 @@ import {
   refusedBy,
   upstreamFailure,
 } from './mint.ts'
-import { type CredentialRequest, planCredential } from './plan.ts'
+import { type CredentialRequest, type Plan, planCredential } from './plan.ts'
 import { assertMayMint, takeIssuePace } from './rails.ts'
 import { riskOf } from './risk.ts'
 
@@ -32,6 +32,12 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
   const { entitlement, ttlSeconds } = lease
   const request: CredentialRequest = { entitlement, intent: order?.intent, ttlSeconds }
   const plan = planCredential(world, task, request, { now, earliest: clock.earliest() })
+  if (!('rail' in plan) && !isSameLease(plan, lease, order?.targetSpec)) {
+    await store.leases.end({ id: lease.id, cause: 'config', lane: 'end', actor: 'mayfly', now })
+    throw new MayflyError('lease_ended', 'its entitlement was changed; ask for a new credential', {
+      detail: { lease: lease.id, rail: 'moved' },
+    })
+  }
   const unfit = 'rail' in plan ? plan : assertMayMint(broker, plan)
   if ('rail' in plan || unfit) {
     const refusal = unfit ?? plan
@@ -81,6 +87,20 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
   if (!renewed.ok) throw overtaken(renewed.lease)
   health.succeeded(lease.provider, 'mint')
   return { lease: renewed.lease, credential: minted.credential }
+}
+
+/**
+ * Whether renewing would mint just what the lease is a record of: what ends it later knows only
+ * the provider, target and scope it was reserved with.
+ */
+function isSameLease(plan: Plan, lease: Lease, targetSpec: unknown): boolean {
+  const { entitlement, description } = plan
+  const asked = [entitlement.provider, entitlement.target, description.target, description.group]
+  const held = [lease.provider, targetSpec, lease.target, lease.group]
+  return (
+    JSON.stringify(asked) === JSON.stringify(held) &&
+    JSON.stringify(description.scope) === JSON.stringify(lease.scope)
+  )
 }
 
 function notBegun(why: 'not-active' | 'in-flight' | 'blocked'): MayflyError {
