@@ -1,7 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
-import type { Actor } from '../audit/events.ts'
 import type { Broker } from '../broker/broker.ts'
-import type { ReloadWire } from '../model/wire.ts'
 import { agentRoutes } from './agents.ts'
 import { auditRoutes } from './audit.ts'
 import { guardsOf } from './authenticate.ts'
@@ -10,7 +8,7 @@ import { credentialRoutes } from './credentials.ts'
 import { decisionRoutes } from './decisions.ts'
 import { endingRoutes } from './endings.ts'
 import { entitlementRoutes } from './entitlements.ts'
-import type { App, Env, Parts } from './env.ts'
+import type { App, Env, Parts, Ready, Reload } from './env.ts'
 import { envelope } from './envelope.ts'
 import { healthRoutes } from './health.ts'
 import { refuseInvalid } from './invalid.ts'
@@ -23,13 +21,6 @@ import { reloadRoutes } from './reload.ts'
 import { riskRoutes } from './risk.ts'
 import { signalRoutes } from './signals.ts'
 import { taskRoutes } from './tasks.ts'
-
-/** Why this broker should get no traffic now, by name and without secrets; empty: it may. */
-export type Ready = () => Promise<readonly string[]>
-export type Reload = (request: {
-  readonly actor: Actor
-  readonly confirm?: string
-}) => Promise<ReloadWire>
 
 /** What the API needs of the process around it. */
 export interface Doors {

@@ -1,7 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Actor } from '../audit/events.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { MayflyError } from '../errors.ts'
-import type { Ready, Reload } from './app.ts'
+import type { ReloadWire } from '../model/wire.ts'
 import type { Guards } from './authenticate.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -17,6 +18,13 @@ export interface Env {
 }
 
 export type App = OpenAPIHono<Env>
+
+/** Why this broker should get no traffic now, by name and without secrets; empty: it may. */
+export type Ready = () => Promise<readonly string[]>
+export type Reload = (request: {
+  readonly actor: Actor
+  readonly confirm?: string
+}) => Promise<ReloadWire>
 
 /** What the routes of every resource are built from. */
 export interface Parts {
