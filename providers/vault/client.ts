@@ -155,15 +155,24 @@ function reasonOf({ statusCode, body }: ErrorResponse, call: VaultCall): string 
   const errors = asBody(body).errors
   const first: unknown = Array.isArray(errors) ? errors[0] : undefined
   if (typeof first !== 'string') return ''
-  const token = call.token?.reveal()
-  const clean = token === undefined ? first : first.replaceAll(token, '[redacted]')
-  return clean
+  return withoutSent(first, call)
     .replace(/\b(?:hv[sbr]|[sbr])\.[\w.-]{8,}/g, '[redacted]')
     .replace(/^1 error occurred:\s*\*?/, '')
     .replace(/[^\x20-\x7e]+/g, ' ')
     .trim()
     .slice(0, 200)
 }
+
+/** Its token, and what a login sent in its body: a secret id, a JWT. */
+function withoutSent(text: string, { token, data }: VaultCall): string {
+  const sent = [token?.reveal(), ...Object.values(data ?? {})].filter(
+    (value) => typeof value === 'string' && value.length >= SHORTEST_SECRET,
+  )
+  return sent.reduce<string>((clean, value) => clean.replaceAll(String(value), '[redacted]'), text)
+}
+
+/** Shorter values are settings such as `30s`. */
+const SHORTEST_SECRET = 8
 
 function codeOf(error: unknown): string {
   if (typeof error === 'object' && error !== null && 'code' in error) {

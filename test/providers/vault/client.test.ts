@@ -63,6 +63,19 @@ describe('calls to vault', () => {
     expect(inspect(error, { depth: 10, showHidden: true })).not.toMatch(/canary|other-token/)
   })
 
+  it('P2: an error holds nothing of what a login sent', async () => {
+    const client = await clientOf((_, response) => {
+      const errors = ['invalid secret id canary-secret-id for role reader']
+      response.writeHead(400).end(JSON.stringify({ errors }))
+    })
+    const data = { role_id: 'reader', secret_id: 'canary-secret-id' }
+    const call = { method: 'write', path: 'auth/approle/login', data } as const
+    const signal = AbortSignal.timeout(1_000)
+    const error: unknown = await client.call({ ...call, signal }).catch((thrown) => thrown)
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('canary')
+    expect(error).toMatchObject({ reason: 'invalid secret id [redacted] for role reader' })
+  })
+
   it('P2: repeats nothing of what a failing backend says', async () => {
     const client = await clientOf((_, response) => {
       response.writeHead(500).end(JSON.stringify({ errors: ['password "hunter2" was wrong'] }))
