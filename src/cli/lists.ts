@@ -18,10 +18,15 @@ export function listLeases(context: Context, filter: LeaseFilter): Promise<ExitC
       { title: 'ENTITLEMENT', cell: (l) => l.entitlement },
       { title: 'PROVIDER', cell: (l) => l.provider },
       { title: 'STATE', cell: stateOf },
-      { title: 'EXPIRES', cell: (l) => when(l.expires_at, now) },
+      // What has ended or failed does not expire any more; until when it is exposed still counts.
+      { title: 'EXPIRES', cell: (l) => (isOver(l) ? '-' : when(l.expires_at, now)) },
       { title: 'EXPOSED', cell: (l) => when(l.exposed_until, now) },
     ],
   })
+}
+
+function isOver({ state }: LeaseWire): boolean {
+  return state === 'ended' || state === 'failed'
 }
 
 /** `ending/enforced`: where it stands, and how far its end is known to have come. */
