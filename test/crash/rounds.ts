@@ -1,17 +1,17 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { stringify } from 'yaml'
 import { apiClient } from '../../src/client/http.ts'
 import { BrokerProcess } from './broker-process.ts'
-import { AGENTS, Load } from './load.ts'
+import { furnish } from './furnish.ts'
+import { Load } from './load.ts'
 import { Memory } from './memory.ts'
 import { describeMoment, type Moment, planRound } from './moment.ts'
 import { Seeded } from './seeded.ts'
 import { readStored } from './stored.ts'
-import { INSTALLATION, startUpstreams, type Upstreams } from './upstreams.ts'
+import { startUpstreams, type Upstreams } from './upstreams.ts'
 import { type Check, judge, secretsAreNowhere } from './verdict.ts'
 import { WatchedFaults, WatchedLedger } from './watched.ts'
 
@@ -239,60 +239,3 @@ async function steal({ memory, seeded }: Arena, count: number): Promise<void> {
       : Array.from({ length: count }, () => seeded.pick(memory.leases))
   await Promise.all(chosen.flatMap((lease) => lease.uses.map((use) => use())))
 }
-
-function furnish(
-  dir: string,
-  { upstreams, operatorToken }: { upstreams: Upstreams; operatorToken: string },
-): void {
-  const policies = join(dir, 'policies')
-  mkdirSync(policies)
-  cpSync(new URL('../../deploy/policies', import.meta.url), policies, { recursive: true })
-  writeFileSync(join(policies, 'rounds.cedar'), ROUNDS_POLICY)
-  const document = {
-    version: 1,
-    installation: INSTALLATION,
-    server: { listen: '127.0.0.1:0' },
-    ...upstreams.sections,
-    policies: './policies',
-    agents: AGENTS.map(({ id, tenant }) => ({
-      id,
-      tenant,
-      owner: 'rounds@example.com',
-      match: { issuer: 'corp', claims: { sub: id } },
-    })),
-    signals: {
-      sources: [
-        {
-          name: 'siem',
-          type: 'webhook',
-          secret: 'env:SIEM_SECRET',
-          max_subjects_per_minute: 10_000,
-        },
-      ],
-    },
-    operators: [
-      {
-        name: 'on-call',
-        roles: ['admin'],
-        tenants: ['*'],
-        token_sha256: createHash('sha256').update(operatorToken).digest('hex'),
-      },
-    ],
-    limits: {
-      open_tasks_per_agent: 1_000,
-      active_leases_per_agent: 10_000,
-      issues_per_minute_per_agent: 100_000,
-    },
-  }
-  writeFileSync(join(dir, 'mayfly.yaml'), stringify(document))
-}
-
-/** Database logins count as credential access, for which the starter set wants an approval. */
-const ROUNDS_POLICY = `@id("rounds")
-permit (
-  principal is Mayfly::Agent,
-  action == Mayfly::Action::"requestCredential",
-  resource is Mayfly::Entitlement
-)
-when { resource.tenants.contains(principal.tenant) };
-`

@@ -1,7 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { ChainVerifier } from '../../src/audit/verify.ts'
 import type { Ledger, MintRecord } from '../sandbox/ledger.ts'
+import { SecretSearch } from '../secret-search.ts'
 import { type KnownLease, type Memory, reaches } from './memory.ts'
 import type { Stored, StoredLease } from './stored.ts'
 
@@ -35,17 +34,9 @@ export function judge(facts: {
 
 /** P2: no secret that crossed a wire is in any file below `dir`. */
 export function secretsAreNowhere(dir: string, secrets: readonly string[]): Check {
-  const problems: string[] = []
-  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
-  )
-  for (const file of files) {
-    const content = readFileSync(join(file.parentPath, file.name))
-    for (const secret of secrets) {
-      const at = content.indexOf(secret)
-      if (at >= 0) problems.push(`${file.name} holds a secret at byte ${at}`)
-    }
-  }
+  const search = new SecretSearch({ secrets })
+  search.files(dir)
+  const problems = search.found
   return { name: 'P2: no secret in database, WAL or log', looked: secrets.length, problems }
 }
 

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** A stretch of characters that secrets are made of. */
+const RUN = /[A-Za-z0-9+/=_.~-]{16,}/g
+
+/** Secrets that must be found nowhere, and the places that were searched for them (P2). */
+export class SecretSearch {
+  readonly #needles: readonly { readonly secret: string; readonly as: string }[]
+  readonly #fingerprints: ReadonlySet<string>
+  readonly #lengths: ReadonlySet<number>
+  readonly found: string[] = []
+  /** Bytes searched, by place: a search of nothing proves nothing. */
+  readonly searched = new Map<string, number>()
+
+  /**
+   * `fingerprints` are SHA-256 of secrets nobody was told, for example of a mint whose answer was
+   * lost; they are recognised by hashing whatever in a place is as long as a secret of `lengths`.
+   */
+  constructor(options: {
+    readonly secrets: readonly string[]
+    readonly fingerprints?: Iterable<string>
+    readonly lengths?: Iterable<number>
+  }) {
+    this.#needles = [...new Set(options.secrets)].flatMap((secret) =>
+      [...new Set(formsOf(secret))].map((as) => ({ secret, as })),
+    )
+    this.#fingerprints = new Set(options.fingerprints)
+    this.#lengths = new Set(options.lengths)
+  }
+
+  /** Searches every file below `dir`, open databases included. */
+  files(dir: string): void {
+    const entries = readdirSync(dir, { recursive: true, withFileTypes: true })
+    for (const entry of entries.filter((one) => one.isFile())) {
+      this.place(entry.name, readFileSync(join(entry.parentPath, entry.name)))
+    }
+  }
+
+  place(name: string, content: string | Buffer): void {
+    const bytes = Buffer.from(content)
+    this.searched.set(name, (this.searched.get(name) ?? 0) + bytes.length)
+    for (const { secret, as } of this.#needles) {
+      if (bytes.includes(as)) this.found.push(`${name} holds ${secret.slice(0, 6)}…`)
+    }
+    if (this.#fingerprints.size > 0) this.#untold(name, bytes)
+  }
+
+  #untold(name: string, bytes: Buffer): void {
+    for (const [run] of bytes.toString('latin1').matchAll(RUN)) {
+      for (const length of this.#lengths) {
+        for (let at = 0; at + length <= run.length; at += 1) {
+          const hash = createHash('sha256')
+            .update(run.slice(at, at + length))
+            .digest('hex')
+          if (this.#fingerprints.has(hash)) this.found.push(`${name} holds a secret told to nobody`)
+        }
+      }
+    }
+  }
+}
+
+/** As it is, and as it may end up in text. */
+function formsOf(secret: string): string[] {
+  const base64 = Buffer.from(secret).toString('base64').replace(/=+$/, '')
+  return [
+    secret,
+    base64,
+    Buffer.from(secret).toString('base64url'),
+    Buffer.from(secret).toString('hex'),
+    encodeURIComponent(secret),
+    JSON.stringify(secret).slice(1, -1),
+  ]
+}
