@@ -35,7 +35,8 @@ export class Load {
 
   constructor(parts: LoadParts) {
     this.#parts = parts
-    const jobs = [...AGENTS.map((agent) => () => this.#work(agent)), () => this.#administer()]
+    const workers = [...AGENTS, ...AGENTS].map((agent) => () => this.#work(agent))
+    const jobs = [...workers, () => this.#administer()]
     this.#running = jobs.map((job) => this.#repeat(job))
   }
 

@@ -157,8 +157,9 @@ async function comeToRest(
   const url = await broker.ready()
   readyMs.push(performance.now() - broker.startedAt)
   const api = apiClient({ url, token: operatorToken, timeoutMs: 15_000 })
-  await quiet(arena, api)
-  say('quiet after the last restart; now everything is killed')
+  const restless = await quiet(arena, api)
+  const { items: reserved } = await api.leases({ state: 'reserved', limit: 100 })
+  say('at rest after the last restart; now everything is killed')
   const { kill } = await api.kill({ selector: { all: true }, reason: 'the end', block_seconds: 0 })
   memory.kills.push({
     id: kill.id,
@@ -167,13 +168,21 @@ async function comeToRest(
     ordered: { round: 0, sentAt: Date.now(), at: Date.now() },
     blockedUntil: undefined,
   })
-  await quiet(arena, api)
+  restless.push(...(await quiet(arena, api)))
   await sleep(PROPAGATION_MS + 100)
   await steal(arena, memory.leases.length)
   const code = await broker.stop()
   const stored = readStored(join(dir, 'data', 'mayfly.db'))
   return [
     ...judge({ stored, ledger, memory, now: Date.now() }),
+    {
+      name: `P6: all that ends comes to rest within ${QUIET_BOUND_MS / 1_000} s of a restart`,
+      looked: stored.leases.size,
+      problems: [
+        ...restless,
+        ...reserved.map(({ upstream_name }) => `${upstream_name} is reserved, and nobody mints it`),
+      ],
+    },
     nothingRevocableWorks(arena, stored),
     secretsAreNowhere(dir, memory.secrets),
     {
@@ -184,12 +193,12 @@ async function comeToRest(
   ]
 }
 
-/** Waits until upstreams have done all that can be done early, or long enough. */
-async function quiet({ ledger }: Arena, api: ReturnType<typeof apiClient>): Promise<void> {
+/** Waits until upstreams have done all that can be done early; returns what is not done in time. */
+async function quiet({ ledger }: Arena, api: ReturnType<typeof apiClient>): Promise<string[]> {
   const deadline = performance.now() + QUIET_BOUND_MS
-  while (performance.now() < deadline) {
-    const waiting = await unfinished(api)
-    if (waiting.length === 0 && (await strays(ledger, api)) === 0) return
+  for (;;) {
+    const left = [...(await unfinished(api)), ...(await strays(ledger, api))]
+    if (left.length === 0 || performance.now() > deadline) return left
     await sleep(250)
   }
 }
@@ -199,24 +208,26 @@ async function unfinished(api: ReturnType<typeof apiClient>): Promise<string[]> 
   const found: string[] = []
   for (let cursor: string | undefined; ; ) {
     const page = await api.endings({ limit: 100, ...(cursor === undefined ? {} : { cursor }) })
-    for (const { lease, target, containment } of page.items) {
-      if (containment !== 'enforced' && !target.includes('shared@')) found.push(lease)
+    for (const { lease, target, containment, last_error } of page.items) {
+      const waits = containment !== 'enforced' && !target.includes('shared@')
+      if (waits) found.push(`${lease} is ${containment}: ${last_error ?? 'not tried'}`)
     }
     if (page.next_cursor === undefined || page.next_cursor === null) return found
     cursor = page.next_cursor
   }
 }
 
-/** Working credentials of leases that are no longer live: late mints, not yet chased. */
-async function strays(ledger: WatchedLedger, api: ReturnType<typeof apiClient>): Promise<number> {
-  let count = 0
-  for (const { name } of ledger.working()) {
+/** Working credentials of leases that are not live: late mints, not yet chased. */
+async function strays(ledger: WatchedLedger, api: ReturnType<typeof apiClient>): Promise<string[]> {
+  const found: string[] = []
+  for (const { name, upstream } of ledger.working()) {
     if (name === undefined) continue
     const lease = await api.lease(`lease_${name.slice('mf-'.length)}`).catch(() => undefined)
     const live = lease?.state === 'active' || lease?.target.includes('shared@')
-    if (!live) count += 1
+    if (!live)
+      found.push(`${upstream} ${name} works, and its lease is ${lease?.state ?? 'unknown'}`)
   }
-  return count
+  return found
 }
 
 function nothingRevocableWorks({ ledger }: Arena, stored: ReturnType<typeof readStored>): Check {

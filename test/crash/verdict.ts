@@ -75,7 +75,7 @@ function noneWorksPastItsLease(
 function everyLeaseIsSettled({ leases }: Stored): Check {
   const problems = [...leases.values()]
     .filter((lease) => lease.state === 'reserved' || lease.renewing === 1)
-    .map((lease) => `${lease.upstream_name} is still ${lease.state}`)
+    .map((lease) => `${lease.upstream_name} is ${lease.renewing === 1 ? 'renewing' : lease.state}`)
   return { name: 'P1: nothing stays reserved', looked: leases.size, problems }
 }
 
