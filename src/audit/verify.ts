@@ -82,7 +82,16 @@ export class ChainVerifier {
   #problemOf(event: ChainedEvent): string | undefined {
     if (event.seq !== this.#seq + 1) return `event ${event.seq}: expected number ${this.#seq + 1}`
     if (event.prev !== this.#prev) return `event ${event.seq}: does not follow the one before it`
-    if (event.hash !== hashEvent(event.prev, event)) return `event ${event.seq}: was changed`
+    if (event.hash !== recomputed(event)) return `event ${event.seq}: was changed`
+    return undefined
+  }
+}
+
+/** Undefined for what no event of ours can be: a part is missing or is not JSON. */
+function recomputed(event: ChainedEvent): string | undefined {
+  try {
+    return hashEvent(event.prev, event)
+  } catch {
     return undefined
   }
 }

@@ -1,11 +1,11 @@
 import type BetterSqlite3 from 'better-sqlite3'
-import { GENESIS, hashEvent } from '../../audit/chain.ts'
+import { canonicalJson, GENESIS, hashCanonical } from '../../audit/chain.ts'
 import type { AuditDraft } from '../../audit/events.ts'
 import type { Clock } from '../../clock.ts'
 import { MayflyError } from '../../errors.ts'
 import type { Db } from './database.ts'
-import { insertStatement } from './rows.ts'
 import { audit } from './schema.ts'
+import { insertStatement } from './statement.ts'
 
 /** What a unit of work may do besides reading and writing rows. */
 export interface Tx {
@@ -15,10 +15,16 @@ export interface Tx {
   nudge(): void
 }
 
+/** An event with its data written out, so that what cannot be written harms its own unit only. */
+interface Written {
+  readonly draft: AuditDraft
+  readonly data: string
+}
+
 interface Unit {
   run(): () => void
   refuse(error: unknown): void
-  readonly events: AuditDraft[]
+  readonly events: Written[]
 }
 
 /**
@@ -70,9 +76,9 @@ export class GroupCommit {
   run<R>(work: (tx: Tx) => R): Promise<R> {
     return new Promise((resolve, refuse) => {
       if (this.#closed) return refuse(new MayflyError('unavailable', 'the store is closed'))
-      const events: AuditDraft[] = []
+      const events: Written[] = []
       const tx: Tx = {
-        event: (draft) => events.push(draft),
+        event: (draft) => events.push({ draft, data: canonicalJson(draft.data) }),
         nudge: () => {
           this.#nudged = true
         },
@@ -98,14 +104,15 @@ export class GroupCommit {
     if (units.length === 0) return
     const headBefore = this.#head
     try {
+      const now = this.#clock.now()
       this.#statements.begin.run()
-      const settle = this.#runAll(units)
-      this.#statements.highWater.run(String(this.#clock.now()))
+      const settle = this.#runAll(units, now)
+      this.#statements.highWater.run(String(now))
       this.#statements.commit.run()
       for (const done of settle) done()
     } catch (error) {
       this.#head = headBefore
-      if (this.#sqlite.inTransaction) this.#statements.rollback.run()
+      this.#rollBack()
       const refusal = storeRefusal(error)
       for (const unit of units) unit.refuse(refusal)
     }
@@ -115,7 +122,16 @@ export class GroupCommit {
     }
   }
 
-  #runAll(units: readonly Unit[]): (() => void)[] {
+  /** A disk that fails may have ended the transaction by itself, or refuse even this. */
+  #rollBack(): void {
+    try {
+      if (this.#sqlite.inTransaction) this.#statements.rollback.run()
+    } catch {
+      // The next `begin` fails on it, and its units are refused too: nothing is lost by waiting.
+    }
+  }
+
+  #runAll(units: readonly Unit[], now: number): (() => void)[] {
     const survivors: Unit[] = []
     const settle: (() => void)[] = []
     for (const unit of units) {
@@ -131,17 +147,16 @@ export class GroupCommit {
       }
       this.#statements.release.run()
     }
-    for (const unit of survivors) for (const draft of unit.events) this.#link(draft)
+    const at = new Date(now).toISOString()
+    for (const unit of survivors) for (const event of unit.events) this.#link(event, now, at)
     return settle
   }
 
-  #link(draft: AuditDraft): void {
-    const now = this.#clock.now()
-    const at = new Date(now).toISOString()
+  #link({ draft, data }: Written, now: number, at: string): void {
     const seq = this.#head.seq + 1
     const prev = this.#head.hash
-    const { type, actor, tenant, task, lease, data } = draft
-    const hash = hashEvent(prev, { seq, at, type, actor, tenant, task, lease, data })
+    const { type, actor, tenant, task, lease } = draft
+    const hash = hashCanonical(prev, { seq, at, type, actor, tenant, task, lease }, data)
     this.#insertEvent({
       seq,
       at: now,
@@ -150,7 +165,7 @@ export class GroupCommit {
       tenant: tenant ?? null,
       task: task ?? null,
       lease: lease ?? null,
-      dataJson: JSON.stringify(data),
+      dataJson: data,
       prev,
       hash,
     })

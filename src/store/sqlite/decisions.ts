@@ -4,8 +4,9 @@ import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { eq } from './drizzle.ts'
 import { among, beforeId, pageOf } from './paging.ts'
-import { decisionOf, insertStatement, param } from './rows.ts'
+import { decisionOf } from './rows.ts'
 import { decisions } from './schema.ts'
+import { insertStatement, param, prepared } from './statement.ts'
 
 /** Writes a decision, with its audit event, inside the caller's transaction. */
 export type RecordDecision = (tx: Tx, decision: NewDecision, lease: string | null) => void
@@ -51,11 +52,13 @@ export function recordDecision(db: Db): RecordDecision {
 }
 
 export function decisionStore(db: Db, commit: GroupCommit, record: RecordDecision): DecisionStore {
-  const byId = db
-    .select()
-    .from(decisions)
-    .where(eq(decisions.id, param('id')))
-    .prepare()
+  const byId = prepared(
+    db,
+    db
+      .select()
+      .from(decisions)
+      .where(eq(decisions.id, param('id'))),
+  )
   return {
     refuse: (decision) => commit.run((tx) => record(tx, decision, null)),
     async byId(id) {

@@ -3,8 +3,23 @@ import { createRequire } from 'node:module'
 // By `require`, because drizzle's ES modules cost half a second and 150 MB at start-up.
 const require = createRequire(import.meta.url)
 
-export const { and, asc, desc, eq, gt, inArray, isNotNull, isNull, lte, or, sql } =
-  require('drizzle-orm') as typeof import('drizzle-orm')
+export const {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  getTableName,
+  gt,
+  inArray,
+  isNotNull,
+  isNull,
+  lte,
+  or,
+  Param,
+  Placeholder,
+  sql,
+} = require('drizzle-orm') as typeof import('drizzle-orm')
 
 export const { index, integer, sqliteTable, text, uniqueIndex } =
   require('drizzle-orm/sqlite-core') as typeof import('drizzle-orm/sqlite-core')

@@ -5,8 +5,9 @@ import type { Db } from './database.ts'
 import { and, asc, eq, gt, inArray, isNotNull, lte, sql } from './drizzle.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { among, beforeId, pageOf } from './paging.ts'
-import { type LeaseRow, laneOf, laneRank, leaseOf, param } from './rows.ts'
+import { type LeaseRow, laneOf, laneRank, leaseOf } from './rows.ts'
 import { leases } from './schema.ts'
+import { param, prepared } from './statement.ts'
 
 /** A row nobody can read waits this long before it is looked at again. */
 const QUARANTINE_MS = 3_600_000
@@ -193,35 +194,39 @@ export function endingStore(rooms: {
 /** Due rows of a provider: lanes in order; within a lane tenants take turns (P13). */
 function dueInTurn(db: Db): (provider: string, now: number, limit: number) => LeaseRow[] {
   // Index: leases_due, walked tenant by tenant.
-  const tenantAfter = db
-    .select({ tenant: leases.tenant })
-    .from(leases)
-    .where(
-      and(
-        eq(leases.provider, param('provider')),
-        eq(leases.laneRank, param('lane')),
-        gt(leases.tenant, param('after')),
-        isNotNull(leases.dueAt),
-      ),
-    )
-    .orderBy(asc(leases.tenant))
-    .limit(1)
-    .prepare()
-  const dueOf = db
-    .select()
-    .from(leases)
-    .where(
-      and(
-        eq(leases.provider, param('provider')),
-        eq(leases.laneRank, param('lane')),
-        eq(leases.tenant, param('tenant')),
-        isNotNull(leases.dueAt),
-        lte(leases.dueAt, param('now')),
-      ),
-    )
-    .orderBy(asc(leases.dueAt))
-    .limit(sql.placeholder('limit'))
-    .prepare()
+  const tenantAfter = prepared(
+    db,
+    db
+      .select({ tenant: leases.tenant })
+      .from(leases)
+      .where(
+        and(
+          eq(leases.provider, param('provider')),
+          eq(leases.laneRank, param('lane')),
+          gt(leases.tenant, param('after')),
+          isNotNull(leases.dueAt),
+        ),
+      )
+      .orderBy(asc(leases.tenant))
+      .limit(1),
+  )
+  const dueOf = prepared(
+    db,
+    db
+      .select()
+      .from(leases)
+      .where(
+        and(
+          eq(leases.provider, param('provider')),
+          eq(leases.laneRank, param('lane')),
+          eq(leases.tenant, param('tenant')),
+          isNotNull(leases.dueAt),
+          lte(leases.dueAt, param('now')),
+        ),
+      )
+      .orderBy(asc(leases.dueAt))
+      .limit(sql.placeholder('limit')),
+  )
 
   return (provider, now, limit) => {
     const claimed: LeaseRow[] = []
@@ -277,54 +282,61 @@ function readAll(rows: readonly LeaseRow[]): { read: QueuedEnding[]; unreadable:
 function updates(db: Db) {
   const byId = eq(leases.id, param('id'))
   return {
-    contained: db
-      .update(leases)
-      .set({
-        state: param('state'),
-        containment: param('containment'),
-        exposedUntil: param('exposedUntil'),
-        proofJson: param('proof'),
-        endedAt: param('endedAt'),
-        laneRank: param('lane'),
-        dueAt: param('due'),
-        attempts: sql`${leases.attempts} + ${sql.placeholder('attempted')}`,
-        lastError: null,
-      })
-      .where(byId)
-      .prepare(),
-    postponed: db
-      .update(leases)
-      .set({
-        dueAt: param('due'),
-        lastError: param('error'),
-        attempts: sql`${leases.attempts} + ${sql.placeholder('add')}`,
-      })
-      .where(and(byId, isNotNull(leases.dueAt)))
-      .prepare(),
+    contained: prepared(
+      db,
+      db
+        .update(leases)
+        .set({
+          state: param('state'),
+          containment: param('containment'),
+          exposedUntil: param('exposedUntil'),
+          proofJson: param('proof'),
+          endedAt: param('endedAt'),
+          laneRank: param('lane'),
+          dueAt: param('due'),
+          attempts: sql`${leases.attempts} + ${sql.placeholder('attempted')}`,
+          lastError: null,
+        })
+        .where(byId),
+    ),
+    postponed: prepared(
+      db,
+      db
+        .update(leases)
+        .set({
+          dueAt: param('due'),
+          lastError: param('error'),
+          attempts: sql`${leases.attempts} + ${sql.placeholder('add')}`,
+        })
+        .where(and(byId, isNotNull(leases.dueAt))),
+    ),
     // Index: leases_running_out.
-    pastExpiry: db
-      .select()
-      .from(leases)
-      .where(and(eq(leases.state, 'ending'), lte(leases.latestPossibleExpiry, param('now'))))
-      .orderBy(asc(leases.latestPossibleExpiry))
-      .limit(sql.placeholder('limit'))
-      .prepare(),
-    toEnded: db
-      .update(leases)
-      .set({
-        state: 'ended',
-        containment: 'expired',
-        endedAt: param('now'),
-        exposedUntil: param('exposedUntil'),
-        laneRank: param('lane'),
-        dueAt: param('due'),
-      })
-      .where(byId)
-      .prepare(),
-    released: db
-      .update(leases)
-      .set({ dueAt: null, slot: null, lastError: null })
-      .where(byId)
-      .prepare(),
+    pastExpiry: prepared(
+      db,
+      db
+        .select()
+        .from(leases)
+        .where(and(eq(leases.state, 'ending'), lte(leases.latestPossibleExpiry, param('now'))))
+        .orderBy(asc(leases.latestPossibleExpiry))
+        .limit(sql.placeholder('limit')),
+    ),
+    toEnded: prepared(
+      db,
+      db
+        .update(leases)
+        .set({
+          state: 'ended',
+          containment: 'expired',
+          endedAt: param('now'),
+          exposedUntil: param('exposedUntil'),
+          laneRank: param('lane'),
+          dueAt: param('due'),
+        })
+        .where(byId),
+    ),
+    released: prepared(
+      db,
+      db.update(leases).set({ dueAt: null, slot: null, lastError: null }).where(byId),
+    ),
   }
 }

@@ -4,8 +4,9 @@ import type { SelectorSubject } from '../../model/selector.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, eq, inArray, sql } from './drizzle.ts'
-import { type LeaseRow, laneRank, param } from './rows.ts'
+import { type LeaseRow, laneRank } from './rows.ts'
 import { leases, tasks } from './schema.ts'
+import { param, prepared } from './statement.ts'
 
 export interface Ending {
   readonly cause: EndCause
@@ -27,47 +28,57 @@ export interface LeaseMoves {
 }
 
 export function leaseMoves(db: Db): LeaseMoves {
-  const byId = db
-    .select()
-    .from(leases)
-    .where(eq(leases.id, param('id')))
-    .prepare()
+  const byId = prepared(
+    db,
+    db
+      .select()
+      .from(leases)
+      .where(eq(leases.id, param('id'))),
+  )
   // Index: leases_task.
-  const live = db
-    .select()
-    .from(leases)
-    .where(and(eq(leases.task, param('task')), inArray(leases.state, ['reserved', 'active'])))
-    .prepare()
-  const parentOf = db
-    .select({ parent: tasks.parent })
-    .from(tasks)
-    .where(eq(tasks.id, param('id')))
-    .prepare()
-  const toEnding = db
-    .update(leases)
-    .set({
-      state: 'ending',
-      containment: 'pending',
-      cause: param('cause'),
-      endingSince: param('now'),
-      laneRank: param('lane'),
-      dueAt: param('now'),
-      attempts: 0,
-    })
-    .where(and(eq(leases.id, param('id')), inArray(leases.state, ['reserved', 'active'])))
-    .prepare()
+  const live = prepared(
+    db,
+    db
+      .select()
+      .from(leases)
+      .where(and(eq(leases.task, param('task')), inArray(leases.state, ['reserved', 'active']))),
+  )
+  const parentOf = prepared(
+    db,
+    db
+      .select({ parent: tasks.parent })
+      .from(tasks)
+      .where(eq(tasks.id, param('id'))),
+  )
+  const toEnding = prepared(
+    db,
+    db
+      .update(leases)
+      .set({
+        state: 'ending',
+        containment: 'pending',
+        cause: param('cause'),
+        endingSince: param('now'),
+        laneRank: param('lane'),
+        dueAt: param('now'),
+        attempts: 0,
+      })
+      .where(and(eq(leases.id, param('id')), inArray(leases.state, ['reserved', 'active']))),
+  )
   // A lease that is already ending may still be waiting in a slower lane.
-  const hurry = db
-    .update(leases)
-    .set({ laneRank: param('lane'), dueAt: param('now') })
-    .where(
-      and(
-        eq(leases.id, param('id')),
-        eq(leases.state, 'ending'),
-        sql`${leases.laneRank} > ${sql.placeholder('lane')}`,
+  const hurry = prepared(
+    db,
+    db
+      .update(leases)
+      .set({ laneRank: param('lane'), dueAt: param('now') })
+      .where(
+        and(
+          eq(leases.id, param('id')),
+          eq(leases.state, 'ending'),
+          sql`${leases.laneRank} > ${sql.placeholder('lane')}`,
+        ),
       ),
-    )
-    .prepare()
+  )
 
   const moves: LeaseMoves = {
     byId: (id) => byId.get({ id }),

@@ -5,8 +5,9 @@ import { causeOf, type LeaseRooms, mintFacts } from './minted.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { renewals } from './renewals.ts'
 import { reserving } from './reserving.ts'
-import { type LeaseRow, leaseOf, param } from './rows.ts'
+import { type LeaseRow, leaseOf } from './rows.ts'
 import { leases } from './schema.ts'
+import { param, prepared } from './statement.ts'
 
 /** A mint or renewal under way for longer will not write down its own end any more. */
 const STRANDED_MS = 3 * MINT_DEADLINE_MS
@@ -15,48 +16,70 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
   const { db, commit, moves, standing } = rooms
   const reserve = reserving(rooms)
   const learn = mintFacts(db)
-  const toActive = db
-    .update(leases)
-    .set({ state: 'active' })
-    .where(and(eq(leases.id, param('id')), eq(leases.state, 'reserved')))
-    .prepare()
-  const toFailed = db
-    .update(leases)
-    .set({ state: 'failed', lastError: param('error'), endedAt: param('now'), slot: null })
-    .where(and(eq(leases.id, param('id')), eq(leases.state, 'reserved')))
-    .prepare()
-  const noteError = db
-    .update(leases)
-    .set({ lastError: param('error') })
-    .where(eq(leases.id, param('id')))
-    .prepare()
+  const toActive = prepared(
+    db,
+    db
+      .update(leases)
+      .set({
+        state: 'active',
+        expiresAt: param('expiresAt'),
+        nativeExpiresAt: param('nativeExpiresAt'),
+        latestPossibleExpiry: param('latestPossibleExpiry'),
+        exposedUntil: param('exposedUntil'),
+        handleJson: param('handleJson'),
+      })
+      .where(and(eq(leases.id, param('id')), eq(leases.state, 'reserved'))),
+  )
+  const toFailed = prepared(
+    db,
+    db
+      .update(leases)
+      .set({ state: 'failed', lastError: param('error'), endedAt: param('now'), slot: null })
+      .where(and(eq(leases.id, param('id')), eq(leases.state, 'reserved'))),
+  )
+  const noteError = prepared(
+    db,
+    db
+      .update(leases)
+      .set({ lastError: param('error') })
+      .where(eq(leases.id, param('id'))),
+  )
   // Index: leases_task.
-  const activeOfTask = db
-    .select({ n: sql<number>`count(*)` })
-    .from(leases)
-    .where(and(eq(leases.task, param('task')), inArray(leases.state, ['reserved', 'active'])))
-    .prepare()
+  const activeOfTask = prepared(
+    db,
+    db
+      .select({ n: sql<number>`count(*)` })
+      .from(leases)
+      .where(and(eq(leases.task, param('task')), inArray(leases.state, ['reserved', 'active']))),
+  )
   // Index: leases_expiry.
-  const expired = db
-    .select()
-    .from(leases)
-    .where(and(eq(leases.state, 'active'), lte(leases.expiresAt, param('now'))))
-    .orderBy(asc(leases.expiresAt))
-    .limit(sql.placeholder('limit'))
-    .prepare()
+  const expired = prepared(
+    db,
+    db
+      .select()
+      .from(leases)
+      .where(and(eq(leases.state, 'active'), lte(leases.expiresAt, param('now'))))
+      .orderBy(asc(leases.expiresAt))
+      .limit(sql.placeholder('limit')),
+  )
 
   return {
     reserve: (order) => commit.run((tx) => reserve(tx, order)),
     activate: (id, facts, now) =>
       commit.run((tx) => {
+        const row = moves.byId(id)
+        const kill = row && standing.killSince(row.killSeq, () => moves.subjectOf(row))
+        if (row?.state === 'reserved' && !kill) {
+          const minted = mintedOf(facts)
+          toActive.run({ id, ...minted })
+          tx.event(activated(row, facts))
+          return { ok: true, lease: leaseOf({ ...row, state: 'active', ...minted }) }
+        }
         const before = learn(tx, { id, to: 'mint', facts, now })
-        const kill = standing.killSince(before.killSeq, () => moves.subjectOf(before))
-        const ended = kill !== undefined || toActive.run({ id }).changes === 0
         if (kill)
           moves.end(tx, before, { cause: causeOf(kill), lane: 'kill', actor: 'mayfly', now })
-        if (ended) tx.nudge()
-        else tx.event(activated(before, facts))
-        return { ok: !ended, lease: leaseOf(moves.byId(id) ?? before) }
+        tx.nudge()
+        return { ok: false, lease: leaseOf(moves.byId(id) ?? before) }
       }),
     fail: (id, error, now) =>
       commit.run((tx) => {
@@ -202,6 +225,16 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       )
       return db.select({ n: sql<number>`count(*)` }).from(leases).where(where).get()?.n ?? 0
     },
+  }
+}
+
+function mintedOf({ expiresAt, nativeExpiresAt, latestPossibleExpiry, handle }: MintFacts) {
+  return {
+    expiresAt,
+    nativeExpiresAt,
+    latestPossibleExpiry,
+    exposedUntil: nativeExpiresAt,
+    handleJson: JSON.stringify(handle),
   }
 }
 

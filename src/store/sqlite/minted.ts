@@ -5,9 +5,10 @@ import type { Db } from './database.ts'
 import type { RecordDecision } from './decisions.ts'
 import { and, eq, inArray, sql } from './drizzle.ts'
 import type { LeaseMoves } from './lease-moves.ts'
-import { type LeaseRow, laneRank, param } from './rows.ts'
+import { type LeaseRow, laneRank } from './rows.ts'
 import { leases } from './schema.ts'
 import type { Standing } from './standing.ts'
+import { param, prepared } from './statement.ts'
 
 /** What the transitions of leases are built from. */
 export interface LeaseRooms {
@@ -33,38 +34,44 @@ export type LearnMintFacts = (
 ) => LeaseRow
 
 export function mintFacts(db: Db): LearnMintFacts {
-  const byId = db
-    .select()
-    .from(leases)
-    .where(eq(leases.id, param('id')))
-    .prepare()
-  const learn = db
-    .update(leases)
-    .set({
-      expiresAt: param('expiresAt'),
-      nativeExpiresAt: param('native'),
-      latestPossibleExpiry: param('latest'),
-      exposedUntil: param('exposed'),
-      handleJson: param('handle'),
-      renewing: param('renewing'),
-    })
-    .where(eq(leases.id, param('id')))
-    .prepare()
+  const byId = prepared(
+    db,
+    db
+      .select()
+      .from(leases)
+      .where(eq(leases.id, param('id'))),
+  )
+  const learn = prepared(
+    db,
+    db
+      .update(leases)
+      .set({
+        expiresAt: param('expiresAt'),
+        nativeExpiresAt: param('native'),
+        latestPossibleExpiry: param('latest'),
+        exposedUntil: param('exposed'),
+        handleJson: param('handle'),
+        renewing: param('renewing'),
+      })
+      .where(eq(leases.id, param('id'))),
+  )
   // What was seen to be refused before says nothing of what landed since.
-  const chase = db
-    .update(leases)
-    .set({
-      state: 'ending',
-      containment: sql`case when ${leases.containment} in ('enforced', 'proved', 'unknown') then 'unknown' else 'pending' end`,
-      proofJson: null,
-      cause: sql`coalesce(${leases.cause}, 'unknown-outcome')`,
-      endingSince: sql`coalesce(${leases.endingSince}, ${sql.placeholder('now')})`,
-      endedAt: null,
-      laneRank: sql`case when ${leases.laneRank} < ${laneRank('cleanup')} then ${leases.laneRank} else ${laneRank('end')} end`,
-      dueAt: param('now'),
-    })
-    .where(and(eq(leases.id, param('id')), inArray(leases.state, ['ending', 'ended', 'failed'])))
-    .prepare()
+  const chase = prepared(
+    db,
+    db
+      .update(leases)
+      .set({
+        state: 'ending',
+        containment: sql`case when ${leases.containment} in ('enforced', 'proved', 'unknown') then 'unknown' else 'pending' end`,
+        proofJson: null,
+        cause: sql`coalesce(${leases.cause}, 'unknown-outcome')`,
+        endingSince: sql`coalesce(${leases.endingSince}, ${sql.placeholder('now')})`,
+        endedAt: null,
+        laneRank: sql`case when ${leases.laneRank} < ${laneRank('cleanup')} then ${leases.laneRank} else ${laneRank('end')} end`,
+        dueAt: param('now'),
+      })
+      .where(and(eq(leases.id, param('id')), inArray(leases.state, ['ending', 'ended', 'failed']))),
+  )
 
   return (tx, { id, to, facts, now }) => {
     const row = byId.get({ id })

@@ -2,44 +2,53 @@ import { SKEW_MS } from '../../model/lifetime.ts'
 import type { LeaseStore } from '../store.ts'
 import { and, eq, sql } from './drizzle.ts'
 import { causeOf, type LearnMintFacts, type LeaseRooms } from './minted.ts'
-import { leaseOf, param } from './rows.ts'
+import { leaseOf } from './rows.ts'
 import { leases } from './schema.ts'
+import { param, prepared } from './statement.ts'
 
 type Renewals = Pick<LeaseStore, 'beginRenewal' | 'finishRenewal' | 'failRenewal'>
 
 /** A renewal's two commits: the later expiry before the upstream is asked, its answer after. */
 export function renewals(rooms: LeaseRooms, learn: LearnMintFacts): Renewals {
   const { db, commit, moves, standing, record } = rooms
-  const begin = db
-    .update(leases)
-    .set({
-      renewing: 1,
-      killSeq: param('killSeq'),
-      decision: param('decision'),
-      policyHash: param('policyHash'),
-      latestPossibleExpiry: sql`max(${leases.latestPossibleExpiry}, ${sql.placeholder('latest')})`,
-      exposedUntil: sql`max(${leases.exposedUntil}, ${sql.placeholder('latest')})`,
-    })
-    .where(and(eq(leases.id, param('id')), eq(leases.state, 'active'), eq(leases.renewing, 0)))
-    .prepare()
-  const finish = db
-    .update(leases)
-    .set({ renewing: 0, generation: sql`${leases.generation} + 1` })
-    .where(and(eq(leases.id, param('id')), eq(leases.state, 'active')))
-    .prepare()
-  const settle = db
-    .update(leases)
-    .set({ renewing: 0, lastError: param('error') })
-    .where(eq(leases.id, param('id')))
-    .prepare()
-  const takeBack = db
-    .update(leases)
-    .set({
-      latestPossibleExpiry: sql`min(${leases.latestPossibleExpiry}, ${leases.nativeExpiresAt} + ${SKEW_MS})`,
-      exposedUntil: sql`${leases.nativeExpiresAt}`,
-    })
-    .where(and(eq(leases.id, param('id')), eq(leases.state, 'active')))
-    .prepare()
+  const begin = prepared(
+    db,
+    db
+      .update(leases)
+      .set({
+        renewing: 1,
+        killSeq: param('killSeq'),
+        decision: param('decision'),
+        policyHash: param('policyHash'),
+        latestPossibleExpiry: sql`max(${leases.latestPossibleExpiry}, ${sql.placeholder('latest')})`,
+        exposedUntil: sql`max(${leases.exposedUntil}, ${sql.placeholder('latest')})`,
+      })
+      .where(and(eq(leases.id, param('id')), eq(leases.state, 'active'), eq(leases.renewing, 0))),
+  )
+  const finish = prepared(
+    db,
+    db
+      .update(leases)
+      .set({ renewing: 0, generation: sql`${leases.generation} + 1` })
+      .where(and(eq(leases.id, param('id')), eq(leases.state, 'active'))),
+  )
+  const settle = prepared(
+    db,
+    db
+      .update(leases)
+      .set({ renewing: 0, lastError: param('error') })
+      .where(eq(leases.id, param('id'))),
+  )
+  const takeBack = prepared(
+    db,
+    db
+      .update(leases)
+      .set({
+        latestPossibleExpiry: sql`min(${leases.latestPossibleExpiry}, ${leases.nativeExpiresAt} + ${SKEW_MS})`,
+        exposedUntil: sql`${leases.nativeExpiresAt}`,
+      })
+      .where(and(eq(leases.id, param('id')), eq(leases.state, 'active'))),
+  )
 
   return {
     beginRenewal: ({ id, latestPossibleExpiry, decision, now }) =>

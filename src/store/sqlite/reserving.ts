@@ -5,9 +5,10 @@ import type { Db } from './database.ts'
 import type { RecordDecision } from './decisions.ts'
 import { and, eq, gt, inArray, isNotNull, sql } from './drizzle.ts'
 import type { LeaseMoves } from './lease-moves.ts'
-import { insertStatement, type LeaseRow, leaseOf, param, type TaskRow } from './rows.ts'
+import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
+import { insertStatement, param, prepared } from './statement.ts'
 
 /** The reserving transaction (P1, P8, P9): everything that could forbid a lease is read in it. */
 export function reserving(rooms: {
@@ -18,19 +19,23 @@ export function reserving(rooms: {
 }): (tx: Tx, order: Reservation) => ReserveResult {
   const { db, moves, standing, record } = rooms
   const insert = insertStatement(db, leases)
-  const taskById = db
-    .select()
-    .from(tasks)
-    .where(eq(tasks.id, param('id')))
-    .prepare()
+  const taskById = prepared(
+    db,
+    db
+      .select()
+      .from(tasks)
+      .where(eq(tasks.id, param('id'))),
+  )
   // Index: leases_idempotency, whose rows stand in the order they were written.
-  const byKey = db
-    .select()
-    .from(leases)
-    .where(and(eq(leases.task, param('task')), eq(leases.idempotencyKey, param('key'))))
-    .orderBy(sql`${leases}.rowid desc`)
-    .limit(1)
-    .prepare()
+  const byKey = prepared(
+    db,
+    db
+      .select()
+      .from(leases)
+      .where(and(eq(leases.task, param('task')), eq(leases.idempotencyKey, param('key'))))
+      .orderBy(sql`${leases}.rowid desc`)
+      .limit(1),
+  )
   // Indexes: leases_task, leases_agent, leases_group.
   const activeOfTask = reaches(db, and(eq(leases.task, param('of')), live()))
   const activeOfAgent = reaches(db, and(eq(leases.agent, param('of')), live()))
@@ -43,16 +48,20 @@ export function reserving(rooms: {
     ),
   )
   // Index: leases_slot.
-  const takenSlots = db
-    .select({ slot: leases.slot })
-    .from(leases)
-    .where(and(eq(leases.provider, param('provider')), isNotNull(leases.slot)))
-    .prepare()
-  const touch = db
-    .update(tasks)
-    .set({ touchedJson: param('touched') })
-    .where(eq(tasks.id, param('id')))
-    .prepare()
+  const takenSlots = prepared(
+    db,
+    db
+      .select({ slot: leases.slot })
+      .from(leases)
+      .where(and(eq(leases.provider, param('provider')), isNotNull(leases.slot))),
+  )
+  const touch = prepared(
+    db,
+    db
+      .update(tasks)
+      .set({ touchedJson: param('touched') })
+      .where(eq(tasks.id, param('id'))),
+  )
 
   return (tx, order) => {
     const task = taskById.get({ id: order.task })
@@ -159,7 +168,7 @@ function reaches(
   where: ReturnType<typeof and>,
 ): (of: string, limit: number, now: number) => boolean {
   const some = db.select({ one: sql`1` }).from(leases).where(where).limit(sql.placeholder('limit'))
-  const statement = db.select({ n: sql<number>`count(*)` }).from(some.as('some')).prepare()
+  const statement = prepared(db, db.select({ n: sql<number>`count(*)` }).from(some.as('some')))
   return (of, limit, now) => (statement.get({ of, limit, now })?.n ?? 0) >= limit
 }
 

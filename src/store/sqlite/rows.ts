@@ -1,4 +1,3 @@
-import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { BlockId, DecisionId, KillId, LeaseId, SignalId, TaskId } from '../../ids.ts'
 import type { IntentItem } from '../../model/intent.ts'
 import type {
@@ -15,8 +14,6 @@ import type { RiskLevel } from '../../model/risk.ts'
 import type { Selector } from '../../model/selector.ts'
 import type { Proof, Task, TaskCause, TaskOutcome, TaskState } from '../../model/task.ts'
 import type { Block, DecisionRecord, Kill, KillCounts, Signal } from '../store.ts'
-import type { Db } from './database.ts'
-import { sql } from './drizzle.ts'
 import type * as schema from './schema.ts'
 
 export type LeaseRow = typeof schema.leases.$inferSelect
@@ -167,25 +164,6 @@ export function laneRank(lane: Lane): number {
 
 export function jsonOrNull(value: unknown): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value)
-}
-
-/** A prepared insert of one whole row. */
-export function insertStatement<T extends SQLiteTable>(db: Db, table: T) {
-  const columns = Object.keys(table).filter((key) => key !== 'enableRLS')
-  const values = Object.fromEntries(columns.map((key) => [key, sql.placeholder(key)]))
-  // The placeholders stand for exactly the table's columns.
-  const statement = db
-    .insert(table)
-    .values(values as T['$inferInsert'])
-    .prepare()
-  return (row: T['$inferInsert']): void => {
-    statement.run(row)
-  }
-}
-
-/** A value filled in when a prepared statement runs. */
-export function param(name: string) {
-  return sql`${sql.placeholder(name)}`
 }
 
 function nullableJson<T>(text: string | null): T | null {

@@ -4,22 +4,25 @@ import type { Db } from './database.ts'
 import { and, eq, gt, isNotNull, isNull, or } from './drizzle.ts'
 import type { OrderKill } from './kills.ts'
 import { beforeId, pageOf } from './paging.ts'
-import { param, signalOf } from './rows.ts'
+import { signalOf } from './rows.ts'
 import { signals } from './schema.ts'
+import { param, prepared } from './statement.ts'
 
 export function signalStore(db: Db, commit: GroupCommit, orderKill: OrderKill): SignalStore {
   // Index: signals_risk. Asked before every decision.
-  const live = db
-    .select()
-    .from(signals)
-    .where(
-      and(
-        isNotNull(signals.level),
-        isNull(signals.supersededAt),
-        or(isNull(signals.expiresAt), gt(signals.expiresAt, param('now'))),
+  const live = prepared(
+    db,
+    db
+      .select()
+      .from(signals)
+      .where(
+        and(
+          isNotNull(signals.level),
+          isNull(signals.supersededAt),
+          or(isNull(signals.expiresAt), gt(signals.expiresAt, param('now'))),
+        ),
       ),
-    )
-    .prepare()
+  )
   return {
     receive: (signal, kills) =>
       commit.run((tx) => {

@@ -2,8 +2,8 @@ import type { BlockId } from '../../ids.ts'
 import { matches, type Selector, type SelectorSubject } from '../../model/selector.ts'
 import type { Db } from './database.ts'
 import { and, desc, gt, isNull, or, sql } from './drizzle.ts'
-import { param } from './rows.ts'
 import { blocks, kills } from './schema.ts'
+import { param, prepared } from './statement.ts'
 
 /** What stands against a subject: live blocks, and kills ordered since an instant in their order. */
 export interface Standing {
@@ -18,29 +18,31 @@ export interface Standing {
 
 export function standing(db: Db): Standing {
   // Index: blocks_live.
-  const live = db
-    .select()
-    .from(blocks)
-    .where(
-      and(
-        isNull(blocks.liftedAt),
-        or(isNull(blocks.expiresAt), gt(blocks.expiresAt, param('now'))),
+  const live = prepared(
+    db,
+    db
+      .select()
+      .from(blocks)
+      .where(
+        and(
+          isNull(blocks.liftedAt),
+          or(isNull(blocks.expiresAt), gt(blocks.expiresAt, param('now'))),
+        ),
       ),
-    )
-    .prepare()
-  const latest = db
-    .select({ seq: kills.seq })
-    .from(kills)
-    .orderBy(desc(kills.seq))
-    .limit(1)
-    .prepare()
-  const since = db
-    .select()
-    .from(kills)
-    .where(gt(kills.seq, param('seq')))
-    .prepare()
+  )
+  const latest = prepared(
+    db,
+    db.select({ seq: kills.seq }).from(kills).orderBy(desc(kills.seq)).limit(1),
+  )
+  const since = prepared(
+    db,
+    db
+      .select()
+      .from(kills)
+      .where(gt(kills.seq, param('seq'))),
+  )
   // Index: kills_open.
-  const open = db.select().from(kills).where(sql`${kills.open} = 1`).prepare()
+  const open = prepared(db, db.select().from(kills).where(sql`${kills.open} = 1`))
   return {
     blockAgainst(subject, now) {
       return live.all({ now }).find((row) => named(row, subject))?.id as BlockId | undefined

@@ -7,9 +7,10 @@ import type { RecordDecision } from './decisions.ts'
 import { and, asc, eq, isNotNull, lte, sql } from './drizzle.ts'
 import type { Ending, LeaseMoves } from './lease-moves.ts'
 import { among, beforeId, pageOf } from './paging.ts'
-import { insertStatement, param, type TaskRow, taskOf } from './rows.ts'
+import { type TaskRow, taskOf } from './rows.ts'
 import { evidenceUsed, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
+import { insertStatement, param, prepared } from './statement.ts'
 
 interface Rooms {
   readonly db: Db
@@ -33,74 +34,92 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
   readonly endWithin: EndTask
 } {
   const insert = insertStatement(db, tasks)
-  const insertEvidence = db
-    .insert(evidenceUsed)
-    .values({ id: sql.placeholder('id'), expiresAt: sql.placeholder('expiresAt') })
-    .onConflictDoNothing()
-    .prepare()
-  const forgetEvidence = db
-    .delete(evidenceUsed)
-    .where(lte(evidenceUsed.expiresAt, param('now')))
-    .prepare()
-  const byToken = db
-    .select()
-    .from(tasks)
-    .where(eq(tasks.tokenHash, param('hash')))
-    .prepare()
-  const byId = db
-    .select()
-    .from(tasks)
-    .where(eq(tasks.id, param('id')))
-    .prepare()
+  const insertEvidence = prepared(
+    db,
+    db
+      .insert(evidenceUsed)
+      .values({ id: sql.placeholder('id'), expiresAt: sql.placeholder('expiresAt') })
+      .onConflictDoNothing(),
+  )
+  const forgetEvidence = prepared(
+    db,
+    db.delete(evidenceUsed).where(lte(evidenceUsed.expiresAt, param('now'))),
+  )
+  const byToken = prepared(
+    db,
+    db
+      .select()
+      .from(tasks)
+      .where(eq(tasks.tokenHash, param('hash'))),
+  )
+  const byId = prepared(
+    db,
+    db
+      .select()
+      .from(tasks)
+      .where(eq(tasks.id, param('id'))),
+  )
   // Index: tasks_agent.
-  const openOfAgent = db
-    .select({ n: sql<number>`count(*)` })
-    .from(tasks)
-    .where(and(eq(tasks.agent, param('agent')), eq(tasks.state, 'open')))
-    .prepare()
+  const openOfAgent = prepared(
+    db,
+    db
+      .select({ n: sql<number>`count(*)` })
+      .from(tasks)
+      .where(and(eq(tasks.agent, param('agent')), eq(tasks.state, 'open'))),
+  )
   // Index: tasks_parent.
-  const openChildren = db
-    .select({ id: tasks.id })
-    .from(tasks)
-    .where(and(eq(tasks.parent, param('parent')), eq(tasks.state, 'open')))
-    .prepare()
-  const beat = db
-    .update(tasks)
-    .set({ lastHeartbeatAt: param('now'), heartbeatDueAt: param('due') })
-    .where(and(eq(tasks.id, param('id')), eq(tasks.state, 'open')))
-    .prepare()
-  const toEnded = db
-    .update(tasks)
-    .set({
-      state: 'ended',
-      outcome: param('outcome'),
-      cause: param('cause'),
-      endedAt: param('now'),
-      heartbeatDueAt: null,
-    })
-    .where(and(eq(tasks.id, param('id')), eq(tasks.state, 'open')))
-    .prepare()
+  const openChildren = prepared(
+    db,
+    db
+      .select({ id: tasks.id })
+      .from(tasks)
+      .where(and(eq(tasks.parent, param('parent')), eq(tasks.state, 'open'))),
+  )
+  const beat = prepared(
+    db,
+    db
+      .update(tasks)
+      .set({ lastHeartbeatAt: param('now'), heartbeatDueAt: param('due') })
+      .where(and(eq(tasks.id, param('id')), eq(tasks.state, 'open'))),
+  )
+  const toEnded = prepared(
+    db,
+    db
+      .update(tasks)
+      .set({
+        state: 'ended',
+        outcome: param('outcome'),
+        cause: param('cause'),
+        endedAt: param('now'),
+        heartbeatDueAt: null,
+      })
+      .where(and(eq(tasks.id, param('id')), eq(tasks.state, 'open'))),
+  )
   // Indexes: tasks_deadline, tasks_heartbeat.
-  const pastDeadline = db
-    .select()
-    .from(tasks)
-    .where(and(eq(tasks.state, 'open'), lte(tasks.deadline, param('now'))))
-    .orderBy(asc(tasks.deadline))
-    .limit(sql.placeholder('limit'))
-    .prepare()
-  const silent = db
-    .select()
-    .from(tasks)
-    .where(
-      and(
-        eq(tasks.state, 'open'),
-        isNotNull(tasks.heartbeatDueAt),
-        lte(tasks.heartbeatDueAt, param('now')),
-      ),
-    )
-    .orderBy(asc(tasks.heartbeatDueAt))
-    .limit(sql.placeholder('limit'))
-    .prepare()
+  const pastDeadline = prepared(
+    db,
+    db
+      .select()
+      .from(tasks)
+      .where(and(eq(tasks.state, 'open'), lte(tasks.deadline, param('now'))))
+      .orderBy(asc(tasks.deadline))
+      .limit(sql.placeholder('limit')),
+  )
+  const silent = prepared(
+    db,
+    db
+      .select()
+      .from(tasks)
+      .where(
+        and(
+          eq(tasks.state, 'open'),
+          isNotNull(tasks.heartbeatDueAt),
+          lte(tasks.heartbeatDueAt, param('now')),
+        ),
+      )
+      .orderBy(asc(tasks.heartbeatDueAt))
+      .limit(sql.placeholder('limit')),
+  )
 
   const endWithin: EndTask = (tx, id, ending) => {
     const { outcome, taskCause, now, actor } = ending
