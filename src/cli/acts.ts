@@ -1,8 +1,8 @@
 import type { TaskOutcome } from '../model/wire.ts'
 import type { Context, ExitCode } from './command.ts'
 import { selectorText } from './lists.ts'
+import { plural } from './plural.ts'
 import { safe } from './terminal.ts'
-import { when } from './when.ts'
 
 /** The operator's single acts on one thing: each says what is true now. */
 
@@ -16,18 +16,6 @@ export async function endTask(
   else {
     terminal.line(`ended ${task.id} (${task.outcome ?? task.state}): its leases are being ended`)
     terminal.line('  watch    mayfly endings ls')
-  }
-  return 0
-}
-
-export async function endLease(context: Context, id: string): Promise<ExitCode> {
-  const { api, terminal, now } = context
-  const lease = await api().endLease(id)
-  if (terminal.json) terminal.answer(lease)
-  else {
-    const still = when(lease.exposed_until, now())
-    terminal.line(`${lease.id} is ${lease.state}/${lease.containment ?? 'pending'}`)
-    terminal.line(`  exposed  until ${lease.exposed_until} (${still})`)
   }
   return 0
 }
@@ -51,13 +39,14 @@ export async function retryEnding(
   if (lease === undefined) {
     const answer = await api().retryEndings()
     if (terminal.json) terminal.answer(answer)
-    else
-      terminal.line(`${answer.retried} endings are tried again now; watch with mayfly endings ls`)
+    else {
+      terminal.line(`${plural(answer.retried, 'ending')} tried again now: watch mayfly endings ls`)
+    }
     return 0
   }
   const ending = await api().retryEnding(lease)
   if (terminal.json) terminal.answer(ending)
-  else terminal.line(`${lease} is tried again now; watch with mayfly endings ls`)
+  else terminal.line(`${lease} is tried again now: watch mayfly endings ls`)
   return 0
 }
 
@@ -73,11 +62,11 @@ export async function reload(
   for (const change of answer.changes) terminal.line(safe(change))
   if (answer.changes.length === 0) terminal.line('nothing changes')
   if (answer.applied) {
-    terminal.line(`reloaded: ${answer.would_end} live leases end with it`)
+    terminal.line(`reloaded: ${plural(answer.would_end, 'live lease')} ended with it`)
     return 0
   }
   terminal.line(
-    terminal.paint('yellow', `not applied: it would end ${answer.would_end} live leases`),
+    terminal.paint('yellow', `not applied: it would end ${plural(answer.would_end, 'live lease')}`),
   )
   if (answer.confirm !== undefined) {
     terminal.line(`  confirm  mayfly reload --confirm ${safe(answer.confirm)}`)

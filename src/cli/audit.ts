@@ -18,7 +18,8 @@ export async function verifyAudit(
   { api, terminal }: Context,
   { anchor, file }: { anchor?: string; file?: string },
 ): Promise<ExitCode> {
-  const verifier = new ChainVerifier(anchor === undefined ? undefined : readAnchor(anchor))
+  const anchored = anchor === undefined ? undefined : readAnchor(anchor)
+  const verifier = new ChainVerifier(anchored)
   const head = file === undefined ? await api().auditHead() : undefined
   for await (const event of file === undefined ? events(api(), { full: 'true' }) : exported(file))
     verifier.add(event)
@@ -39,6 +40,7 @@ export async function verifyAudit(
   terminal.line(`${verdict}: ${report.events} events, head ${safe(report.head)}`)
   if (report.anchored !== undefined) terminal.line(`${report.anchored} anchored heads found`)
   terminal.line(report.meaning)
+  if (anchored === undefined) terminal.note('give --anchor FILE, the audit.anchor of the broker')
   return report.ok ? 0 : 1
 }
 
@@ -81,7 +83,9 @@ async function* exported(file: string): AsyncGenerator<AuditEventWire> {
   }
 }
 
-function readAnchor(file: string) {
+/** Also as the configuration writes it, `file:PATH`. */
+function readAnchor(anchor: string) {
+  const file = anchor.replace(/^file:/, '')
   try {
     return parseAnchor(readFileSync(file, 'utf8'))
   } catch (error) {

@@ -15,6 +15,12 @@ export function addBrokerCommands(program: Command, run: Run): void {
   addTaskCommands(program, run)
   addLeaseCommands(program, run)
   addKillCommand(program, run)
+  program
+    .command('kills')
+    .description('orders to end leases')
+    .command('show <id>')
+    .description('one order, and how far its leases have come')
+    .action((id) => run(async (context) => (await import('./show.ts')).show(context, 'killed', id)))
   addTroubleCommands(program, run)
   addInventoryCommands(program, run)
   program
@@ -53,7 +59,10 @@ function addLeaseCommands(program: Command, run: Run): void {
   const leases = program.command('leases').description('issued access')
   paged(leases.command('ls'))
     .description('list leases')
-    .option('--state <state>', 'reserved, active, ending, ended or failed')
+    .option(
+      '--state <state>',
+      'live (all that may still work), reserved, active, ending, ended or failed',
+    )
     .option('--agent <id>')
     .option('--task <id>')
     .option('--tenant <name>')

@@ -2,6 +2,7 @@ import { diffConfig } from '../config/diff.ts'
 import type { Problem } from '../errors.ts'
 import { type LoadResult, loadConfig } from '../load-config.ts'
 import type { Context, ExitCode } from './command.ts'
+import { plural } from './plural.ts'
 import { safe, type Terminal } from './terminal.ts'
 
 type Loaded = Extract<LoadResult, { ok: true }>
@@ -19,7 +20,7 @@ export async function loadOrExplain(
   printProblems(terminal, { level: 'warning', problems: loaded.warnings })
   if (loaded.ok) return loaded
   printProblems(terminal, { level: 'problem', problems: loaded.problems })
-  terminal.note(`mayfly: ${file} cannot be used: ${loaded.problems.length} problems`)
+  terminal.note(`mayfly: ${file} cannot be used: ${plural(loaded.problems.length, 'problem')}`)
   return undefined
 }
 
@@ -33,8 +34,14 @@ export async function checkConfig(context: Context, file: string): Promise<ExitC
     return 0
   }
   const { agents, entitlements, providers } = loaded.config
-  const counts = `${agents.length} agents, ${entitlements.length} entitlements, ${providers.length} providers, ${loaded.policies.policyIds.length} policies`
-  terminal.line(`${file} is usable: ${counts}`)
+  const policies = loaded.policies.policyIds.length
+  const counts = [
+    plural(agents.length, 'agent'),
+    plural(entitlements.length, 'entitlement'),
+    plural(providers.length, 'provider'),
+    policies === 1 ? '1 policy' : `${policies} policies`,
+  ]
+  terminal.line(`${file} is usable: ${counts.join(', ')}`)
   return 0
 }
 

@@ -1,9 +1,10 @@
 import type { KillOrder } from '../client/http.ts'
 import { parseDuration } from '../duration.ts'
-import { SELECTOR_FIELDS } from '../model/selector.ts'
+import { isNarrow, SELECTOR_FIELDS } from '../model/selector.ts'
 import type { KillWire, SelectorWire } from '../model/wire.ts'
 import { type Context, type ExitCode, UsageError } from './command.ts'
 import { selectorText } from './lists.ts'
+import { plural } from './plural.ts'
 import { safe } from './terminal.ts'
 
 /** What `mayfly kill` was told; selector flags by their name in the selector. */
@@ -32,7 +33,7 @@ export async function kill(context: Context, flags: KillFlags): Promise<ExitCode
   }
   const answer = await context.api().kill(order)
   if (context.terminal.json) context.terminal.answer(answer)
-  else printKill(context, answer.kill)
+  else printKill(context, { kill: answer.kill, wouldBlock: blocks(order) })
   return 0
 }
 
@@ -84,12 +85,22 @@ async function confirmed({ io }: Context): Promise<boolean> {
   return answer.trim() === 'everything'
 }
 
-function printKill({ terminal }: Context, kill: KillWire): void {
-  const { counts, progress, block, dry_run } = kill
+/** As the broker decides it: one lease or task blocks nothing unless told to. */
+function blocks({ selector, block_seconds }: KillOrder): boolean {
+  if (block_seconds !== undefined) return block_seconds > 0
+  return 'all' in selector || !isNarrow(selector)
+}
+
+function printKill(
+  { terminal }: Context,
+  { kill, wouldBlock }: { kill: KillWire; wouldBlock: boolean },
+): void {
+  const { counts, block, dry_run } = kill
   const what = safe(selectorText(kill.selector))
-  const found = `${plural(counts.leases, 'lease')}, ${plural(counts.tasks, 'task')}, ${plural(counts.agents, 'agent')}`
+  const found = `${plural(counts.leases, 'lease')} in ${plural(counts.tasks, 'task')} of ${plural(counts.agents, 'agent')}`
   if (dry_run) {
     terminal.line(`would kill ${what}: ${found}; nothing was done`)
+    if (wouldBlock) terminal.line(`  and block ${what}: nothing would be issued for it`)
     return
   }
   terminal.line(terminal.paint('bold', `killed ${what}: ${found}`))
@@ -97,19 +108,23 @@ function printKill({ terminal }: Context, kill: KillWire): void {
     terminal.line('  note     nothing live matched: is the name right? mayfly agents ls, leases ls')
   }
   terminal.line(`  order    ${kill.id}`)
-  const { ending, enforced, proved, expired } = progress
-  terminal.line(
-    `  so far   ${ending} ending, ${enforced} enforced, ${proved} proved, ${expired} expired`,
-  )
+  const progress = progressText(kill)
+  if (progress !== '') terminal.line(`  so far   ${progress}`)
   if (block === undefined) {
     terminal.line('  blocked  nothing: the same can be asked for again')
   } else {
     terminal.line(`  blocked  ${block}: nothing is issued for ${what}`)
     terminal.line(`  lift     mayfly blocks lift ${block}`)
   }
-  terminal.line('  watch    mayfly endings ls')
+  terminal.line(`  watch    mayfly kills show ${kill.id}, mayfly endings ls`)
 }
 
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+/** The order is committed first and its leases follow: those not there yet are only ordered. */
+function progressText({ counts, progress }: KillWire): string {
+  const { ending, enforced, proved, expired } = progress
+  const ordered = Math.max(0, counts.leases - ending - enforced - proved - expired)
+  return Object.entries({ ordered, ending, enforced, proved, expired })
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => `${count} ${state}`)
+    .join(', ')
 }

@@ -16,10 +16,10 @@ export function listLeases(context: Context, filter: LeaseFilter): Promise<ExitC
       { title: 'LEASE', cell: (l) => l.id, keep: true },
       { title: 'AGENT', cell: (l) => l.agent },
       { title: 'ENTITLEMENT', cell: (l) => l.entitlement },
-      { title: 'PROVIDER', cell: (l) => l.provider },
+      { title: 'PROVIDER', cell: (l) => l.provider, spare: true },
       { title: 'STATE', cell: stateOf },
       // What has ended or failed does not expire any more; until when it is exposed still counts.
-      { title: 'EXPIRES', cell: (l) => (isOver(l) ? '-' : when(l.expires_at, now)) },
+      { title: 'EXPIRES', cell: (l) => (isOver(l) ? '-' : when(l.expires_at, now)), spare: true },
       { title: 'EXPOSED', cell: (l) => when(l.exposed_until, now) },
     ],
   })
@@ -45,9 +45,9 @@ export function listTasks(
     columns: [
       { title: 'TASK', cell: (t) => t.id, keep: true },
       { title: 'AGENT', cell: (t) => t.agent },
-      { title: 'TENANT', cell: (t) => t.tenant },
+      { title: 'TENANT', cell: (t) => t.tenant, spare: true },
       { title: 'STATE', cell: (t) => t.outcome ?? t.cause ?? t.state },
-      { title: 'OPENED', cell: (t) => when(t.created_at, now) },
+      { title: 'OPENED', cell: (t) => when(t.created_at, now), spare: true },
       { title: 'DEADLINE', cell: (t) => when(t.deadline, now) },
       { title: 'PURPOSE', cell: (t) => t.purpose },
     ],
@@ -101,7 +101,7 @@ export function listDecisions(
       { title: 'OUTCOME', cell: (d) => d.outcome },
       { title: 'AGENT', cell: (d) => d.agent },
       { title: 'ENTITLEMENT', cell: (d) => d.entitlement },
-      { title: 'WHEN', cell: (d) => when(d.at, now) },
+      { title: 'WHEN', cell: (d) => when(d.at, now), spare: true },
       { title: 'BY', cell: (d) => [...d.rails, ...d.policies].join(' ') },
       { title: 'WHY', cell: (d) => d.reasons.join('; ') },
     ],
@@ -115,12 +115,12 @@ export function listEndings(context: Context, paging: Paging): Promise<ExitCode>
     empty: 'nothing is ending',
     columns: [
       { title: 'LEASE', cell: (e) => e.lease, keep: true },
-      { title: 'AGENT', cell: (e) => e.agent },
+      { title: 'AGENT', cell: (e) => e.agent, spare: true },
       { title: 'PROVIDER', cell: (e) => e.provider },
-      { title: 'LANE', cell: (e) => e.lane },
+      { title: 'LANE', cell: (e) => e.lane, spare: true },
       { title: 'STATE', cell: (e) => e.containment },
-      { title: 'AGE', cell: (e) => formatDuration(e.age_seconds) },
-      { title: 'TRIES', cell: (e) => String(e.attempts) },
+      { title: 'AGE', cell: (e) => formatDuration(e.age_seconds), spare: true },
+      { title: 'TRIES', cell: (e) => String(e.attempts), spare: true },
       { title: 'NEXT', cell: (e) => when(e.next_try_at, now) },
       { title: 'EXPOSED', cell: (e) => when(e.exposed_until, now) },
       { title: 'ERROR', cell: (e) => e.last_error },
@@ -140,8 +140,8 @@ export function listBlocks(
       { title: 'BLOCK', cell: (b) => b.id, keep: true },
       { title: 'BLOCKS', cell: (b) => selectorText(b.selector) },
       { title: 'UNTIL', cell: (b) => (b.lifted_at ? 'lifted' : untilText(b.expires_at, now)) },
-      { title: 'BY', cell: (b) => b.created_by },
-      { title: 'SINCE', cell: (b) => when(b.created_at, now) },
+      { title: 'BY', cell: (b) => b.created_by, spare: true },
+      { title: 'SINCE', cell: (b) => when(b.created_at, now), spare: true },
       { title: 'REASON', cell: (b) => b.reason },
     ],
   })
@@ -157,7 +157,10 @@ export function listRisk(context: Context, paging: Paging): Promise<ExitCode> {
       { title: 'LEVEL', cell: (r) => r.level },
       { title: 'SOURCE', cell: (r) => r.source },
       { title: 'SINCE', cell: (r) => when(r.since, now) },
-      { title: 'UNTIL', cell: (r) => untilText(r.expires_at, now) },
+      {
+        title: 'UNTIL',
+        cell: (r) => (r.expires_at ? when(r.expires_at, now) : `${r.source} says lower`),
+      },
       { title: 'REASON', cell: (r) => r.reason },
     ],
   })
@@ -170,12 +173,12 @@ export function listSignals(context: Context, paging: Paging): Promise<ExitCode>
     empty: 'no signals were received',
     columns: [
       { title: 'SIGNAL', cell: (s) => s.id, keep: true },
-      { title: 'SOURCE', cell: (s) => s.source },
+      { title: 'SOURCE', cell: (s) => s.source, spare: true },
       { title: 'WHEN', cell: (s) => when(s.received_at, now) },
       { title: 'SUBJECT', cell: (s) => selectorText(s.subject) },
       { title: 'LEVEL', cell: (s) => s.level },
       { title: 'ACTION', cell: (s) => s.action },
-      { title: 'LEASES', cell: (s) => String(s.matched.leases) },
+      { title: 'LEASES', cell: (s) => String(s.matched.leases), spare: true },
       { title: 'REASON', cell: (s) => s.reason },
     ],
   })
@@ -189,7 +192,7 @@ export function selectorText(selector: SelectorWire): string {
     .join(' ')
 }
 
-export function untilText(time: string | undefined, now: number): string {
+function untilText(time: string | undefined, now: number): string {
   return time === undefined ? 'until lifted' : (when(time, now) ?? '')
 }
 

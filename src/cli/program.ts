@@ -56,8 +56,12 @@ function contextOf(program: Command, io: CommandIo): Context {
     now: () => io.clockSource.wall(),
     api: () => {
       const { MAYFLY_URL: url, MAYFLY_TOKEN: token } = io.env
-      if (url !== undefined && url !== '' && !/^https?:\/\//.test(url)) {
-        throw new UsageError(`MAYFLY_URL "${url}" must start with http:// or https://`)
+      if (url && !(/^https?:\/\//.test(url) && URL.canParse(url))) {
+        throw new UsageError(`MAYFLY_URL "${url}" must be like ${DEFAULT_URL} or https://…`)
+      }
+      // What fetch says of such a header repeats it (P2).
+      if (token && !/^[\x21-\x7e]+$/.test(token.trim())) {
+        throw new UsageError('MAYFLY_TOKEN has a space, a line break or a letter no token has')
       }
       return apiClient({ url: url || DEFAULT_URL, ...(token ? { token: token.trim() } : {}) })
     },

@@ -3,10 +3,10 @@ import { printableJson } from './escape.ts'
 import { safe } from './terminal.ts'
 import { when } from './when.ts'
 
-/** One task, lease or decision with everything the API tells about it. */
+/** One task, lease, decision or kill with everything the API tells about it. */
 export async function show(
   context: Context,
-  what: 'task' | 'lease' | 'decision',
+  what: 'task' | 'lease' | 'decision' | 'killed',
   id: string,
 ): Promise<ExitCode> {
   const { terminal } = context
@@ -17,7 +17,7 @@ export async function show(
 }
 
 /** `name  value` lines; times also as seen from now, mappings and lists of mappings indented. */
-export function printFields({ terminal, now }: Context, value: object): void {
+function printFields({ terminal, now }: Context, value: object): void {
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined)
   const width = Math.max(...entries.map(([key]) => key.length))
   for (const [key, inner] of entries) {

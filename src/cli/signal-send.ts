@@ -1,8 +1,11 @@
 import { Webhook } from 'standardwebhooks'
+import { ApiError } from '../client/api-error.ts'
 import { secretResolver } from '../config/secret-source.ts'
 import { parseDuration } from '../duration.ts'
 import { SELECTOR_FIELDS } from '../model/selector.ts'
+import type { SignalWire } from '../model/wire.ts'
 import { type Context, type ExitCode, UsageError } from './command.ts'
+import { plural } from './plural.ts'
 import { safe } from './terminal.ts'
 
 export interface SignalFlags {
@@ -25,25 +28,31 @@ export async function sendSignal(context: Context, flags: SignalFlags): Promise<
   const body = JSON.stringify(bodyOf(flags))
   const id = flags.id ?? `msg_${Buffer.from(io.random(15)).toString('hex')}`
   const at = new Date(context.now())
-  const answer = await api().sendSignal({
-    source: flags.source,
-    body,
-    headers: {
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-      'webhook-signature': webhook.sign(id, at, body),
-    },
-  })
+  const headers = {
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+    'webhook-signature': webhook.sign(id, at, body),
+  }
+  let answer: { signal: SignalWire }
+  try {
+    answer = await api().sendSignal({ source: flags.source, body, headers })
+  } catch (error) {
+    // No operator's token is asked for here, so what the other commands advise would mislead.
+    if (!(error instanceof ApiError) || error.status !== 401) throw error
+    if (terminal.json && error.problem) terminal.answer(error.problem)
+    terminal.note(`mayfly: ${safe(error.message)}: check --source, --secret and this host's clock`)
+    return 1
+  }
   if (terminal.json) {
     terminal.answer(answer)
     return 0
   }
   const { signal } = answer
   const { leases, tasks } = signal.matched
-  terminal.line(
-    `accepted as ${signal.id}: ${safe(signal.action)}, ${leases} leases, ${tasks} tasks`,
-  )
-  terminal.line('  watch    mayfly signals ls, mayfly endings ls')
+  const found = `${plural(leases, 'lease')}, ${plural(tasks, 'task')}`
+  terminal.line(`accepted as ${signal.id}: ${safe(signal.action)}, ${found}`)
+  const effect = signal.action === 'risk' ? 'mayfly risk ls' : 'mayfly endings ls, mayfly blocks ls'
+  terminal.line(`  watch    ${effect}`)
   return 0
 }
 

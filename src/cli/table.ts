@@ -5,34 +5,65 @@ export interface Column<Row> {
   readonly cell: (row: Row) => string | undefined
   /** Cut only when nothing else is left to cut: ids, which are copied into the next command. */
   readonly keep?: true
+  /** Left out where the terminal is too narrow for all to be read; `--json` has it still. */
+  readonly spare?: true
 }
 
 const GAP = '  '
 const LEAST_WIDTH = 4
+/** As much of a long cell as is worth a column of its own. */
+const READABLE_WIDTH = 16
 
 /**
- * Lines of a table, title first, none wider than `width`: the widest columns give first, ids last.
- * Cells are escaped; without `width` (not a terminal) nothing is cut.
+ * Lines of a table, title first, none wider than `width`: spare columns go first, then the widest
+ * give, ids last. Cells are escaped; without `width` (not a terminal) nothing is cut.
  */
 export function tableLines<Row>(
-  columns: readonly Column<Row>[],
+  all: readonly Column<Row>[],
   rows: readonly Row[],
   width: number | undefined,
 ): string[] {
-  const cells = [
-    columns.map((column) => column.title),
-    ...rows.map((row) => columns.map((column) => escapeHidden(column.cell(row) ?? '-'))),
-  ]
-  const natural = columns.map((_, at) => Math.max(...cells.map((line) => widthOf(line[at] ?? ''))))
-  const widths = width === undefined ? natural : shrink(columns, natural, width)
-  return cells.map((line) => {
-    const text = line.map((cell, at) => pad(cut(cell, widths[at] ?? 0), widths[at] ?? 0)).join(GAP)
-    return (width === undefined ? text : cut(text, width)).trimEnd()
+  const measured = all.map((column) => measure(column, rows))
+  const shown = width === undefined ? measured : withoutSpare(measured, width)
+  const widths = width === undefined ? shown.map(({ natural }) => natural) : shrink(shown, width)
+  return [-1, ...rows.keys()].map((row) => {
+    const cells = shown.map(({ column, texts }, at) => {
+      const text = row < 0 ? column.title : (texts[row] ?? '')
+      return pad(cut(text, widths[at] ?? 0), widths[at] ?? 0)
+    })
+    const line = cells.join(GAP)
+    return (width === undefined ? line : cut(line, width)).trimEnd()
   })
 }
 
-function shrink<Row>(columns: readonly Column<Row>[], natural: number[], width: number): number[] {
-  const widths = [...natural]
+interface Measured<Row> {
+  readonly column: Column<Row>
+  readonly texts: readonly string[]
+  readonly natural: number
+}
+
+function measure<Row>(column: Column<Row>, rows: readonly Row[]): Measured<Row> {
+  const texts = rows.map((row) => escapeHidden(column.cell(row) ?? '-'))
+  return { column, texts, natural: Math.max(...[column.title, ...texts].map(widthOf)) }
+}
+
+/** Drops spare columns, the last first, until what is left can be read in `width`. */
+function withoutSpare<Row>(measured: readonly Measured<Row>[], width: number): Measured<Row>[] {
+  const shown = [...measured]
+  for (;;) {
+    const needed = shown.map(({ column, natural }) =>
+      column.keep ? natural : Math.min(natural, READABLE_WIDTH),
+    )
+    const total = needed.reduce((sum, one) => sum + one, GAP.length * (shown.length - 1))
+    const last = shown.findLastIndex(({ column }) => column.spare)
+    if (total <= width || last < 0) return shown
+    shown.splice(last, 1)
+  }
+}
+
+function shrink<Row>(shown: readonly Measured<Row>[], width: number): number[] {
+  const columns = shown.map(({ column }) => column)
+  const widths = shown.map(({ natural }) => natural)
   const room = width - GAP.length * (columns.length - 1)
   for (const giving of [columns.map((column) => !column.keep), columns.map(() => true)]) {
     for (;;) {

@@ -42,6 +42,11 @@ const killed = {
   progress: { ending: 12, proved: 0, enforced: 0, expired: 0 },
 }
 
+/** As the broker answers: committed, its leases not reached yet. */
+function killedBy({ dry_run = false }: { dry_run?: boolean }) {
+  return dry_run ? { ...killed, id: 'dry-run', block: undefined, dry_run } : killed
+}
+
 let broker: BrokerDouble
 let env: Record<string, string> = {}
 let dir = ''
@@ -50,7 +55,8 @@ beforeAll(async () => {
     'GET /v1/leases': page,
     [`GET /v1/leases/${lease.id}`]: lease,
     'GET /v1/tasks': { items: [], next_cursor: null },
-    'POST /v1/kills': { kill: killed },
+    'POST /v1/kills': ({ body }: { body: string }) => ({ body: { kill: killedBy(JSON.parse(body)) } }),
+    [`GET /v1/kills/${killed.id}`]: killed,
     'DELETE /v1/blocks/block_a': () => ({
       status: 403,
       body: problem(403, 'forbidden', 'not you'),
@@ -61,6 +67,10 @@ beforeAll(async () => {
       body: {
         signal: { id: 'sig_a', action: 'kill', matched: { leases: 2, tasks: 1, agents: 1 } },
       },
+    }),
+    'POST /v1/signals/other': () => ({
+      status: 401,
+      body: problem(401, 'unauthenticated', 'the signal was not accepted'),
     }),
     'GET /v1/signals': () => ({ status: 401, body: problem(401, 'unauthenticated', 'who?') }),
   })
@@ -76,11 +86,11 @@ afterEach(() => {
 })
 
 describe('a list', () => {
-  it('is a table that fits the terminal and keeps ids whole', async () => {
+  it('is a table that fits the terminal, with ids and what matters most whole', async () => {
     const { code, stdout, stderr } = await mayfly(['leases', 'ls'], env, { columns: 90 })
     expect(code).toBe(0)
     const [title = '', line = ''] = stripVTControlCharacters(stdout).split('\n')
-    expect(title).toMatch(/^LEASE +AGENT +ENTITLEM\S+ +PROVIDER +STATE +EXPIRES +EXPOSED$/)
+    expect(title).toMatch(/^LEASE +AGENT +ENTITLEMENT +STATE +EXPOSED$/)
     expect(line).toContain(lease.id)
     expect(line.length).toBeLessThanOrEqual(90)
     expect(stderr).toContain('--cursor c2')
@@ -127,14 +137,31 @@ describe('a kill', () => {
     const args = ['kill', '--agent', 'ticket-summariser', '--reason', 'leaked', '--block', '1h']
     const { code, stdout } = await mayfly(args, env)
     expect(code).toBe(0)
-    expect(stdout).toContain('12 leases, 1 task, 1 agent')
+    expect(stdout).toContain('12 leases in 1 task of 1 agent')
     expect(stdout).toContain(`mayfly blocks lift ${killed.block}`)
-    expect(stdout).toContain('mayfly endings ls')
+    expect(stdout).toContain(`mayfly kills show ${killed.id}`)
+    expect(stdout).toContain('so far   12 ending\n')
     expect(JSON.parse(broker.seen[0]?.body ?? '')).toEqual({
       selector: { agent: 'ticket-summariser' },
       reason: 'leaked',
       block_seconds: 3600,
     })
+  })
+
+  it.each([
+    [['--agent', 'ticket-summariser'], true],
+    [['--agent', 'ticket-summariser', '--block', '0'], false],
+    [['--lease', lease.id], false],
+  ])('%j tried out says whether it would block: %s', async (selector, blocks) => {
+    const args = ['kill', ...selector, '--reason', 'x', '--dry-run']
+    const { stdout } = await mayfly(args, env)
+    expect(stdout).toContain('nothing was done')
+    expect(stdout.includes('and block')).toBe(blocks)
+  })
+
+  it('can be looked at again', async () => {
+    const { code, stdout } = await mayfly(['kills', 'show', killed.id], env)
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/reason +leaked/)])
   })
 
   it('joins selectors, in the names of the API', async () => {
@@ -198,6 +225,21 @@ describe('a refusal', () => {
     expect(code).toBe(1)
     expect(stderr).toContain('MAYFLY_TOKEN')
     expect(stdout + stderr).not.toContain('mfo_canary')
+  })
+
+  it.each(['mfo_a\nb', 'mfo_tökén', 'two words'])(
+    'P2: of a token that is none (%j) says so without repeating it',
+    async (token) => {
+      const { code, stderr } = await mayfly(['leases', 'ls'], { ...env, MAYFLY_TOKEN: token })
+      expect([code, broker.seen]).toEqual([2, []])
+      expect(stderr).toContain('MAYFLY_TOKEN')
+      expect(stderr).not.toContain(token.slice(-3))
+    },
+  )
+
+  it.each(['127.0.0.1:8700', 'http://'])('of the address %s says what one is like', async (url) => {
+    const { code, stderr } = await mayfly(['leases', 'ls'], { MAYFLY_URL: url })
+    expect([code, stderr]).toEqual([2, expect.stringContaining('http://127.0.0.1:8700')])
   })
 
   it('by nobody at all names the address', async () => {
@@ -264,6 +306,14 @@ describe('signal send', () => {
     })
   })
 
+  it('refused says what to check, and nothing of an operator’s token', async () => {
+    const flags = ['signal', 'send', '--source', 'other', '--agent', 'a', '--reason', 'odd']
+    const sent = await mayfly([...flags, '--secret', 'env:S'], { ...env, S: secret })
+    expect(sent.code).toBe(1)
+    expect(sent.stderr).toContain('check --source, --secret')
+    expect(sent.stderr).not.toContain('MAYFLY_TOKEN')
+  })
+
   it('P2: refuses a secret on the command line without repeating it', async () => {
     const { code, stdout, stderr } = await mayfly([...args, '--secret', secret], env)
     expect([code, broker.seen]).toEqual([2, []])
@@ -310,6 +360,7 @@ describe('audit', () => {
     const { seq, hash, at } = events[2] ?? {}
     writeFileSync(anchor, `${JSON.stringify({ seq, hash, at })}\n`)
     expect((await verify(events, '--anchor', anchor)).code).toBe(0)
+    expect((await verify(events, '--anchor', `file:${anchor}`)).code).toBe(0)
     expect((await verify(chain(7, 'other'), '--anchor', anchor)).code).toBe(1)
     expect((await verify(chain(7, 'other'))).code).toBe(0)
   })

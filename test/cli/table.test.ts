@@ -36,6 +36,17 @@ describe('a table', () => {
     }
   })
 
+  it('leaves out spare columns before it cuts what must be read', () => {
+    const spare = [
+      ...columns,
+      { title: 'SPARE', cell: () => 'something else', spare: true },
+    ] as const
+    expect(tableLines(spare, [row], 200)[0]).toBe(tableLines(spare, [row], undefined)[0])
+    const [title, line] = tableLines(spare, [row], 70)
+    expect(title).not.toContain('SPARE')
+    expect(line).toContain(row.id)
+  })
+
   it('never has a line wider than the terminal, whatever the cells hold', () => {
     const cell = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constant('漢字🦟'))
     const rows = fc.array(fc.record({ id: cell, agent: cell, reason: cell }), { maxLength: 5 })
