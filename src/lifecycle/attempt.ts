@@ -1,7 +1,11 @@
 import type { Broker } from '../broker/broker.ts'
+import type { Clock } from '../clock.ts'
 import { type EndOrder, UpstreamError } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
 import { backoffMs } from './backoff.ts'
+
+/** A call to an upstream that ends, proves or cleans up may take this long, whatever the provider does. */
+const CALL_DEADLINE_MS = 15_000
 
 /** A queued ending in the words of the provider contract. */
 export function endOrderOf({ lease, targetSpec }: QueuedEnding): EndOrder {
@@ -47,4 +51,21 @@ export async function failAll(
       }),
     ),
   )
+}
+
+/** What the upstream answers to one call, or an unknown outcome at its deadline; none: nothing was asked. */
+export function askWithin<T>(
+  clock: Clock,
+  run: (signal: AbortSignal) => Promise<readonly T[]> | undefined,
+): Promise<readonly T[]> {
+  const controller = new AbortController()
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(CALL_DEADLINE_MS, () => {
+      reject(new UpstreamError('unknown', `no answer within ${CALL_DEADLINE_MS / 1000} s`))
+      controller.abort()
+    })
+    Promise.resolve(run(controller.signal))
+      .then((outcomes) => resolve(outcomes ?? []), reject)
+      .finally(cancel)
+  })
 }

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Broker } from '../broker/broker.ts'
+import type { Provider } from '../provider.ts'
 
 const CHECK_EVERY_MS = 60_000
 const DISK_EVERY_MS = 5_000
@@ -11,6 +12,7 @@ export class Checks {
   #checkedAt = Number.NEGATIVE_INFINITY
   #diskAt = Number.NEGATIVE_INFINITY
   #stopped = false
+  readonly #underWay = new Set<Provider>()
 
   constructor(broker: Broker) {
     this.#broker = broker
@@ -26,7 +28,9 @@ export class Checks {
       this.#checkedAt = tick
       // Also writes down how late it is, so that an idle night cannot be turned back (P5).
       await this.#broker.store.ready()
-      void this.#checkProviders()
+      for (const [name, { provider }] of this.#broker.world().providers) {
+        void this.#checkProvider(name, provider)
+      }
     }
   }
 
@@ -35,23 +39,25 @@ export class Checks {
     this.#stopped = true
   }
 
-  async #checkProviders(): Promise<void> {
-    const { world, health, log } = this.#broker
-    for (const [name, { provider }] of world().providers) {
+  /** One that hangs holds up no other, and is not asked again meanwhile (P13). */
+  async #checkProvider(name: string, provider: Provider): Promise<void> {
+    const { health, log } = this.#broker
+    if (this.#underWay.has(provider)) return
+    this.#underWay.add(provider)
+    try {
+      const findings = await provider.check()
       if (this.#stopped) return
-      try {
-        const findings = await provider.check()
-        if (this.#stopped) return
-        health.checked(name, findings)
-        for (const { level, what, fix } of findings) {
-          if (level === 'blocking')
-            log.error({ provider: name, what, fix }, 'a provider is not usable')
-        }
-      } catch (error) {
-        // An upstream that is away says nothing about permissions; the circuits notice it.
-        if (!this.#stopped)
-          log.warn({ provider: name, err: error }, 'a provider could not be checked')
+      health.checked(name, findings)
+      for (const { level, what, fix } of findings) {
+        if (level === 'blocking')
+          log.error({ provider: name, what, fix }, 'a provider is not usable')
       }
+    } catch (error) {
+      // An upstream that is away says nothing about permissions; the circuits notice it.
+      if (!this.#stopped)
+        log.warn({ provider: name, err: error }, 'a provider could not be checked')
+    } finally {
+      this.#underWay.delete(provider)
     }
   }
 }

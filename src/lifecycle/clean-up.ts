@@ -1,9 +1,7 @@
 import type { Broker } from '../broker/broker.ts'
-import type { Provider } from '../provider.ts'
+import type { EndOrder, EndOutcome, Provider } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
-import { endOrderOf, failAll, failureOf } from './attempt.ts'
-
-const REVOKE_DEADLINE_MS = 15_000
+import { askWithin, endOrderOf, failAll, failureOf } from './attempt.ts'
 
 /** Removes what dead leases left upstream, and frees their places in a pool. */
 export async function cleanUpBatch(
@@ -15,28 +13,32 @@ export async function cleanUpBatch(
   const lone = batch.filter(({ lease }) => lease.slot === null && lease.group === null)
   // A shared document forgets its dead at its next write; writing it for them alone has no use.
   const grouped = batch.filter(({ lease }) => lease.slot === null && lease.group !== null)
-  await run(broker, held, provider.release?.bind(provider))
-  await run(broker, lone, revokeOf(provider))
+  const { release, revoke } = provider
+  await run(broker, held, release && ((orders) => release.call(provider, orders)))
+  await run(
+    broker,
+    lone,
+    revoke &&
+      ((orders, signal) =>
+        revoke.call(provider, { group: null, orders, stillRefused: [], signal })),
+  )
   await run(broker, grouped, undefined)
 }
 
-function revokeOf(provider: Provider): Provider['release'] {
-  const { revoke } = provider
-  if (!revoke) return undefined
-  const signal = AbortSignal.timeout(REVOKE_DEADLINE_MS)
-  return (orders) => revoke.call(provider, { group: null, orders, stillRefused: [], signal })
-}
+type Ask = (orders: readonly EndOrder[], signal: AbortSignal) => Promise<readonly EndOutcome[]>
 
 async function run(
   broker: Broker,
   batch: readonly QueuedEnding[],
-  ask: Provider['release'],
+  ask: Ask | undefined,
 ): Promise<void> {
   if (batch.length === 0) return
   const { store, clock } = broker
-  const outcomes = await (ask?.(batch.map(endOrderOf)) ?? Promise.resolve(undefined)).catch(
-    failureOf,
-  )
+  const outcomes =
+    ask &&
+    (await askWithin(clock, (signal) => ask(batch.map(endOrderOf), signal)).catch(
+      (error: unknown) => failureOf(error),
+    ))
   if (outcomes instanceof Error) return await failAll(broker, batch, outcomes.message)
   await Promise.all(
     batch.map((ending) => {

@@ -1,12 +1,10 @@
 import type { Broker } from '../broker/broker.ts'
-import type { Clock } from '../clock.ts'
 import { type EndOutcome, type Provider, UpstreamError } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
-import { endOrderOf, failAll, failureOf } from './attempt.ts'
+import { askWithin, endOrderOf, failAll, failureOf } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
 import { cleanUpBatch } from './clean-up.ts'
 
-const REVOKE_DEADLINE_MS = 15_000
 /** While nobody knows what a mint did, what it may have left is looked for again this often. */
 const CHASE_MS = 30_000
 /** What dies by itself this soon is not worth one of its group's places. */
@@ -70,7 +68,7 @@ async function revoke(
   const providerName = batch[0]?.lease.provider ?? ''
   const ids = batch.map(({ lease }) => lease.id)
   const others = group === null ? [] : await store.endings.stillRefused(group, ids, clock.now())
-  const outcomes = await withDeadline(clock, (signal) =>
+  const outcomes = await askWithin(clock, (signal) =>
     provider.revoke?.({
       group,
       orders: batch.map(endOrderOf),
@@ -121,7 +119,7 @@ async function settle(
       now,
     })
   }
-  const proof = outcome.proof ?? (await proofOf(provider, ending))
+  const proof = outcome.proof ?? (await proofOf(broker, provider, ending))
   const proved = outcome.containment === 'proved' || proof !== undefined
   await store.endings.contained({
     id: lease.id,
@@ -137,9 +135,11 @@ async function settle(
   })
 }
 
-async function proofOf(provider: Provider, ending: QueuedEnding) {
-  const proofs = await provider.prove?.([endOrderOf(ending)]).catch(() => [])
-  return proofs?.find(({ lease }) => lease === ending.lease.id)?.proof
+async function proofOf({ clock }: Broker, provider: Provider, ending: QueuedEnding) {
+  const proofs = await askWithin(clock, () => provider.prove?.([endOrderOf(ending)])).catch(
+    () => [],
+  )
+  return proofs.find(({ lease }) => lease === ending.lease.id)?.proof
 }
 
 async function runOutAll(broker: Broker, batch: readonly QueuedEnding[], error: string) {
@@ -164,20 +164,4 @@ async function waitAll(
       store.endings.postponed({ id, error, nextDue: now + ms, counts: 'wait', now }),
     ),
   )
-}
-
-function withDeadline<T>(
-  clock: Clock,
-  run: (signal: AbortSignal) => Promise<readonly T[]> | undefined,
-): Promise<readonly T[]> {
-  const controller = new AbortController()
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(REVOKE_DEADLINE_MS, () => {
-      reject(new UpstreamError('unknown', `no answer within ${REVOKE_DEADLINE_MS / 1000} s`))
-      controller.abort()
-    })
-    Promise.resolve(run(controller.signal))
-      .then((outcomes) => resolve(outcomes ?? []), reject)
-      .finally(cancel)
-  })
 }

@@ -67,13 +67,20 @@ export class EndingQueue {
     if (group !== null) lanes.groups.add(group)
     for (const { lease } of batch) this.#underWay.add(lease.id)
     const running = endBatch(this.#broker, provider, batch)
-      .catch((error) => this.#broker.log.error({ provider, err: error }, 'ending a batch failed'))
-      .finally(() => {
+      .then(
+        () => true,
+        (error) => {
+          this.#broker.log.error({ provider, err: error }, 'ending a batch failed')
+          return false
+        },
+      )
+      .then((written) => {
         lanes.calls -= 1
         if (group !== null) lanes.groups.delete(group)
         for (const { lease } of batch) this.#underWay.delete(lease.id)
         this.#running.delete(running)
-        if (!this.#stopped) this.#continue(provider)
+        // What could not be written down is still due: it waits for the next sweep, not for none.
+        if (written && !this.#stopped) this.#continue(provider)
       })
     this.#running.add(running)
   }

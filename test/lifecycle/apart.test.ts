@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { startLifecycle } from '../../src/lifecycle/lifecycle.ts'
 import type { HouseOptions } from '../fixture/broker.ts'
 import { testApi } from '../fixture/http.ts'
-import { ManualTime } from '../fixture/time.ts'
+import { ManualTime, settle } from '../fixture/time.ts'
 
 const broken = () => Promise.reject(new Error('this part of the store is broken'))
 
@@ -82,3 +82,48 @@ async function startLifecycleOnly(api: Awaited<ReturnType<typeof running>>) {
   Object.assign(api.store.leases, { settleAfterRestart })
   return lifecycle
 }
+
+it('P13: an end that cannot be written down is not tried without a pause', async () => {
+  const api = await running()
+  const task = await api.open()
+  const { lease } = (await api.issue(task)).body
+  Object.assign(api.store.endings, { contained: broken })
+  const lifecycle = await startLifecycle(api.broker)
+  onTestFinished(() => lifecycle.stop(100))
+  await api.call(`POST /v1/leases/${lease.id}/end`, { token: task.token })
+  for (let n = 0; n < 20; n += 1) await settle()
+  expect(api.upstream.revokeCalls.length).toBeLessThanOrEqual(2)
+  await api.advance(3_500)
+  expect(api.upstream.revokeCalls.length).toBeGreaterThan(2)
+})
+
+it('P13: a provider whose check or proof hangs holds up neither another nor itself', async () => {
+  const api = await running()
+  const upstream = api.broker.world().providers.get('upstream')
+  if (!upstream) throw new Error('the house has no upstream')
+  const { provider } = upstream
+  const checked: string[] = []
+  const never = new Promise<never>(() => {})
+  Object.assign(provider, { check: () => never, prove: () => never })
+  const check = async () => {
+    checked.push('other')
+    return []
+  }
+  const other = { ...upstream, provider: { ...provider, check } }
+  const providers = new Map([...api.broker.world().providers, ['other', other]])
+  const world = { ...api.broker.world(), providers }
+  Object.assign(api.broker, { world: () => world })
+  api.upstream.revoke = 'enforced'
+  const task = await api.open()
+  const { lease } = (await api.issue(task)).body
+  const lifecycle = await startLifecycle(api.broker)
+  onTestFinished(async () => {
+    const stopped = lifecycle.stop(100)
+    await api.advance(200)
+    await stopped
+  })
+  await expect.poll(() => checked).toEqual(['other'])
+  await api.call(`POST /v1/leases/${lease.id}/end`, { token: task.token })
+  await api.advance(20_000)
+  expect(await api.store.leases.byId(lease.id)).toMatchObject({ containment: 'enforced' })
+})
