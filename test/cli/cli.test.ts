@@ -55,7 +55,9 @@ beforeAll(async () => {
     'GET /v1/leases': page,
     [`GET /v1/leases/${lease.id}`]: lease,
     'GET /v1/tasks': { items: [], next_cursor: null },
-    'POST /v1/kills': ({ body }: { body: string }) => ({ body: { kill: killedBy(JSON.parse(body)) } }),
+    'POST /v1/kills': ({ body }: { body: string }) => ({
+      body: { kill: killedBy(JSON.parse(body)) },
+    }),
     [`GET /v1/kills/${killed.id}`]: killed,
     'DELETE /v1/blocks/block_a': () => ({
       status: 403,
