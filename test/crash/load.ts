@@ -4,7 +4,13 @@ import { ApiError, UnreachableError } from '../../src/client/api-error.ts'
 import { apiClient } from '../../src/client/http.ts'
 import type { SelectorWire } from '../../src/model/wire.ts'
 import { secretsOf, useOf } from './holder.ts'
-import type { Acknowledged, KnownLease, KnownTask, Memory } from './memory.ts'
+import {
+  type Acknowledged,
+  type KnownLease,
+  type KnownTask,
+  type Memory,
+  reaches,
+} from './memory.ts'
 import type { Seeded } from './seeded.ts'
 import { OFFERS, TENANTS, type Tenant, type Upstreams } from './upstreams.ts'
 
@@ -30,6 +36,7 @@ export interface LoadParts {
 export class Load {
   readonly #parts: LoadParts
   readonly #running: Promise<void>[]
+  readonly #thefts: Promise<void>[] = []
   readonly #unexpected: unknown[] = []
   #over = false
 
@@ -44,6 +51,7 @@ export class Load {
   async stop(): Promise<readonly unknown[]> {
     this.#over = true
     await Promise.all(this.#running)
+    await Promise.all(this.#thefts)
     return this.#unexpected
   }
 
@@ -158,7 +166,7 @@ export class Load {
     await this.#api(token).endLease(lease.id)
     lease.ended = this.#now(sentAt)
     memory.acknowledge()
-    await seeded.pick(lease.uses)()
+    this.#thefts.push(haunt(seeded.pick(lease.uses)))
   }
 
   async #endTask(task: KnownTask): Promise<void> {
@@ -187,6 +195,7 @@ export class Load {
     const ordered = this.#now(sentAt)
     memory.kills.push({ id: kill.id, by: 'operator', selector, ordered, blockedUntil })
     memory.acknowledge()
+    this.#thefts.push(...this.#reached(selector).map(({ uses }) => haunt(seeded.pick(uses))))
   }
 
   async #signal(selector: SelectorWire): Promise<void> {
@@ -220,6 +229,11 @@ export class Load {
     memory.acknowledge()
   }
 
+  /** Some of the leases that a kill means. */
+  #reached(selector: SelectorWire): KnownLease[] {
+    return this.#parts.memory.leases.filter((lease) => reaches(selector, lease)).slice(-5)
+  }
+
   #selector(): SelectorWire | undefined {
     const { seeded, memory } = this.#parts
     const live = memory.leases.filter(isLive)
@@ -241,6 +255,14 @@ export class Load {
 
   #now(sentAt: number): Acknowledged {
     return { round: this.#parts.round, sentAt, at: Date.now() }
+  }
+}
+
+/** A thief tries on, while an end takes effect and a while after. */
+async function haunt(use: () => Promise<boolean>): Promise<void> {
+  for (const pause of [0, 30, 60, 60, 100, 100, 150, 250]) {
+    await sleep(pause)
+    await use()
   }
 }
 

@@ -8,7 +8,7 @@ export interface StoredLease {
   readonly containment: string | null
   readonly revocability: string
   readonly exposed_until: number
-  readonly expires_at: number
+  readonly ended_at: number | null
   readonly renewing: number
   readonly last_error: string | null
 }

@@ -61,6 +61,9 @@ function noneWorksPastItsLease(
     if (used > lease.exposed_until) {
       return [`${about} was honoured ${used - lease.exposed_until} ms after exposed_until`]
     }
+    if (lease.state === 'ended' && lease.ended_at !== null && used > lease.ended_at) {
+      return [`${about} was honoured ${used - lease.ended_at} ms after it had ended`]
+    }
     if (!record.works()) return []
     if (lease.state === 'ended' || lease.state === 'failed') return [`${about} works`]
     return lease.exposed_until < now ? [`${about} works after exposed_until`] : []
