@@ -27,12 +27,12 @@ export async function receiveSignal(
   const secrets = references.map((reference) => config.secret(reference))
   const verified = verifyWebhook({ ...delivery, secrets, now })
 
+  takeSubject(broker, source)
   const allowed = allowedBySource(source, verified.signal)
   if ('refused' in allowed) {
     await refuse(broker, source, { messageId: verified.messageId, why: allowed.refused })
     throw new MayflyError('forbidden', allowed.refused)
   }
-  takeSubjects(broker, source, allowed.selectors.length)
 
   const { signal } = verified
   const expiresAt = signal.ttlSeconds === null ? null : now + signal.ttlSeconds * 1000
@@ -92,14 +92,13 @@ function killOf(
   }
 }
 
-function takeSubjects({ pace }: Broker, source: SignalSource, subjects: number): void {
-  for (let n = 0; n < subjects; n += 1) {
-    const wait = pace.take(`signal ${source.name}`, source.max_subjects_per_minute)
-    if (wait === undefined) continue
-    throw new MayflyError('limit_reached', 'this source named too many subjects this minute', {
-      retryAfterSeconds: wait,
-    })
-  }
+/** One for each signal: into how many parts a scope cuts its subject is not the sender's doing. */
+function takeSubject({ pace }: Broker, source: SignalSource): void {
+  const wait = pace.take(`signal ${source.name}`, source.max_subjects_per_minute)
+  if (wait === undefined) return
+  throw new MayflyError('limit_reached', 'this source named too many subjects this minute', {
+    retryAfterSeconds: wait,
+  })
 }
 
 async function refuse(
