@@ -68,6 +68,7 @@ CREATE TABLE `kills` (
 	`tenants_json` text,
 	`created_at` integer NOT NULL,
 	`block` text,
+	`signal` text,
 	`ends_tasks` integer NOT NULL,
 	`lane_rank` integer NOT NULL,
 	`counts_json` text NOT NULL,
@@ -75,6 +76,8 @@ CREATE TABLE `kills` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `kills_id` ON `kills` (`id`);--> statement-breakpoint
+CREATE INDEX `kills_block` ON `kills` (`block`) WHERE block is not null;--> statement-breakpoint
+CREATE INDEX `kills_signal` ON `kills` (`signal`) WHERE signal is not null;--> statement-breakpoint
 CREATE INDEX `kills_open` ON `kills` (`seq`) WHERE open = 1;--> statement-breakpoint
 CREATE TABLE `leases` (
 	`id` text PRIMARY KEY NOT NULL,

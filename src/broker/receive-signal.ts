@@ -1,5 +1,5 @@
 import { MayflyError } from '../errors.ts'
-import { newId } from '../ids.ts'
+import { newId, type SignalId } from '../ids.ts'
 import { isNarrow, type Selector } from '../model/selector.ts'
 import type { Signal as ParsedSignal } from '../signals/signal.ts'
 import { allowedBySource, type SignalSource } from '../signals/source.ts'
@@ -36,15 +36,16 @@ export async function receiveSignal(
 
   const { signal } = verified
   const expiresAt = signal.ttlSeconds === null ? null : now + signal.ttlSeconds * 1000
+  const id = newId('sig', broker.random)
   const kills =
     signal.action === 'risk'
       ? []
       : allowed.selectors.map((one) =>
-          killOf(broker, { source, signal, selector: one, expiresAt, now }),
+          killOf(broker, { id, source, signal, selector: one, expiresAt, now }),
         )
   const received = await broker.store.signals.receive(
     {
-      id: newId('sig', broker.random),
+      id,
       source: source.name,
       messageId: verified.messageId,
       bodyHash: verified.bodyHash,
@@ -68,6 +69,7 @@ export async function receiveSignal(
 function killOf(
   broker: Broker,
   facts: {
+    id: SignalId
     source: SignalSource
     signal: ParsedSignal
     selector: Selector
@@ -75,7 +77,7 @@ function killOf(
     now: number
   },
 ): KillOrder {
-  const { source, signal, selector, expiresAt, now } = facts
+  const { id, source, signal, selector, expiresAt, now } = facts
   const kills = signal.action === 'kill'
   const blocks = !kills || !isNarrow(selector)
   return {
@@ -88,6 +90,7 @@ function killOf(
     endsTasks: kills,
     lane: 'kill',
     block: blocks ? { id: newId('block', broker.random), expiresAt } : undefined,
+    signal: id,
     now,
   }
 }

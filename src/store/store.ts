@@ -392,6 +392,8 @@ export interface KillOrder {
   readonly endsTasks: boolean
   readonly lane: Extract<Lane, 'kill' | 'end'>
   readonly block: { readonly id: BlockId; readonly expiresAt: number | null } | undefined
+  /** The signal that orders it: lifting its block takes back the risk that came with it. */
+  readonly signal?: SignalId
   readonly now: number
 }
 
@@ -415,7 +417,10 @@ export interface KillStore {
     page: Page,
   ): Promise<readonly Block[]>
   blockById(id: BlockId): Promise<Block | undefined>
-  /** Lifts a live block; undefined if there is none of that id. */
+  /**
+   * Lifts a live block; undefined if there is none of that id. Risk that the same signal set is
+   * taken back with it: to lift a block is to call its alarm false or over.
+   */
   lift(order: {
     readonly id: BlockId
     readonly actor: Actor

@@ -51,6 +51,14 @@ export function recordDecision(db: Db): RecordDecision {
   }
 }
 
+/** What policies permitted and a rail of the store refuses: the rail is what determined it. */
+export function refusedByRail(
+  decision: NewDecision,
+  { rail, reason }: { readonly rail: string; readonly reason: string },
+): NewDecision {
+  return { ...decision, outcome: 'deny', policies: [], rails: [rail], reasons: [reason] }
+}
+
 export function decisionStore(db: Db, commit: GroupCommit, record: RecordDecision): DecisionStore {
   const byId = prepared(
     db,

@@ -4,6 +4,7 @@ import type { Kill, KillCounts, KillOrder, KillStore } from '../store.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, asc, eq, gt, inArray, isNull, or, sql } from './drizzle.ts'
+import { takeBackRisk } from './false-alarm.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { causeOf } from './minted.ts'
 import { among, beforeId, pageOf } from './paging.ts'
@@ -65,6 +66,7 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
         orderedBy: order.actor,
         createdAt: order.now,
         block: order.block?.id ?? null,
+        signal: order.signal ?? null,
         endsTasks: order.endsTasks ? 1 : 0,
         laneRank: laneRank(order.lane),
         countsJson: JSON.stringify(counts),
@@ -125,6 +127,7 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
         if (!row) return undefined
         const block = blockOf(row)
         tx.event({ type: 'block.lifted', actor, data: { block: id, selector: block.selector } })
+        takeBackRisk(db, tx, { block: id, actor, now })
         return block
       }),
     async liveBlocks(now) {

@@ -2,13 +2,20 @@ import type { LeaseId } from '../../ids.ts'
 import type { Reservation, ReserveResult } from '../store.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
-import type { RecordDecision } from './decisions.ts'
+import { type RecordDecision, refusedByRail } from './decisions.ts'
 import { and, eq, gt, inArray, isNotNull, sql } from './drizzle.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
+
+const LIMIT_REASONS = {
+  'task-limit': 'the task has as many active leases as it may have',
+  'agent-limit': 'the agent has as many active leases as it may have',
+  capacity: 'too many leases of this target are being refused early',
+  'no-slot': 'every account of the pool is in use or quarantined',
+} as const
 
 /** The reserving transaction (P1, P8, P9): everything that could forbid a lease is read in it. */
 export function reserving(rooms: {
@@ -74,7 +81,7 @@ export function reserving(rooms: {
     if (standing.isDoomed(whole, task.createdAt)) return { ok: false, why: 'task-ended' }
     const block = standing.blockAgainst(subject, order.now)
     if (block) {
-      recordRefusal(tx, order, `blocked by ${block}`)
+      recordRefusal(tx, order, { rail: 'block', reason: `blocked by ${block}` })
       return { ok: false, why: 'blocked', block }
     }
     const before = order.idempotency && byKey.get({ task: task.id, key: order.idempotency.key })
@@ -85,12 +92,12 @@ export function reserving(rooms: {
     const replaced = before?.state === 'active' ? before : undefined
     const limit = limitReached(order, task, replaced)
     if (limit) {
-      recordRefusal(tx, order, limit)
+      recordRefusal(tx, order, { rail: limit, reason: LIMIT_REASONS[limit] })
       return { ok: false, why: limit }
     }
     const slot = freeSlot(order)
     if (slot === 'none') {
-      recordRefusal(tx, order, 'no-slot')
+      recordRefusal(tx, order, { rail: 'no-slot', reason: LIMIT_REASONS['no-slot'] })
       return { ok: false, why: 'no-slot' }
     }
 
@@ -122,8 +129,8 @@ export function reserving(rooms: {
   }
 
   /** The policies permitted it; what stood against it is kept for whoever asks why (P15). */
-  function recordRefusal(tx: Tx, order: Reservation, rail: string): void {
-    record(tx, { ...order.decision, outcome: 'deny', rails: [rail] }, null)
+  function recordRefusal(tx: Tx, order: Reservation, by: { rail: string; reason: string }): void {
+    record(tx, refusedByRail(order.decision, by), null)
   }
 
   /** What `replaced` holds does not count: it ends in this transaction. */

@@ -155,6 +155,8 @@ export const kills = sqliteTable(
     tenantsJson: text('tenants_json'),
     createdAt: integer('created_at').notNull(),
     block: text('block'),
+    /** The signal that ordered it, if one did. */
+    signal: text('signal'),
     /** 1: tasks that the selector matches end too; 0: only their leases. */
     endsTasks: integer('ends_tasks').notNull(),
     laneRank: integer('lane_rank').notNull(),
@@ -162,7 +164,12 @@ export const kills = sqliteTable(
     /** 1 while leases it matches may still be waiting for their order. */
     open: integer('open').notNull(),
   },
-  (t) => [uniqueIndex('kills_id').on(t.id), index('kills_open').on(t.seq).where(sql`open = 1`)],
+  (t) => [
+    uniqueIndex('kills_id').on(t.id),
+    index('kills_block').on(t.block).where(sql`block is not null`),
+    index('kills_signal').on(t.signal).where(sql`signal is not null`),
+    index('kills_open').on(t.seq).where(sql`open = 1`),
+  ],
 )
 
 export const killLeases = sqliteTable(

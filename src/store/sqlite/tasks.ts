@@ -3,7 +3,7 @@ import { MISSED_BEATS, type Task } from '../../model/task.ts'
 import type { NewTask, TaskStore } from '../store.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
-import type { RecordDecision } from './decisions.ts'
+import { type RecordDecision, refusedByRail } from './decisions.ts'
 import { and, asc, eq, isNotNull, lte, sql } from './drizzle.ts'
 import type { Ending, LeaseMoves } from './lease-moves.ts'
 import { among, beforeId, pageOf } from './paging.ts'
@@ -153,7 +153,11 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
         const now = task.createdAt
         const block = standing.blockAgainst(subjectOf(task), now)
         if (block) {
-          record(tx, { ...decision, outcome: 'deny', rails: [`blocked by ${block}`] }, null)
+          record(
+            tx,
+            refusedByRail(decision, { rail: 'block', reason: `blocked by ${block}` }),
+            null,
+          )
           return { ok: false, why: 'blocked', block }
         }
         const open = openOfAgent.get({ agent: task.agent })?.n ?? 0
