@@ -3,7 +3,7 @@ import { GetCallerIdentityCommand, type STSClient } from '@aws-sdk/client-sts'
 import type { Finding } from '../../src/provider.ts'
 import type { AwsClients } from './clients.ts'
 import { upstreamError } from './errors.ts'
-import { RolePolicies } from './role-policies.ts'
+import { accountOfRole, RolePolicies } from './role-policies.ts'
 import type { UpstreamClock } from './upstream-clock.ts'
 
 export interface Checking {
@@ -30,7 +30,12 @@ export async function check(checking: Checking): Promise<readonly Finding[]> {
   if (roles.length === 0) {
     findings.push({ level: 'warning', what: 'no role is configured yet, so none was checked' })
   }
+  const account = ender.arn?.split(':')[4]
   for (const role of roles) {
+    if (account !== undefined && account !== accountOfRole(role)) {
+      findings.push(elsewhere(role, account))
+      continue
+    }
     findings.push(await canList(clients.revoke, role, signal))
     if (ender.arn !== undefined) {
       findings.push(await canWrite({ iam: clients.revoke, arn: ender.arn, role, signal }))
@@ -40,6 +45,27 @@ export async function check(checking: Checking): Promise<readonly Finding[]> {
     }
   }
   return findings
+}
+
+/** The account of whoever this client is; undefined where STS does not say. */
+export async function accountOf(
+  client: STSClient,
+  abortSignal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    return (await client.send(new GetCallerIdentityCommand({}), { abortSignal })).Account
+  } catch {
+    return undefined
+  }
+}
+
+/** IAM's calls carry a role's name without its account: they would reach another role. */
+function elsewhere(role: string, account: string): Finding {
+  return {
+    level: 'blocking',
+    what: `${role} is not in account ${account} of the ending identity: its leases could not be ended`,
+    fix: 'use a provider of that account, or set revoke.role_arn to a role there',
+  }
 }
 
 interface Identity {

@@ -1,6 +1,6 @@
 import { defineProvider, type Provider, type ProviderContext } from '../../src/provider.ts'
-import { check } from './check.ts'
-import { createClients } from './clients.ts'
+import { accountOf, check } from './check.ts'
+import { type AwsClients, createClients } from './clients.ts'
 import { describe } from './describe.ts'
 import { mint } from './mint.ts'
 import { RoleDenials } from './role-denials.ts'
@@ -10,6 +10,7 @@ import { UpstreamClock } from './upstream-clock.ts'
 import { awsVocabulary } from './vocabulary.ts'
 
 const INVENTORY_MS = 30_000
+const ACCOUNT_MS = 5_000
 
 /**
  * AWS STS: sessions of a role under a session policy compiled from the intent, ended early by an
@@ -33,11 +34,13 @@ function create(context: ProviderContext<AwsSettings>): Provider {
   const minting = { installation, settings, clock, upstream, clients, log }
   const denials = new Map<string, RoleDenials>()
   const roles = () => [...new Set([...rolesOf(context.targets ?? []), ...denials.keys()])]
+  const endersAccount = accountOnce(clients)
   const denialsOf = (role: string): RoleDenials => {
     const known = denials.get(role)
     if (known) return known
     const policies = new RolePolicies(clients.revoke, role)
-    const made = new RoleDenials({ installation, epoch, clock, upstream, log }, policies)
+    const context = { installation, epoch, clock, upstream, log, endersAccount }
+    const made = new RoleDenials(context, policies)
     denials.set(role, made)
     return made
   }
@@ -65,6 +68,15 @@ function create(context: ProviderContext<AwsSettings>): Provider {
     },
     check: () => check({ clients, upstream, roles: roles(), apart: settings.revoke !== undefined }),
     close: async () => clients.close(),
+  }
+}
+
+/** Asked until STS answers, then remembered. */
+function accountOnce({ whoRevokes }: AwsClients): () => Promise<string | undefined> {
+  let known: string | undefined
+  return async () => {
+    known ??= await accountOf(whoRevokes, AbortSignal.timeout(ACCOUNT_MS))
+    return known
   }
 }
 

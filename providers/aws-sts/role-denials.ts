@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/clock.ts'
+import { SKEW_MS } from '../../src/model/lifetime.ts'
 import type { EndOrder, EndOutcome, ProviderLog, RevokeBatch } from '../../src/provider.ts'
 import { UpstreamError } from '../../src/provider.ts'
 import {
@@ -20,6 +21,8 @@ export interface DenialContext {
   readonly clock: Clock
   readonly upstream: UpstreamClock
   readonly log: ProviderLog
+  /** The account of the identity that ends; undefined while STS does not say. */
+  readonly endersAccount: () => Promise<string | undefined>
 }
 
 /** An entry outlives what it refuses by this much: clocks differ, and a removal revives. */
@@ -81,12 +84,19 @@ export class RoleDenials {
     batches: readonly RevokeBatch[],
     signal: AbortSignal,
   ): Promise<readonly (readonly EndOutcome[])[]> {
+    const ours = await this.#isOurAccount()
     const survey = await this.#look(signal)
     this.#forgetDead()
     const orders = batches.flatMap((batch) => batch.orders)
     for (const order of batches.flatMap((batch) => batch.stillRefused)) this.#list(order)
     const added = orders.filter((order) => this.#listIfRoom(order, survey))
     const roleExists = await this.#put(survey, signal)
+    if (!roleExists && !ours) {
+      throw new UpstreamError(
+        'unknown',
+        'no role of this name is seen, but its account is not known',
+      )
+    }
     const refused = new Set([...this.#written, ...survey.earlier.flatMap(({ names }) => names)])
     // With the role gone, nothing its sessions could do is left.
     const holds = ({ upstreamName }: EndOrder) => !roleExists || refused.has(upstreamName)
@@ -98,6 +108,16 @@ export class RoleDenials {
       batch.orders.map((order) =>
         holds(order) ? enforced(order) : { lease: order.lease, ok: false, error: full },
       ),
+    )
+  }
+
+  /** False: not known yet. A role of the same name in another account is not the one to write. */
+  async #isOurAccount(): Promise<boolean> {
+    const [theirs, ours] = [this.#policies.account, await this.#context.endersAccount()]
+    if (ours === undefined || ours === theirs) return ours !== undefined
+    throw new UpstreamError(
+      'refused',
+      `the role is in account ${theirs}, but the identity that ends leases is of ${ours}: use a provider of that account, or set revoke.role_arn to a role there`,
     )
   }
 
@@ -238,8 +258,18 @@ function enforced(order: EndOrder): EndOutcome {
     lease: order.lease,
     ok: true,
     containment: 'enforced',
-    exposedUntil: order.nativeExpiresAt ?? order.latestPossibleExpiry,
+    exposedUntil: exposedUntil(order),
   }
+}
+
+/**
+ * When the last known session dies by itself. `latestPossibleExpiry` lies just the clock skew behind
+ * it; where it is later, a renewal's answer never came, and its session may exist.
+ */
+function exposedUntil({ nativeExpiresAt, latestPossibleExpiry }: EndOrder): number {
+  if (nativeExpiresAt === null) return latestPossibleExpiry
+  const renewing = latestPossibleExpiry > nativeExpiresAt + SKEW_MS
+  return renewing ? latestPossibleExpiry : nativeExpiresAt
 }
 
 function noneIfRoleGone(error: unknown): undefined {

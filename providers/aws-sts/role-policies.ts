@@ -18,10 +18,12 @@ export interface InlinePolicy {
 export class RolePolicies {
   readonly #iam: IAMClient
   readonly #role: string
+  readonly account: string | undefined
 
   constructor(iam: IAMClient, roleArn: string) {
     this.#iam = iam
     this.#role = roleNameOf(roleArn)
+    this.account = accountOfRole(roleArn)
   }
 
   /** Every inline policy with its text; one that vanishes while being read is left out. */
@@ -86,6 +88,11 @@ export class RolePolicies {
       throw failure
     }
   }
+}
+
+/** IAM calls name a role by its name alone: the account is whoever asks. */
+export function accountOfRole(roleArn: string): string | undefined {
+  return roleArn.split(':')[4]
 }
 
 export function roleNameOf(roleArn: string): string {

@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.ts'
+import { SKEW_MS } from '../model/lifetime.ts'
 import { type EndOutcome, type Provider, UpstreamError } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
 import { askWithin, endOrderOf, failAll, failureOf } from './attempt.ts'
@@ -46,7 +47,8 @@ async function worthEnding(
   const kills = able.filter(({ lane }) => lane === 'kill')
   const others = able.filter(({ lane }) => lane !== 'kill')
   const dying = others.filter(
-    ({ lease }) => lease.handle !== null && (lease.nativeExpiresAt ?? 0) - now < NEARLY_DEAD_MS,
+    ({ lease }) =>
+      lease.handle !== null && lease.latestPossibleExpiry - SKEW_MS - now < NEARLY_DEAD_MS,
   )
   await runOutAll(broker, dying, 'it is nearly dead; it runs out by itself')
   const rest = others.filter((ending) => !dying.includes(ending))

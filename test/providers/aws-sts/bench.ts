@@ -4,6 +4,7 @@ import { awsSts } from '../../../providers/aws-sts/index.ts'
 import type { Clock } from '../../../src/clock.ts'
 import { newId, upstreamName } from '../../../src/ids.ts'
 import type { IntentItem } from '../../../src/model/intent.ts'
+import { SKEW_MS } from '../../../src/model/lifetime.ts'
 import type { EndOrder, Minted, MintOrder, Provider } from '../../../src/provider.ts'
 import { Secret } from '../../../src/secret.ts'
 import { type AwsKeys, type AwsSandbox, startAwsSandbox } from '../../sandbox/aws/index.ts'
@@ -111,7 +112,7 @@ export class AwsBench {
       slot: null,
       handle: null,
       nativeExpiresAt: minted?.nativeExpiresAt ?? null,
-      latestPossibleExpiry: (minted?.nativeExpiresAt ?? order.notAfter + 900_000) + 60_000,
+      latestPossibleExpiry: (minted?.nativeExpiresAt ?? order.notAfter + 900_000) + SKEW_MS,
     }
   }
 

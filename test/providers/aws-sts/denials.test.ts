@@ -59,6 +59,30 @@ describe('ending leases on one role', () => {
     expect(await bench.read(minted)).toBe('AccessDenied')
   })
 
+  it('P6: counts a renewal whose answer never came into the exposure', async () => {
+    await using bench = await awsBench()
+    const provider = bench.provider()
+    const order = bench.order()
+    const end = bench.endOf(order, await provider.mint(order))
+    const latestPossibleExpiry = end.latestPossibleExpiry + 10 * MINUTE
+    const [outcome] = await bench.end(provider, [{ ...end, latestPossibleExpiry }])
+    expect(outcome).toMatchObject({ ok: true, exposedUntil: latestPossibleExpiry })
+  })
+
+  it('P6: claims nothing of a role in another account, whatever is called the same here', async () => {
+    await using bench = await awsBench()
+    const provider = bench.provider()
+    const order = bench.order()
+    for (const name of [ROLE, 'of-nobody']) {
+      const group = `arn:aws:iam::999900001111:role/${name}`
+      const end = { ...bench.endOf(order), group, target: { role_arn: group } }
+      const signal = AbortSignal.timeout(5_000)
+      const refused = provider.revoke?.({ group, orders: [end], stillRefused: [], signal })
+      await expect(refused).rejects.toMatchObject({ outcome: 'refused' })
+    }
+    expect(bench.documents()).toEqual({})
+  })
+
   it('P6: a batch that does not know an earlier one does not drop it', async () => {
     await using bench = await awsBench()
     const provider = bench.provider()
