@@ -6,18 +6,26 @@ export function json<S extends z.ZodType>(schema: S, description: string) {
   return { description, content: { 'application/json': { schema } } }
 }
 
+// Object.keys forgets the names of the keys; STATUS_OF holds exactly the codes.
+const CODES = Object.keys(STATUS_OF) as ErrorCode[]
+
 export const problemAnswer = z
   .strictObject({
     type: z.string(),
     title: z.string(),
     status: z.int(),
-    code: z.string(),
-    detail: z.string().optional(),
-    request_id: z.string(),
+    code: z.enum(CODES),
+    detail: z.string().optional().openapi({ description: 'What is at fault, and what to do.' }),
+    request_id: z.string().openapi({ description: 'Also in the broker’s log.' }),
     errors: z.array(z.strictObject({ path: z.string(), message: z.string() })).optional(),
-    retry_after: z.int().optional(),
+    retry_after: z
+      .int()
+      .optional()
+      .openapi({ description: 'Seconds; also the Retry-After header.' }),
   })
-  .openapi('Problem', { description: 'RFC 9457 problem details; `code` is closed.' })
+  .openapi('Problem', {
+    description: 'RFC 9457 problem details. Programs look at `code`, people at `detail`.',
+  })
 
 /** The path parameter of one thing; a malformed id is answered like an unknown one. */
 export const byId = z.object({ id: z.string() })

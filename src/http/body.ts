@@ -2,7 +2,7 @@ import type { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
-import { MayflyError } from '../errors.ts'
+import { type ErrorCode, MayflyError } from '../errors.ts'
 import { hasUniqueKeys } from '../model/unique-keys.ts'
 import type { Env } from './env.ts'
 
@@ -32,6 +32,13 @@ export async function rawBody(c: Context): Promise<Uint8Array> {
   })
   return bytes
 }
+
+/** How `jsonBody` and the schema behind it refuse, for a route's description. */
+export const BODY_REFUSALS = [
+  'invalid_request',
+  'payload_too_large',
+  'unsupported_media_type',
+] as const satisfies readonly ErrorCode[]
 
 /** A body in a route's description, required. */
 export function body<S extends z.ZodType>(schema: S) {

@@ -5,7 +5,7 @@ import { endUndelivered } from '../broker/undelivered.ts'
 import { intentSchema } from '../intent/item-schema.ts'
 import { plainText } from '../model/text.ts'
 import { byId, json, refusals } from './answers.ts'
-import { body, jsonBody } from './body.ts'
+import { BODY_REFUSALS, body, jsonBody } from './body.ts'
 import type { App, Parts } from './env.ts'
 import { idempotencyHeaders } from './idempotency-key.ts'
 import { issuedAnswer, leaseWire } from './wire/lease.ts'
@@ -16,10 +16,14 @@ const MAX_SECONDS = 31_536_000
 const credentialBody = z
   .strictObject({
     entitlement: plainText(128),
-    intent: intentSchema.optional(),
-    ttl_seconds: z.int().min(1).max(MAX_SECONDS).optional(),
+    intent: intentSchema.optional().openapi({
+      description: 'Within what the task said; absent: all it said of this entitlement.',
+    }),
+    ttl_seconds: z.int().min(1).max(MAX_SECONDS).optional().openapi({
+      description: 'Absent: the entitlement’s default. The answer says `expires_at`.',
+    }),
   })
-  .openapi('RequestCredential')
+  .openapi('RequestCredential', { example: { entitlement: 'tickets-read' } })
 
 /** `POST /v1/tasks/{id}/credentials`: the one answer that carries a new secret. */
 export function credentialRoutes(app: App, { broker, guards }: Parts): void {
@@ -34,7 +38,7 @@ export function credentialRoutes(app: App, { broker, guards }: Parts): void {
     responses: {
       201: json(issuedAnswer, 'The lease and, once, its secret.'),
       ...refusals(
-        'invalid_request',
+        ...BODY_REFUSALS,
         'invalid_intent',
         'unauthenticated',
         'forbidden',
@@ -45,8 +49,6 @@ export function credentialRoutes(app: App, { broker, guards }: Parts): void {
         'in_flight',
         'task_ended',
         'lease_ended',
-        'payload_too_large',
-        'unsupported_media_type',
         'idempotency_mismatch',
         'limit_reached',
         'upstream_refused',

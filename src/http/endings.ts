@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { listEndings, retryEnding, retryEndings } from '../broker/read-trouble.ts'
 import { byId, json, refusals } from './answers.ts'
-import { jsonBody, optionalBody } from './body.ts'
+import { BODY_REFUSALS, jsonBody, optionalBody } from './body.ts'
 import type { App, Parts } from './env.ts'
 import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
 import { endingAnswer, endingWire } from './wire/lease.ts'
@@ -44,7 +44,7 @@ export function endingRoutes(app: App, { broker, guards }: Parts): void {
     request: { body: optionalBody(z.strictObject({})) },
     responses: {
       200: json(z.strictObject({ retried: z.int() }), 'How many are due now.'),
-      ...refusals('invalid_request', 'unauthenticated', 'forbidden'),
+      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden'),
     },
   })
   app.openapi(retryAll, async (c) =>
@@ -61,7 +61,7 @@ export function endingRoutes(app: App, { broker, guards }: Parts): void {
     request: { params: byId, body: optionalBody(z.strictObject({})) },
     responses: {
       200: json(endingAnswer, 'The ending, due now.'),
-      ...refusals('invalid_request', 'unauthenticated', 'forbidden', 'not_found', 'conflict'),
+      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'not_found', 'conflict'),
     },
   })
   app.openapi(retryOne, async (c) => {

@@ -4,7 +4,7 @@ import { findKill } from '../broker/read-trouble.ts'
 import { selectorSchema } from '../model/selector.ts'
 import { plainText } from '../model/text.ts'
 import { byId, json, refusals } from './answers.ts'
-import { body, jsonBody } from './body.ts'
+import { BODY_REFUSALS, body, jsonBody } from './body.ts'
 import type { App, Parts } from './env.ts'
 import { dryRunWire, killAnswer, killWire } from './wire/trouble.ts'
 
@@ -38,13 +38,7 @@ export function killRoutes(app: App, { broker, guards }: Parts): void {
     responses: {
       200: json(answer, 'A dry run: what the order would match. Nothing was changed.'),
       202: json(answer, 'The order is committed; nothing is issued against it any more.'),
-      ...refusals(
-        'invalid_request',
-        'unauthenticated',
-        'forbidden',
-        'payload_too_large',
-        'unsupported_media_type',
-      ),
+      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden'),
     },
   })
   app.openapi(order, async (c) => {

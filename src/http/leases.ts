@@ -3,7 +3,7 @@ import { findLease, listLeases } from '../broker/read.ts'
 import { renewLease } from '../broker/renew.ts'
 import { endLease } from '../broker/task-life.ts'
 import { byId, json, refusals } from './answers.ts'
-import { jsonBody, optionalBody } from './body.ts'
+import { BODY_REFUSALS, jsonBody, optionalBody } from './body.ts'
 import type { App, Parts } from './env.ts'
 import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
 import { known } from './wire/known.ts'
@@ -89,7 +89,7 @@ function renewRoute(app: App, { broker, guards }: Parts): void {
     responses: {
       200: json(renewedAnswer, 'The lease, its new generation and what is new of its secret.'),
       ...refusals(
-        'invalid_request',
+        ...BODY_REFUSALS,
         'unauthenticated',
         'forbidden',
         'intent_exceeded',
@@ -129,7 +129,7 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     request: { params: byId, body: optionalBody(z.strictObject({})) },
     responses: {
       200: json(leaseAnswer, 'The lease as it is now.'),
-      ...refusals('invalid_request', 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
     },
   })
   app.openapi(end, async (c) => {

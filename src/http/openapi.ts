@@ -31,7 +31,8 @@ const ABOUT = {
   info: {
     title: 'Mayfly',
     version: '1',
-    description: 'Just-in-time credentials for the tasks of AI agents.',
+    description:
+      'Just-in-time credentials for the tasks of AI agents. A workload opens a task with its own evidence; the task’s token asks for credentials, beats and ends it; operators look and contain. Unknown fields are refused. Every refusal is a Problem with a closed `code`; a foreign id is answered like an unknown one. Times are RFC 3339 in UTC.',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
 }

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { assertMay } from '../broker/operator.ts'
 import { json, refusals } from './answers.ts'
-import { jsonBody, optionalBody } from './body.ts'
+import { BODY_REFUSALS, jsonBody, optionalBody } from './body.ts'
 import type { App, Parts } from './env.ts'
 import { reloadAnswer } from './wire/configured.ts'
 
@@ -23,7 +23,7 @@ export function reloadRoutes(app: App, { broker, guards, reload }: Parts): void 
     request: { body: optionalBody(reloadBody) },
     responses: {
       200: json(reloadAnswer, 'What changed, or what waits for confirmation.'),
-      ...refusals('invalid_request', 'unauthenticated', 'forbidden', 'config_invalid'),
+      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'config_invalid'),
     },
   })
   app.openapi(route, async (c) => {

@@ -5,7 +5,7 @@ import { endTask, heartbeat, requestables } from '../broker/task-life.ts'
 import { intentSchema } from '../intent/item-schema.ts'
 import { plainText } from '../model/text.ts'
 import { byId, json, refusals } from './answers.ts'
-import { body, jsonBody, optionalBody } from './body.ts'
+import { BODY_REFUSALS, body, jsonBody, optionalBody } from './body.ts'
 import type { App, Parts } from './env.ts'
 import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
 import { known } from './wire/known.ts'
@@ -31,15 +31,36 @@ const labels = z
   )
   .refine((map) => Object.keys(map).length <= MAX_LABELS, `must hold at most ${MAX_LABELS} labels`)
 
-export const openTaskBody = z
+const OPEN_TASK_EXAMPLE = {
+  purpose: 'summarise ticket 4711',
+  ttl_seconds: 900,
+  heartbeat_seconds: 30,
+  intent: [
+    {
+      type: 'aws',
+      identifier: 'tickets-read',
+      actions: ['s3:GetObject'],
+      locations: ['arn:aws:s3:::tickets/4711/*'],
+    },
+  ],
+}
+
+const openTaskBody = z
   .strictObject({
     purpose: plainText(MAX_PURPOSE),
     intent: intentSchema,
-    ttl_seconds: z.int().min(1).max(MAX_SECONDS).optional(),
-    heartbeat_seconds: z.int().min(1).max(86_400).optional(),
+    ttl_seconds: z.int().min(1).max(MAX_SECONDS).optional().openapi({
+      description: 'Absent: an hour. Never past limits.task_max_ttl: the answer says `deadline`.',
+    }),
+    heartbeat_seconds: z
+      .int()
+      .min(1)
+      .max(86_400)
+      .optional()
+      .openapi({ description: 'Two missed beats end the task. Absent: silence does not.' }),
     labels: labels.default({}),
   })
-  .openapi('OpenTask')
+  .openapi('OpenTask', { example: OPEN_TASK_EXAMPLE })
 
 const outcomeBody = z.strictObject({
   outcome: z.enum(['completed', 'failed', 'cancelled']).optional(),
@@ -69,7 +90,7 @@ function openRoute(app: App, { broker, guards }: Parts): void {
     responses: {
       201: json(openedTaskAnswer, 'The open task and its token.'),
       ...refusals(
-        'invalid_request',
+        ...BODY_REFUSALS,
         'invalid_intent',
         'unauthenticated',
         'agent_unknown',
@@ -77,8 +98,6 @@ function openRoute(app: App, { broker, guards }: Parts): void {
         'intent_exceeded',
         'policy_denied',
         'blocked',
-        'payload_too_large',
-        'unsupported_media_type',
         'limit_reached',
       ),
     },
@@ -158,7 +177,7 @@ function beatRoute(app: App, { broker, guards }: Parts): void {
     request: { params: byId, body: optionalBody(z.strictObject({})) },
     responses: {
       200: json(heartbeatAnswer, 'The task and what ended.'),
-      ...refusals('invalid_request', 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
     },
   })
   app.openapi(beat, async (c) => {
@@ -179,7 +198,7 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     request: { params: byId, body: optionalBody(outcomeBody) },
     responses: {
       200: json(taskAnswer, 'The ended task.'),
-      ...refusals('invalid_request', 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
     },
   })
   app.openapi(end, async (c) => {

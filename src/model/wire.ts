@@ -2,7 +2,7 @@
  * What travels over the HTTP API, as the server sends it and every client reads it (DESIGN §8).
  * Times are RFC 3339 in UTC, durations whole seconds, names in snake case.
  */
-import type { Containment, EndCause, Lane, LeaseState } from './lease.ts'
+import type { Containment, EndCause, Lane, LeaseState, Revocability } from './lease.ts'
 
 export type TaskState = 'open' | 'ended'
 export type TaskOutcome = 'completed' | 'failed' | 'cancelled'
@@ -108,7 +108,7 @@ export interface RequestableWire {
   default_ttl_seconds: number
   max_ttl_seconds: number
   zone: string
-  revocability: string
+  revocability: Revocability
   residuals: string[]
 }
 
@@ -137,7 +137,7 @@ export interface KillWire {
   created_at: string
   block?: string
   dry_run: boolean
-  counts: { leases: number; tasks: number; agents: number; blocked?: number }
+  counts: { leases: number; tasks: number; agents: number }
   progress: { ending: number; proved: number; enforced: number; expired: number }
 }
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { z } from 'zod'
+import { STATUS_OF } from '../../src/errors.ts'
 import { type Api, testApi } from '../fixture/http.ts'
 
 interface Document {
@@ -9,6 +10,7 @@ interface Document {
 }
 interface Operation {
   security?: Record<string, unknown>[]
+  requestBody?: object
   responses: Record<string, { content?: Record<string, { schema: object }> }>
 }
 
@@ -32,6 +34,19 @@ it('every route is described, with who may call it and how it refuses', async ()
       if (security?.length) expect(Object.keys(responses), path).toContain('401')
     }
   }
+})
+
+it('what takes a body says how bodies are refused, and problems name every code', async () => {
+  const { call } = await testApi()
+  const { paths, components } = (await call<Document>('GET /openapi.json')).body
+  for (const [path, operations] of Object.entries(paths)) {
+    for (const { requestBody, responses } of Object.values(operations)) {
+      if (requestBody === undefined) continue
+      expect(Object.keys(responses), path).toEqual(expect.arrayContaining(['400', '413']))
+      if (!path.startsWith('/v1/signals/')) expect(Object.keys(responses), path).toContain('415')
+    }
+  }
+  expect(components.schemas.Problem).toHaveProperty('properties.code.enum', Object.keys(STATUS_OF))
 })
 
 it('real answers are what the document says', async () => {

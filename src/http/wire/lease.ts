@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import type { QueuedEnding } from '../../broker/read-trouble.ts'
 import type { Lease } from '../../model/lease.ts'
-import { withoutUndefined } from '../../model/optional.ts'
-import type { CredentialWire, EndingWire, LeaseWire } from '../../model/wire.ts'
+import type { EndingWire, LeaseWire } from '../../model/wire.ts'
+import { credentialAnswer } from './credential.ts'
 import { known, rfc3339, rfc3339OrNone } from './known.ts'
 
 const instant = z.iso.datetime()
@@ -33,30 +33,32 @@ export const leaseAnswer = z
     provider: z.string(),
     target: z.string(),
     state: z.enum(['reserved', 'active', 'ending', 'ended', 'failed']),
-    containment: containment.optional(),
+    containment: containment.optional().openapi({
+      description:
+        'How far an end has come: pending (ordered), enforced (accepted upstream), proved (seen refused), expired (died by itself).',
+    }),
     proof: z
       .strictObject({ method: z.string(), regions: z.array(z.string()).optional(), at: instant })
       .optional(),
     cause: cause.optional(),
-    generation: z.int(),
+    generation: z.int().openapi({ description: 'Counts up with each renewal.' }),
     created_at: instant,
-    expires_at: instant,
-    native_expires_at: instant.optional(),
-    exposed_until: instant,
+    expires_at: instant.openapi({ description: 'Use the credential no longer than this.' }),
+    native_expires_at: instant
+      .optional()
+      .openapi({ description: 'When the upstream itself stops honouring it.' }),
+    exposed_until: instant.openapi({
+      description: 'The latest moment it could still work, as far as is known for sure.',
+    }),
     ended_at: instant.optional(),
-    upstream_name: z.string(),
-    scope: z.record(z.string(), z.unknown()),
-    residuals: z.array(z.string()),
+    upstream_name: z.string().openapi({ description: 'Its name in the upstream’s own log.' }),
+    scope: z
+      .record(z.string(), z.unknown())
+      .openapi({ description: 'What it can do, in the upstream’s own terms.' }),
+    residuals: z.array(z.string()).openapi({ description: 'What outlives the credential.' }),
     decision: z.string(),
   })
   .openapi('Lease')
-
-/** Its other fields depend on `type` (DESIGN §8): those of CredentialWire. */
-export const credentialAnswer = withoutUndefined<CredentialWire>(
-  z
-    .looseObject({ type: z.string(), expires_at: instant })
-    .openapi('Credential', { description: 'The secret part: sent once, in this answer alone.' }),
-)
 
 export const issuedAnswer = z
   .strictObject({ lease: leaseAnswer, credential: credentialAnswer })

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { Requestable } from '../../broker/task-life.ts'
-import type { Lease } from '../../model/lease.ts'
+import { type Lease, REVOCABILITIES } from '../../model/lease.ts'
 import type { Task } from '../../model/task.ts'
 import type { HeartbeatWire, RequestableWire, TaskWire } from '../../model/wire.ts'
 import { intentItemAnswer, intentWire } from './intent.ts'
@@ -22,9 +22,11 @@ export const taskAnswer = z
     cause: z.string().optional(),
     parent: z.string().optional(),
     created_at: instant,
-    deadline: instant,
+    deadline: instant.openapi({ description: 'Nothing of the task outlives it.' }),
     heartbeat_seconds: z.int().optional(),
-    heartbeat_due_at: instant.optional(),
+    heartbeat_due_at: instant
+      .optional()
+      .openapi({ description: 'Without a heartbeat until then the task ends: two missed beats.' }),
     ended_at: instant.optional(),
   })
   .openapi('Task')
@@ -59,7 +61,7 @@ export const requestableAnswer = z
     default_ttl_seconds: z.int(),
     max_ttl_seconds: z.int(),
     zone: z.string(),
-    revocability: z.string(),
+    revocability: z.enum(REVOCABILITIES),
     residuals: z.array(z.string()),
   })
   .openapi('Requestable')

@@ -34,7 +34,7 @@ export const killAnswer = z
     created_at: instant,
     block: z.string().optional(),
     dry_run: z.boolean(),
-    counts: z.strictObject({ ...counts, blocked: z.int().optional() }),
+    counts: z.strictObject(counts),
     progress: z.strictObject({
       ending: z.int(),
       proved: z.int(),
