@@ -27,7 +27,6 @@ export const AUDIT_TYPES = [
   'signal.received',
   'signal.refused',
   'risk.changed',
-  'decision.recorded',
 ] as const
 
 export type AuditType = (typeof AUDIT_TYPES)[number]
