@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Actor } from '../audit/events.ts'
 import { MayflyError, type Problem } from '../errors.ts'
+import type { AgentConfig } from '../identity/settings.ts'
 import type { IntentItem } from '../model/intent.ts'
 import type { Lease } from '../model/lease.ts'
-import type { Task } from '../model/task.ts'
+import { PROOFS, type Task } from '../model/task.ts'
 import type { Broker, World } from './broker.ts'
 import { decideCredential } from './decide.ts'
 import { planCredential, unacceptable } from './plan.ts'
@@ -124,16 +125,25 @@ async function refusedUnder(
   return decision.outcome === 'permit' ? undefined : 'policy'
 }
 
-/** Open tasks of agents that are gone, or belong to another tenant now. */
+/** Open tasks whose workload would no longer be their agent (P7). */
 async function orphanedTasks({ store }: Broker, next: World): Promise<Task[]> {
   const orphans: Task[] = []
   let after: string | undefined
   for (;;) {
     const page = await store.tasks.list({ tenants: null, state: 'open' }, { limit: PAGE, after })
-    orphans.push(...page.filter((task) => next.agents.get(task.agent)?.tenant !== task.tenant))
+    orphans.push(...page.filter((task) => !isStillOf(next.agents.get(task.agent), task)))
     const last = page.at(-1)
     if (!last || page.length < PAGE) return orphans
     after = `${last.createdAt}.${last.id}`
     await nextTurn()
   }
+}
+
+/** Its other claims may have changed since; what is stored of them does not tell for sure. */
+function isStillOf(agent: AgentConfig | undefined, task: Task): boolean {
+  return (
+    agent?.tenant === task.tenant &&
+    agent.match.issuer === task.issuer &&
+    PROOFS.indexOf(task.proof) >= PROOFS.indexOf(agent.proof)
+  )
 }
