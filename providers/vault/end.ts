@@ -14,7 +14,7 @@ import { lookFor } from './evidence.ts'
 import { type Handle, joinHandles, NOTHING_KNOWN, parseHandle } from './handle.ts'
 import { type Target, targetSchema } from './settings.ts'
 import { sweepAccessors } from './sweep.ts'
-import { policyPath, type Upstream } from './upstream.ts'
+import { policyPath, type Upstream, vaultOf } from './upstream.ts'
 
 /** Orders ended at once; more would only queue inside Vault. */
 const PARALLEL = 8
@@ -45,6 +45,12 @@ interface Ending {
 
 async function endOne(upstream: Upstream, ending: Ending): Promise<EndOutcome> {
   const { order, signal } = ending
+  const madeAt = parseHandle(order.handle).vault
+  const here = vaultOf(upstream.settings)
+  if (madeAt !== undefined && madeAt !== here) {
+    const error = `it was made at ${madeAt}, and this provider is now ${here}: it runs out by itself`
+    return { lease: order.lease, ok: false, error }
+  }
   const failures: string[] = []
   const attempt = async <T>(step: () => Promise<T>): Promise<T | undefined> => {
     try {

@@ -8,6 +8,8 @@ const handleSchema = z.strictObject({
   leases: z.array(z.string().min(1)),
   /** False when a call's answer was lost, so that there may be more than is listed. */
   complete: z.boolean(),
+  /** The Vault and namespace that made them: no other knows them, which would look like an end. */
+  vault: z.string().optional(),
 })
 
 export type Handle = z.output<typeof handleSchema>
@@ -25,5 +27,6 @@ export function joinHandles(a: Handle, b: Handle): Handle {
     accessors: [...new Set([...a.accessors, ...b.accessors])],
     leases: [...new Set([...a.leases, ...b.leases])],
     complete: a.complete && b.complete,
+    ...(a.vault === undefined ? {} : { vault: a.vault }),
   }
 }

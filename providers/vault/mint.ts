@@ -9,7 +9,7 @@ import { secondsLeft } from './lifetime.ts'
 import { type DynamicSecret, readSecret } from './secret-read.ts'
 import { targetSchema } from './settings.ts'
 import { createToken, type LeaseToken } from './token-create.ts'
-import { policyPath, type Upstream } from './upstream.ts'
+import { policyPath, type Upstream, vaultOf } from './upstream.ts'
 
 export async function mint(upstream: Upstream, order: MintOrder): Promise<Minted> {
   const { settings, minter } = upstream
@@ -55,6 +55,7 @@ function minted(
     accessors: [token.accessor],
     leases: secret ? [secret.leaseId] : [],
     complete: true,
+    vault: vaultOf(settings),
   }
   const at = secret?.at ?? token.at
   return {

@@ -2,7 +2,7 @@
 import type { EndOrder, ProofOutcome } from '../../src/provider.ts'
 import { lookFor } from './evidence.ts'
 import { parseHandle } from './handle.ts'
-import type { Upstream } from './upstream.ts'
+import { type Upstream, vaultOf } from './upstream.ts'
 
 /** How long a whole batch may take. */
 const PROVE_MS = 10_000
@@ -14,8 +14,13 @@ export async function prove(
   const signal = AbortSignal.timeout(PROVE_MS)
   const outcomes: ProofOutcome[] = []
   for (const order of orders) {
-    const evidence = await lookFor(upstream, parseHandle(order.handle), signal)
     const { lease } = order
+    const handle = parseHandle(order.handle)
+    if (handle.vault !== undefined && handle.vault !== vaultOf(upstream.settings)) {
+      outcomes.push({ lease })
+      continue
+    }
+    const evidence = await lookFor(upstream, handle, signal)
     outcomes.push(evidence.seen === 'gone' ? { lease, proof: evidence.proof } : { lease })
   }
   return outcomes

@@ -2,11 +2,14 @@
 import { type Minted, type MintOrder, UpstreamError } from '../../src/provider.ts'
 import { parseHandle } from './handle.ts'
 import { DATABASE_GRACE_MS, lifeOf, secondsLeft } from './lifetime.ts'
-import type { Upstream } from './upstream.ts'
+import { type Upstream, vaultOf } from './upstream.ts'
 
 /** Nothing secret is sent again: the token or the user stays the same and lives longer. */
 export async function renew(upstream: Upstream, order: MintOrder): Promise<Minted> {
   const handle = parseHandle(order.handle)
+  if (handle.vault !== undefined && handle.vault !== vaultOf(upstream.settings)) {
+    throw new UpstreamError('refused', 'this lease was made at another vault: ask for a new one')
+  }
   if (handle.accessors.length === 0) {
     throw new UpstreamError('refused', 'this lease has no token that could be renewed')
   }

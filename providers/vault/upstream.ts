@@ -23,3 +23,8 @@ export const META_LEASE = 'mayfly-lease'
 export function policyPath(upstreamName: string): string {
   return `sys/policies/acl/${upstreamName}`
 }
+
+/** Which Vault and namespace these settings reach. */
+export function vaultOf({ address, namespace = '' }: Settings): string {
+  return `${address.replace(/\/$/, '')}/${namespace.replace(/\/$/, '')}`
+}

@@ -30,6 +30,19 @@ describe('ending a lease at vault', () => {
     expect(bench.vault.database.login(...login)).toBe(false)
   })
 
+  it('P6: claims nothing of a token that another vault made', async () => {
+    const other = await startLeaseBench()
+    try {
+      const order = other.order()
+      const minted = await other.mint(order)
+      const outcome = await bench.end(order, minted)
+      expect(outcome).toMatchObject({ ok: false, error: expect.stringContaining('was made at') })
+      expect(await statusAs(other.vault, other.tokenOf(minted), { path: TICKET })).toBe(200)
+    } finally {
+      await other.close()
+    }
+  })
+
   it('P6: says that the database refused to drop a user, and succeeds once it can', async () => {
     const order = bench.order(DATABASE)
     const minted = await bench.mint(order)
