@@ -2,10 +2,11 @@ import { z } from 'zod'
 import { intentSchema } from '../intent/item-schema.ts'
 import type { IntentItem } from '../model/intent.ts'
 import type { Revocability } from '../model/lease.ts'
+import { configuredName as name } from '../model/name.ts'
 import { plainText } from '../model/text.ts'
 import type { ProviderConfig } from './provider.ts'
 import type { Located, Report } from './report.ts'
-import { duration, name } from './scalar.ts'
+import { duration } from './scalar.ts'
 
 /** What an operator made requestable (DESIGN §2). */
 export interface EntitlementConfig {

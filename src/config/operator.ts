@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { type MatchConfig, matchSchema } from '../identity/settings.ts'
+import { configuredName as name } from '../model/name.ts'
 import type { Report } from './report.ts'
-import { instant, name } from './scalar.ts'
+import { instant } from './scalar.ts'
 
 /** The roles the starter policies know; others work only with policies that name them. */
 const STARTER_ROLES = ['admin', 'responder', 'approver', 'auditor']

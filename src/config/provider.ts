@@ -1,6 +1,6 @@
+import { configuredName as name } from '../model/name.ts'
 import type { AnyProviderDefinition } from '../provider.ts'
 import type { Report } from './report.ts'
-import { name } from './scalar.ts'
 import { findReferences, type ResolveSecret } from './secret-reference.ts'
 
 /** One upstream: an instance of a provider type with its own settings. */

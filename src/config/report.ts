@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Problem } from '../errors.ts'
+import { joinPath, nearestBranch } from '../model/schema-issue.ts'
 
 /** Collects everything wrong with a document, so that its author sees it all at once (P16). */
 export class Report {
@@ -70,16 +71,6 @@ export interface Located<T> {
   readonly path: string
 }
 
-/** `agents[2].match.claims.sub`; keys that are not plain words stand in quotes. */
-export function joinPath(base: string, rest: readonly PropertyKey[]): string {
-  return rest.reduce<string>((path, key) => {
-    if (typeof key === 'number') return `${path}[${key}]`
-    const word = String(key)
-    if (!/^[\w-]+$/.test(word)) return `${path}[${JSON.stringify(word)}]`
-    return path === '' ? word : `${path}.${word}`
-  }, base)
-}
-
 function messageOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type') {
     if (issue.input === undefined) return 'is required'
@@ -106,11 +97,4 @@ function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
   return typeof value === 'string' ? 'text' : `${typeof value} ${String(value)}`
-}
-
-/** Of a union's alternatives the one that got furthest: most likely what the author meant. */
-function nearestBranch(branches: z.core.$ZodIssue[][]): z.core.$ZodIssue[] | undefined {
-  const depth = (issues: z.core.$ZodIssue[]) => Math.max(0, ...issues.map((i) => i.path.length))
-  const deepest = branches.toSorted((a, b) => depth(b) - depth(a) || a.length - b.length)[0]
-  return deepest !== undefined && deepest.length > 0 ? deepest : undefined
 }

@@ -1,11 +1,6 @@
 import { z } from 'zod'
 import { parseDuration } from '../duration.ts'
 
-/** A name that travels in paths, tags and upstream names; the same form as an agent's id. */
-export const name = z
-  .string()
-  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, 'must be 1 to 63 of a-z 0-9 . _ -')
-
 /** `90s`, `15m`, `1h30m`, `2d`, as whole seconds above zero. */
 export const duration = z.string().transform((text, context) => {
   const seconds = parseDuration(text)

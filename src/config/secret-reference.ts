@@ -1,5 +1,6 @@
+import { joinPath } from '../model/schema-issue.ts'
 import type { Secret } from '../secret.ts'
-import { joinPath, type Report } from './report.ts'
+import type { Report } from './report.ts'
 
 const REFERENCE = /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/
 

@@ -12,7 +12,7 @@ export interface ServerConfig {
   /** A proxy in front ends TLS; only then may a plain listener leave loopback. */
   readonly behindProxy: boolean
   /** Absolute paths of PEM files. */
-  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string }
+  readonly tls?: { readonly cert: string; readonly key: string }
 }
 
 const schema = z.strictObject({
@@ -57,7 +57,6 @@ export function parseServer(report: Report, value: unknown, baseDir: string) {
   const tls = raw.tls && {
     cert: resolve(baseDir, raw.tls.cert),
     key: resolve(baseDir, raw.tls.key),
-    ...(raw.tls.client_ca === undefined ? {} : { clientCa: resolve(baseDir, raw.tls.client_ca) }),
   }
   return { ...address, publicUrl, behindProxy: raw.behind_proxy, ...(tls ? { tls } : {}) }
 }

@@ -1,6 +1,7 @@
 import type { Hook } from '@hono/zod-openapi'
 import type { z } from 'zod'
 import { MayflyError, type Problem } from '../errors.ts'
+import { joinPath, nearestBranch } from '../model/schema-issue.ts'
 import type { Env } from './env.ts'
 
 /** Refuses what a route's schema does not accept, with every problem and its path. */
@@ -29,14 +30,11 @@ function problemsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Pro
   return [{ path: pathText(path), message: messageOf(issue) }]
 }
 
-/** `intent[0].actions[2]`; keys that are not plain words stand in quotes. */
 function pathText(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, key) => {
-    if (typeof key === 'number') return `${text}[${key}]`
-    const word = String(key).slice(0, MAX_NAME)
-    if (!/^[\w-]+$/.test(word)) return `${text}[${JSON.stringify(word)}]`
-    return text === '' ? word : `${text}.${word}`
-  }, '')
+  const bounded = path.map((key) =>
+    typeof key === 'number' ? key : String(key).slice(0, MAX_NAME),
+  )
+  return joinPath('', bounded)
 }
 
 function messageOf(issue: z.core.$ZodIssue): string {
@@ -63,11 +61,4 @@ const ARTICLE: Readonly<Record<string, string>> = {
   number: 'a number',
   int: 'a whole number',
   boolean: 'true or false',
-}
-
-/** Of a union's alternatives the one that got furthest: most likely what was meant. */
-function nearestBranch(branches: z.core.$ZodIssue[][]): z.core.$ZodIssue[] | undefined {
-  const depth = (issues: z.core.$ZodIssue[]) => Math.max(0, ...issues.map((i) => i.path.length))
-  const nearest = branches.toSorted((a, b) => depth(b) - depth(a) || a.length - b.length)[0]
-  return nearest !== undefined && nearest.length > 0 ? nearest : undefined
 }

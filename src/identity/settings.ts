@@ -1,9 +1,11 @@
 import { z } from 'zod'
+import { configuredName } from '../model/name.ts'
+import { PROOFS } from '../model/task.ts'
 import { plainText } from '../model/text.ts'
 import { httpsOrLoopback } from './url.ts'
 
 /** Asymmetric signatures only: a public key can never be mistaken for a shared secret. */
-export const ALGORITHMS = [
+const ALGORITHMS = [
   'RS256',
   'RS384',
   'RS512',
@@ -16,14 +18,6 @@ export const ALGORITHMS = [
   'EdDSA',
   'Ed25519',
 ] as const
-
-/** How strongly a request is tied to its workload, weakest first (DESIGN §2). */
-export const PROOFS = ['bearer', 'bound', 'key'] as const
-export type Proof = (typeof PROOFS)[number]
-
-const configuredName = z
-  .string()
-  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, 'must be 1 to 63 of a-z 0-9 . _ -')
 
 const keyUrl = z
   .string()

@@ -1,4 +1,4 @@
-import type { Proof } from './settings.ts'
+import type { Proof } from '../model/task.ts'
 
 /** A running process whose identity an issuer vouches for, as its verified evidence says. */
 export interface Workload {

@@ -35,14 +35,7 @@ export function riskAt(signals: readonly RiskSignal[], now: number): Risk {
   return { level, reasons: [...new Set(reasons.map((signal) => signal.reason))] }
 }
 
-/** Joins what is known of several subjects of one request (workload, agent, task, tenant). */
-export function combineRisks(risks: readonly Risk[]): Risk {
-  const level = highest(risks.map((risk) => risk.level))
-  const reasons = risks.filter((risk) => risk.level === level).flatMap((risk) => risk.reasons)
-  return { level, reasons: [...new Set(reasons)] }
-}
-
-export function isRiskLevel(value: unknown): value is RiskLevel {
+function isRiskLevel(value: unknown): value is RiskLevel {
   return RISK_LEVELS.some((level) => level === value)
 }
 

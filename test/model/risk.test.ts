@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { combineRisks, highest, RISK_LEVELS, riskAt } from '../../src/model/risk.ts'
+import { highest, RISK_LEVELS, riskAt } from '../../src/model/risk.ts'
 
 const signal = (level: unknown, expiresAt: unknown = null, reason = String(level)) => ({
   level,
@@ -12,7 +12,6 @@ describe('risk', () => {
   it('is LOW without signals', () => {
     expect(riskAt([], 100)).toEqual({ level: 'LOW', reasons: [] })
     expect(highest([])).toBe('LOW')
-    expect(combineRisks([])).toEqual({ level: 'LOW', reasons: [] })
   })
 
   it('is the highest unexpired signal, with the reasons for that level', () => {
@@ -30,15 +29,6 @@ describe('risk', () => {
     for (const expiry of ['tomorrow', Number.NaN, Number.POSITIVE_INFINITY, {}]) {
       expect(riskAt([signal('LOW', expiry)], 100).level).toBe('HIGH')
     }
-  })
-
-  it('of several subjects is the highest of theirs', () => {
-    const risks = [
-      { level: 'LOW', reasons: [] },
-      { level: 'MEDIUM', reasons: ['a', 'b'] },
-      { level: 'MEDIUM', reasons: ['b'] },
-    ] as const
-    expect(combineRisks(risks)).toEqual({ level: 'MEDIUM', reasons: ['a', 'b'] })
   })
 
   it('never falls by one signal more', () => {
