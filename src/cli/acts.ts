@@ -1,6 +1,6 @@
+import { describeSelector } from '../model/selector.ts'
 import type { TaskOutcome } from '../model/wire.ts'
 import type { Context, ExitCode } from './command.ts'
-import { selectorText } from './lists.ts'
 import { plural } from './plural.ts'
 import { safe } from './terminal.ts'
 
@@ -24,7 +24,7 @@ export async function liftBlock({ api, terminal }: Context, id: string): Promise
   const block = await api().liftBlock(id)
   if (terminal.json) terminal.answer(block)
   else {
-    terminal.line(`lifted ${block.id}: ${safe(selectorText(block.selector))} may ask again`)
+    terminal.line(`lifted ${block.id}: ${safe(describeSelector(block.selector))} may ask again`)
     terminal.line(
       '  note     other blocks or risk may still refuse: mayfly blocks ls, mayfly risk ls',
     )

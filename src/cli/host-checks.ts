@@ -1,11 +1,10 @@
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config, IssuerConfig } from '../config.ts'
+import { SKEW_MS } from '../model/lifetime.ts'
 import type { Finding } from '../provider.ts'
 
 const OTHERS = 0o077
-/** Above it the broker refuses to mint (P17). */
-const MAX_SKEW_MS = 30_000
 const ISSUER_TIMEOUT_MS = 5_000
 
 /** What this machine itself must offer: files nobody else reads, room on disk, the right time. */
@@ -54,8 +53,7 @@ async function checkIssuer(issuer: IssuerConfig, now: () => number): Promise<Fin
       return { level: 'warning', what: `issuer ${issuer.name}: ${url} answered ${response.status}` }
     }
     const skew = now() - Date.parse(response.headers.get('date') ?? '')
-    if (!(Math.abs(skew) > MAX_SKEW_MS))
-      return { level: 'ok', what: `issuer ${issuer.name} answers` }
+    if (!(Math.abs(skew) > SKEW_MS)) return { level: 'ok', what: `issuer ${issuer.name} answers` }
     return {
       level: 'blocking',
       what: `this clock is ${Math.round(skew / 1000)} s apart from issuer ${issuer.name}'s`,

@@ -1,9 +1,8 @@
 import type { KillOrder } from '../client/http.ts'
 import { parseDuration } from '../duration.ts'
-import { isNarrow, SELECTOR_FIELDS } from '../model/selector.ts'
+import { describeSelector, isNarrow, SELECTOR_FIELDS } from '../model/selector.ts'
 import type { KillWire, SelectorWire } from '../model/wire.ts'
 import { type Context, type ExitCode, UsageError } from './command.ts'
-import { selectorText } from './lists.ts'
 import { plural } from './plural.ts'
 import { safe } from './terminal.ts'
 
@@ -96,7 +95,7 @@ function printKill(
   { kill, wouldBlock }: { kill: KillWire; wouldBlock: boolean },
 ): void {
   const { counts, block, dry_run } = kill
-  const what = safe(selectorText(kill.selector))
+  const what = safe(describeSelector(kill.selector))
   const found = `${plural(counts.leases, 'lease')} in ${plural(counts.tasks, 'task')} of ${plural(counts.agents, 'agent')}`
   if (dry_run) {
     terminal.line(`would kill ${what}: ${found}; nothing was done`)

@@ -1,6 +1,7 @@
 import type { ApiClient, LeaseFilter, Paging } from '../client/http.ts'
 import { formatDuration } from '../duration.ts'
-import type { IntentItemWire, LeaseWire, PageWire, SelectorWire } from '../model/wire.ts'
+import { describeSelector } from '../model/selector.ts'
+import type { IntentItemWire, LeaseWire, PageWire } from '../model/wire.ts'
 import type { Context, ExitCode } from './command.ts'
 import type { Column } from './table.ts'
 import { when } from './when.ts'
@@ -102,7 +103,7 @@ export function listDecisions(
       { title: 'AGENT', cell: (d) => d.agent },
       { title: 'ENTITLEMENT', cell: (d) => d.entitlement },
       { title: 'WHEN', cell: (d) => when(d.at, now), spare: true },
-      { title: 'BY', cell: (d) => [...d.rails, ...d.policies].join(' ') },
+      { title: 'BY', cell: (d) => [...d.rails, ...d.policies].join(' ') || undefined },
       { title: 'WHY', cell: (d) => d.reasons.join('; ') },
     ],
   })
@@ -138,7 +139,7 @@ export function listBlocks(
     empty: 'nothing is blocked',
     columns: [
       { title: 'BLOCK', cell: (b) => b.id, keep: true },
-      { title: 'BLOCKS', cell: (b) => selectorText(b.selector) },
+      { title: 'BLOCKS', cell: (b) => describeSelector(b.selector) },
       { title: 'UNTIL', cell: (b) => (b.lifted_at ? 'lifted' : untilText(b.expires_at, now)) },
       { title: 'BY', cell: (b) => b.created_by, spare: true },
       { title: 'SINCE', cell: (b) => when(b.created_at, now), spare: true },
@@ -153,7 +154,7 @@ export function listRisk(context: Context, paging: Paging): Promise<ExitCode> {
     page: (api) => api.risk(paging),
     empty: 'no risk is known: everything is LOW',
     columns: [
-      { title: 'SUBJECT', cell: (r) => selectorText(r.subject), keep: true },
+      { title: 'SUBJECT', cell: (r) => describeSelector(r.subject), keep: true },
       { title: 'LEVEL', cell: (r) => r.level },
       { title: 'SOURCE', cell: (r) => r.source },
       { title: 'SINCE', cell: (r) => when(r.since, now) },
@@ -175,21 +176,13 @@ export function listSignals(context: Context, paging: Paging): Promise<ExitCode>
       { title: 'SIGNAL', cell: (s) => s.id, keep: true },
       { title: 'SOURCE', cell: (s) => s.source, spare: true },
       { title: 'WHEN', cell: (s) => when(s.received_at, now) },
-      { title: 'SUBJECT', cell: (s) => selectorText(s.subject) },
+      { title: 'SUBJECT', cell: (s) => describeSelector(s.subject) },
       { title: 'LEVEL', cell: (s) => s.level },
       { title: 'ACTION', cell: (s) => s.action },
       { title: 'LEASES', cell: (s) => String(s.matched.leases), spare: true },
       { title: 'REASON', cell: (s) => s.reason },
     ],
   })
-}
-
-/** A selector as the operator would type it. */
-export function selectorText(selector: SelectorWire): string {
-  if (selector.all) return 'everything'
-  return Object.entries(selector)
-    .map(([field, value]) => `${field}=${value}`)
-    .join(' ')
 }
 
 function untilText(time: string | undefined, now: number): string {
