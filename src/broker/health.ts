@@ -3,7 +3,6 @@ import { SKEW_MS } from '../model/lifetime.ts'
 import type { Finding } from '../provider.ts'
 
 /** What cannot be ended must not be minted (P17); these bounds say when that is in doubt. */
-export const MAX_SKEW_MS = SKEW_MS
 const FAILURES_TO_OPEN = 5
 /** After this long an open mint circuit lets one request try again. */
 const MINT_PAUSE_MS = 10_000
@@ -54,7 +53,7 @@ export class Health {
   /** Upstream clock minus ours, in milliseconds. Returns whether minting is still safe. */
   measuredSkew(provider: string, ms: number): boolean {
     this.#stateOf(provider).skew = { ms, at: this.#clock.monotonic() }
-    return Math.abs(ms) <= MAX_SKEW_MS
+    return Math.abs(ms) <= SKEW_MS
   }
 
   checked(provider: string, findings: readonly Finding[]): void {
@@ -77,7 +76,7 @@ export class Health {
     if (state.blocking.length > 0) return `${provider} could not be ended: ${state.blocking[0]}`
     const { skew } = state
     const fresh = skew && this.#clock.monotonic() - skew.at < SKEW_MEMORY_MS
-    if (fresh && Math.abs(skew.ms) > MAX_SKEW_MS) {
+    if (fresh && Math.abs(skew.ms) > SKEW_MS) {
       return `the clocks of ${provider} and this host differ by ${Math.round(skew.ms / 1000)} s`
     }
     return undefined

@@ -16,7 +16,7 @@ import {
   unacceptable,
 } from './plan.ts'
 import { assertMayMint, takeIssuePace } from './rails.ts'
-import { riskOf } from './risk.ts'
+import { riskOfTask } from './risk.ts'
 
 export interface IssueRequest extends CredentialRequest {
   readonly idempotencyKey: string | undefined
@@ -42,8 +42,7 @@ export async function issueCredential(
   const unfit = assertMayMint(broker, plan)
   if (unfit) return await refuse(broker, { task, request, refusal: unfit, now })
 
-  const subject = { task: task.id, agent: task.agent, workload: task.workload, tenant: task.tenant }
-  const risk = await riskOf(broker, subject, now)
+  const risk = await riskOfTask(broker, task, now)
   const activeLeases = await broker.store.leases.countActive({ task: task.id })
   const decision = decideCredential(world, { task, plan, risk, activeLeases, now })
   const { ttlSeconds } = plan.lifetime

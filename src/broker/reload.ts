@@ -8,7 +8,7 @@ import { PROOFS, type Task } from '../model/task.ts'
 import type { Broker, World } from './broker.ts'
 import { decideCredential } from './decide.ts'
 import { planCredential, unacceptable } from './plan.ts'
-import { riskOf } from './risk.ts'
+import { riskOfTask } from './risk.ts'
 
 /** What putting another world in force would end. */
 export interface ReloadPlan {
@@ -99,8 +99,7 @@ export async function abandonedProviders(
     .filter((name) => !next.providers.has(name))
     .map((name) => ({
       path: `providers.${name}`,
-      message:
-        'is gone, but leases of it are still live; keep it until `mayfly leases ls` is empty',
+      message: `is gone, but leases of it are still live; keep it until \`mayfly leases ls --state live --provider ${name}\` is empty`,
     }))
 }
 
@@ -118,9 +117,8 @@ async function refusedUnder(
   const plan = planCredential(next, task, request, { now, earliest: now })
   if ('rail' in plan) return plan.rail === 'lifetime' ? undefined : 'config'
   if (unacceptable(plan)) return 'config'
-  const { id, agent, workload, tenant } = task
-  const risk = await riskOf(broker, { task: id, agent, workload, tenant }, now)
-  const activeLeases = await broker.store.leases.countActive({ task: id })
+  const risk = await riskOfTask(broker, task, now)
+  const activeLeases = await broker.store.leases.countActive({ task: task.id })
   const decision = decideCredential(next, { task, plan, risk, activeLeases, now })
   return decision.outcome === 'permit' ? undefined : 'policy'
 }
