@@ -27,7 +27,8 @@ export async function mintReserved(
     await store.leases.unknownOutcome(lease.id, failure.message, clock.now())
     throw noAnswerFrom(lease, failure)
   })
-  const activated = await store.leases.activate(lease.id, factsOf(lease, minted), clock.now())
+  const facts = factsOf(lease, plan, minted)
+  const activated = await store.leases.activate(lease.id, facts, clock.now())
   if (!activated.ok) throw overtaken(activated.lease)
   await endIfSkewed(broker, { lease, minted })
   health.succeeded(lease.provider, 'mint')
@@ -46,7 +47,7 @@ export function askUpstream(
     run: (signal) => ask.call(provider, orderOf(lease, plan, how, signal)),
     late: (minted) => {
       store.leases
-        .activate(lease.id, factsOf(lease, minted), clock.now())
+        .activate(lease.id, factsOf(lease, plan, minted), clock.now())
         .catch((error) => log.error({ lease: lease.id, err: error }, 'late mint not recorded'))
     },
   })
@@ -74,10 +75,10 @@ function orderOf(lease: Lease, plan: Plan, how: 'mint' | 'renew', signal: AbortS
 }
 
 /** Never longer than planned, whatever the upstream says (P5); its own expiry as it is. */
-export function factsOf(lease: Lease, minted: Minted): MintFacts {
+export function factsOf(lease: Lease, { lifetime }: Plan, minted: Minted): MintFacts {
   const nativeExpiresAt = Math.max(minted.nativeExpiresAt, lease.nativeExpiresAt ?? 0)
   return {
-    expiresAt: minted.expiresAt,
+    expiresAt: Math.min(minted.expiresAt, lifetime.notAfter),
     nativeExpiresAt,
     latestPossibleExpiry: nativeExpiresAt + SKEW_MS,
     handle: minted.handle,

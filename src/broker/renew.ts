@@ -82,7 +82,7 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
       throw outcome === 'refused' ? refusedBy(lease, failure) : noAnswerFrom(lease, failure)
     },
   )
-  const facts = factsOf(begun.lease, minted)
+  const facts = factsOf(begun.lease, plan, minted)
   const renewed = await store.leases.finishRenewal(lease.id, facts, clock.now())
   if (!renewed.ok) throw overtaken(renewed.lease)
   health.succeeded(lease.provider, 'mint')

@@ -6,6 +6,7 @@ export class Anchoring {
   readonly #broker: Broker
   #at = Number.NEGATIVE_INFINITY
   #seq = 0
+  #writing: Promise<void> = Promise.resolve()
 
   constructor(broker: Broker) {
     this.#broker = broker
@@ -20,7 +21,13 @@ export class Anchoring {
   }
 
   /** Also called last at a stop, so that the anchor knows everything the store does. */
-  async write(): Promise<void> {
+  write(): Promise<void> {
+    // One at a time and in order: an anchor that hangs is not asked twice.
+    this.#writing = this.#writing.catch(() => undefined).then(() => this.#append())
+    return this.#writing
+  }
+
+  async #append(): Promise<void> {
     const { world, store, log } = this.#broker
     const { anchorPath } = world().config.audit
     const { seq, hash, at } = await store.audit.head()

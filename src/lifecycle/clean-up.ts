@@ -14,7 +14,14 @@ export async function cleanUpBatch(
   // A shared document forgets its dead at its next write; writing it for them alone has no use.
   const grouped = batch.filter(({ lease }) => lease.slot === null && lease.group !== null)
   const { release, revoke } = provider
-  await run(broker, held, release && ((orders) => release.call(provider, orders)))
+  // By the earlier clock: a place given back too early would wake its last token up again (P5).
+  const earliest = broker.clock.earliest()
+  const dead = held.filter(({ lease }) => lease.latestPossibleExpiry <= earliest)
+  await waitForDeath(
+    broker,
+    held.filter((ending) => !dead.includes(ending)),
+  )
+  await run(broker, dead, release && ((orders) => release.call(provider, orders)))
   await run(
     broker,
     lone,
@@ -23,6 +30,20 @@ export async function cleanUpBatch(
         revoke.call(provider, { group: null, orders, stillRefused: [], signal })),
   )
   await run(broker, grouped, undefined)
+}
+
+async function waitForDeath(
+  { store, clock }: Broker,
+  batch: readonly QueuedEnding[],
+): Promise<void> {
+  const now = clock.now()
+  const error = 'its last token may still be alive; it is cleaned up after that'
+  await Promise.all(
+    batch.map(({ lease: { id, latestPossibleExpiry } }) => {
+      const nextDue = now + latestPossibleExpiry - clock.earliest()
+      return store.endings.postponed({ id, error, nextDue, counts: 'wait', now })
+    }),
+  )
 }
 
 type Ask = (orders: readonly EndOrder[], signal: AbortSignal) => Promise<readonly EndOutcome[]>

@@ -1,4 +1,6 @@
 import type { Broker } from '../broker/broker.ts'
+import type { LeaseId } from '../ids.ts'
+import type { ContainmentProof } from '../model/lease.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
 import { type EndOutcome, type Provider, UpstreamError } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
@@ -35,7 +37,8 @@ async function worthEnding(
   provider: Provider,
   batch: readonly QueuedEnding[],
 ): Promise<readonly QueuedEnding[]> {
-  const now = broker.clock.now()
+  // By the earlier clock: what a clock set forward calls dead may still work (P5).
+  const now = broker.clock.earliest()
   const [first] = batch
   const hopeless = batch.filter(
     ({ lease }) => provider.revoke === undefined || lease.revocability === 'expiry',
@@ -69,7 +72,8 @@ async function revoke(
   const group = batch[0]?.lease.group ?? null
   const providerName = batch[0]?.lease.provider ?? ''
   const ids = batch.map(({ lease }) => lease.id)
-  const others = group === null ? [] : await store.endings.stillRefused(group, ids, clock.now())
+  const others =
+    group === null ? [] : await store.endings.stillRefused(group, ids, clock.earliest())
   const outcomes = await askWithin(clock, (signal) =>
     provider.revoke?.({
       group,
@@ -85,63 +89,95 @@ async function revoke(
       await revoke(broker, provider, batch.slice(0, middle))
       return await revoke(broker, provider, batch.slice(middle))
     }
-    health.failed(providerName, 'revoke')
+    if (saysSomethingNew(outcomes, batch)) health.failed(providerName, 'revoke')
     return await failAll(broker, batch, outcomes.message)
   }
-  const failed = batch.filter(({ lease }) => !outcomes.some((o) => o.lease === lease.id && o.ok))
+  await settleAll(broker, { provider, batch, outcomes })
+}
+
+/** One lease that is refused again and again must not look like an upstream that ends nothing. */
+function saysSomethingNew(failure: UpstreamError, batch: readonly QueuedEnding[]): boolean {
+  return failure.outcome === 'unknown' || batch.some(({ lease }) => lease.attempts === 0)
+}
+
+/** Writes down what the upstream said of each, and whether it was seen to refuse it. */
+async function settleAll(
+  broker: Broker,
+  facts: { provider: Provider; batch: readonly QueuedEnding[]; outcomes: readonly EndOutcome[] },
+): Promise<void> {
+  const { provider, batch, outcomes } = facts
+  const { health } = broker
+  const providerName = batch[0]?.lease.provider ?? ''
+  const byLease = new Map(outcomes.map((outcome) => [outcome.lease, outcome]))
+  const failed = batch.filter(({ lease }) => !byLease.get(lease.id)?.ok)
   if (failed.length < batch.length) health.succeeded(providerName, 'revoke')
-  else health.failed(providerName, 'revoke')
-  await Promise.all(batch.map((ending) => settle(broker, { provider, ending, outcomes })))
+  else if (failed.some(({ lease }) => lease.attempts === 0)) health.failed(providerName, 'revoke')
+
+  const unproved = batch.filter(({ lease }) => {
+    const outcome = byLease.get(lease.id)
+    return lease.handle !== null && outcome?.ok && !outcome.proof
+  })
+  const proofs = await proofsOf(broker, provider, unproved)
+  await Promise.all(
+    batch.map((ending) => {
+      const outcome = byLease.get(ending.lease.id)
+      if (outcome?.ok) {
+        const proof = outcome.proof ?? proofs.get(ending.lease.id)
+        return settle(broker, { provider, ending, outcome, proof })
+      }
+      return failAll(broker, [ending], outcome?.error ?? 'the provider said nothing of it')
+    }),
+  )
 }
 
 async function settle(
-  broker: Broker,
-  facts: { provider: Provider; ending: QueuedEnding; outcomes: readonly EndOutcome[] },
+  { store, clock, random }: Broker,
+  facts: {
+    provider: Provider
+    ending: QueuedEnding
+    outcome: Extract<EndOutcome, { ok: true }>
+    proof: ContainmentProof | undefined
+  },
 ): Promise<void> {
-  const { provider, ending, outcomes } = facts
-  const { lease } = ending
-  const outcome = outcomes.find((one) => one.lease === lease.id)
-  if (!outcome?.ok) {
-    return await failAll(broker, [ending], outcome?.error ?? 'the provider said nothing of it')
-  }
-  const now = broker.clock.now()
-  const { store } = broker
-  if (lease.handle === null) {
+  const { provider, ending, outcome, proof } = facts
+  const { id, handle, latestPossibleExpiry, attempts } = ending.lease
+  const now = clock.now()
+  if (handle === null) {
     // Its mint may still land: nothing seen now proves anything about later.
-    const { id, latestPossibleExpiry: exposedUntil } = lease
-    const nextDue = Math.min(now + CHASE_MS, exposedUntil)
-    const containment = 'enforced'
     return await store.endings.contained({
       id,
-      handle: lease.handle,
-      containment,
-      exposedUntil,
+      handle,
+      containment: 'enforced',
+      exposedUntil: latestPossibleExpiry,
       proof: undefined,
-      nextDue,
+      nextDue: Math.min(now + CHASE_MS, latestPossibleExpiry),
       now,
     })
   }
-  const proof = outcome.proof ?? (await proofOf(broker, provider, ending))
   const proved = outcome.containment === 'proved' || proof !== undefined
+  const looksAgain = !proved && provider.prove !== undefined
   await store.endings.contained({
-    id: lease.id,
-    handle: lease.handle,
+    id,
+    handle,
     containment: proved ? 'proved' : 'enforced',
     exposedUntil: proved ? Math.min(now, outcome.exposedUntil) : outcome.exposedUntil,
     proof,
-    nextDue:
-      proved || provider.prove === undefined
-        ? null
-        : now + backoffMs(ending.lane, lease.attempts, broker.random),
+    nextDue: looksAgain ? now + backoffMs(ending.lane, attempts, random) : null,
     now,
   })
 }
 
-async function proofOf({ clock }: Broker, provider: Provider, ending: QueuedEnding) {
-  const proofs = await askWithin(clock, () => provider.prove?.([endOrderOf(ending)])).catch(
-    () => [],
-  )
-  return proofs.find(({ lease }) => lease === ending.lease.id)?.proof
+/** Proofs by lease; a look that fails has seen nothing. */
+async function proofsOf(
+  { clock }: Broker,
+  provider: Provider,
+  batch: readonly QueuedEnding[],
+): Promise<ReadonlyMap<LeaseId, ContainmentProof>> {
+  const seen = new Map<LeaseId, ContainmentProof>()
+  if (batch.length === 0) return seen
+  const looks = askWithin(clock, () => provider.prove?.(batch.map(endOrderOf)))
+  for (const { lease, proof } of await looks.catch(() => [])) if (proof) seen.set(lease, proof)
+  return seen
 }
 
 async function runOutAll(broker: Broker, batch: readonly QueuedEnding[], error: string) {

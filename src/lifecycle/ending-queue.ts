@@ -5,6 +5,8 @@ import { endBatch } from './end-batch.ts'
 
 /** How many calls to one provider's revoker are under way at once. */
 const CALLS_PER_PROVIDER = 8
+/** Of these, so many that an upstream busy with other ends has room for a kill at once (P8). */
+const KEPT_FOR_KILLS = 2
 const CLAIM = 200
 /** Leases that stand alone still share one call of their provider. */
 const LONE_PER_BATCH = 25
@@ -54,7 +56,8 @@ export class EndingQueue {
     const claimed = await this.#broker.store.endings.due(provider, now, limit)
     const free = claimed.filter(({ lease }) => !this.#underWay.has(lease.id))
     for (const batch of batchesOf(free)) {
-      if (this.#stopped || lanes.calls >= CALLS_PER_PROVIDER) return
+      const kept = batch.some(({ lane }) => lane === 'kill') ? 0 : KEPT_FOR_KILLS
+      if (this.#stopped || lanes.calls >= CALLS_PER_PROVIDER - kept) return
       const group = groupOf(batch)
       if (group !== null && lanes.groups.has(group)) continue
       this.#start(provider, batch, group)

@@ -71,9 +71,10 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
     })
     await guarded('expiry', () => sweepExpiry(broker))
     await guarded('settling', () => settleStranded(broker))
-    await guarded('checks', () => checks.sweep())
-    await guarded('anchoring', () => anchoring.sweep())
     wake()
+    // Not waited for: a disk or an anchor that hangs must not keep leases from their end.
+    void guarded('checks', () => checks.sweep())
+    void guarded('anchoring', () => anchoring.sweep())
   }
   const guarded = (what: string, run: () => Promise<void>): Promise<void> =>
     run().catch((error) => {
@@ -87,14 +88,13 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
       stopped = true
       cancelTimer()
       checks.stop()
-      const idle = Promise.all([sweeping, urgent, endings.stop()])
+      const idle = Promise.all([sweeping, urgent, endings.stop()]).then(() => anchoring.write())
       let cancelGrace = () => {}
       const grace = new Promise<void>((over) => {
         cancelGrace = broker.clock.after(graceMs, over)
       })
       await Promise.race([idle, grace])
       cancelGrace()
-      await anchoring.write()
     },
   }
 }
