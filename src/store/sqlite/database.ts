@@ -32,7 +32,7 @@ export function openDatabase(
     sqlite.pragma(`cache_size = -${CACHE_KIB}`)
     sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
     sqlite.exec('begin immediate; commit')
-    refuseNewer(sqlite, migrations)
+    refuseForeign(sqlite, migrations)
     const db = drizzle(sqlite)
     migrate(db, { migrationsFolder: migrations })
     return { sqlite, db }
@@ -48,23 +48,27 @@ function createPrivately(path: string): void {
   chmodSync(path, 0o600)
 }
 
-/** The migrator itself would accept a database from the future silently. */
-function refuseNewer(sqlite: Sqlite.Database, migrations: string): void {
+/**
+ * The migrator itself would accept a database from the future silently, and stumble over the
+ * tables of one that took another way here.
+ */
+function refuseForeign(sqlite: Sqlite.Database, migrations: string): void {
   const known = sqlite
     .prepare("select 1 from sqlite_master where name = '__drizzle_migrations'")
     .get()
   if (!known) return
-  const applied = sqlite.prepare('select max(created_at) from __drizzle_migrations').pluck().get()
+  const applied = sqlite.prepare('select created_at from __drizzle_migrations').pluck().all()
   const journal: { entries: { when: number }[] } = JSON.parse(
     readFileSync(join(migrations, 'meta', '_journal.json'), 'utf8'),
   )
-  const newest = Math.max(...journal.entries.map((entry) => entry.when))
-  if (typeof applied === 'number' && applied > newest) {
-    throw new MayflyError(
-      'config_invalid',
-      'store.url: the database was written by a newer mayfly; run that version, or restore a backup',
-    )
-  }
+  const ours = journal.entries.map((entry) => entry.when)
+  const foreign = applied.filter((when) => !ours.some((own) => own === when))
+  if (foreign.length === 0) return
+  const newer = foreign.some((when) => typeof when !== 'number' || when > Math.max(...ours))
+  throw new MayflyError(
+    'config_invalid',
+    `store.url: the database was written by ${newer ? 'a newer' : 'another'} mayfly; run that version, or restore a backup`,
+  )
 }
 
 function explain(error: unknown, path: string): unknown {
