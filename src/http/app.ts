@@ -52,7 +52,7 @@ export function createApp(broker: Broker, doors: Doors): App {
   auditRoutes(app, parts)
   reloadRoutes(app, parts)
   healthRoutes(app, parts)
-  documentRoutes(app)
+  documentRoutes(app, parts)
   app.notFound(answerUnrouted(app))
   return app
 }

@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { JSONValue } from 'hono/utils/types'
 import { json, refusals } from './answers.ts'
-import type { App } from './env.ts'
+import type { App, Parts } from './env.ts'
 
 /** `/openapi.json`: every route of this application, from the schemas that check it. */
-export function documentRoutes(app: App): void {
+export function documentRoutes(app: App, { broker }: Parts): void {
   for (const [name, scheme] of Object.entries(SCHEMES)) {
     app.openAPIRegistry.registerComponent('securitySchemes', name, scheme)
   }
@@ -21,7 +21,9 @@ export function documentRoutes(app: App): void {
   })
   let document: Record<string, JSONValue> | undefined
   app.openapi(route, (c) => {
-    document ??= JSON.parse(JSON.stringify(app.getOpenAPI31Document(ABOUT)))
+    // Where the broker is reached changes only with a restart.
+    const servers = [{ url: broker.world().config.server.publicUrl }]
+    document ??= JSON.parse(JSON.stringify(app.getOpenAPI31Document({ ...ABOUT, servers })))
     return c.json(document ?? {}, 200)
   })
 }

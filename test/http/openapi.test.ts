@@ -5,6 +5,7 @@ import { type Api, testApi } from '../fixture/http.ts'
 
 interface Document {
   openapi: string
+  servers: { url: string }[]
   paths: Record<string, Record<string, Operation>>
   components: { schemas: Record<string, object>; securitySchemes: Record<string, object> }
 }
@@ -16,8 +17,9 @@ interface Operation {
 
 it('every route is described, with who may call it and how it refuses', async () => {
   const { app, call } = await testApi()
-  const { openapi, paths, components } = (await call<Document>('GET /openapi.json')).body
+  const { openapi, servers, paths, components } = (await call<Document>('GET /openapi.json')).body
   expect(openapi).toBe('3.1.0')
+  expect(servers).toEqual([{ url: expect.stringMatching(/^https?:/) }])
   const served = app.routes
     .filter(({ method }) => method !== 'ALL')
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`)
