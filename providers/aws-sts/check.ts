@@ -1,5 +1,6 @@
 import { type IAMClient, SimulatePrincipalPolicyCommand } from '@aws-sdk/client-iam'
 import { GetCallerIdentityCommand, type STSClient } from '@aws-sdk/client-sts'
+import { SKEW_MS } from '../../src/model/lifetime.ts'
 import type { Finding } from '../../src/provider.ts'
 import type { AwsClients } from './clients.ts'
 import { upstreamError } from './errors.ts'
@@ -15,8 +16,6 @@ export interface Checking {
   readonly apart: boolean
 }
 
-/** Above this nothing may be minted (P17). */
-const MAX_SKEW_MS = 30_000
 const CHECK_MS = 10_000
 const REVOKING = ['iam:PutRolePolicy', 'iam:DeleteRolePolicy', 'iam:GetRolePolicy']
 
@@ -95,7 +94,7 @@ function skewFinding({ upstream }: Checking): Finding {
   }
   const skew = upstream.skew()
   const what = `AWS’s clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew < 0 ? 'behind' : 'ahead'}`
-  if (Math.abs(skew) <= MAX_SKEW_MS) return { level: 'ok', what }
+  if (Math.abs(skew) <= SKEW_MS) return { level: 'ok', what }
   return { level: 'blocking', what, fix: 'synchronise this host’s clock' }
 }
 
