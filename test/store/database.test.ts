@@ -1,48 +1,231 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import {
+  chmodSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import Sqlite from 'better-sqlite3'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openDatabase } from '../../src/store/sqlite/database.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openSqliteStore } from '../../src/store/sqlite/index.ts'
+import { ManualTime } from '../fixture/time.ts'
+import { MIGRATIONS, shed } from './fixture.ts'
 
-const MIGRATIONS = fileURLToPath(new URL('../../migrations/sqlite', import.meta.url))
+function directory(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'mayfly-database-'))
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+function open(dir: string, keysDir = join(dir, 'keys')) {
+  const clockSource = new ManualTime()
+  const path = join(dir, 'data', 'mayfly.db')
+  const { store } = openSqliteStore({ path, keysDir, migrations: MIGRATIONS, clockSource })
+  onTestFinished(() => store.close())
+  return store
+}
+
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
 describe('the database file', () => {
-  let dir = ''
-  let path = ''
-  const open = () => openDatabase(path, MIGRATIONS).sqlite
-  beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), 'mayfly-database-'))
-    path = join(dir, 'data', 'mayfly.db')
-  })
-  afterEach(() => rmSync(dir, { recursive: true, force: true }))
-
-  it('is its owner’s alone, and opens again', () => {
-    open().close()
-    expect(statSync(path).mode & 0o777).toBe(0o600)
-    open().close()
+  it('P2: is private to its user, with its log and its keys', async () => {
+    const one = shed()
+    await one.openTask()
+    expect(modeOf(dirname(one.path))).toBe('700')
+    expect(modeOf(one.keysDir)).toBe('700')
+    for (const name of readdirSync(dirname(one.path))) {
+      expect([name, modeOf(join(dirname(one.path), name))]).toEqual([name, '600'])
+    }
+    for (const name of readdirSync(one.keysDir)) {
+      expect([name, modeOf(join(one.keysDir, name))]).toEqual([name, '600'])
+    }
   })
 
-  it('is refused while another has it open', () => {
-    const first = open()
-    expect(open).toThrow(/another process has .* open/)
-    first.close()
-    open().close()
+  it('P2: is made private when it was not', async () => {
+    const one = shed()
+    await one.store.close()
+    chmodSync(one.path, 0o644)
+    await one.restart()
+    expect(modeOf(one.path)).toBe('600')
   })
 
-  it.each([
-    ['a newer mayfly', 'update __drizzle_migrations set created_at = created_at + 1'],
-    ['another mayfly', 'update __drizzle_migrations set created_at = created_at - 1'],
-  ])('written by %s is refused as it is', (who, change) => {
-    open().close()
-    const other = new Sqlite(path)
-    other.exec(change)
-    const content = other.serialize()
-    other.close()
-    expect(open).toThrow(`was written by ${who}; run that version`)
-    const after = new Sqlite(path)
-    expect(after.serialize()).toEqual(content)
-    after.close()
+  it('is refused to a second process, with what to do', async () => {
+    const one = shed()
+    const lease = await one.active(await one.openTask())
+    const index = new URL('../../src/store/sqlite/index.ts', import.meta.url).href
+    const script = `
+      import { openSqliteStore } from ${JSON.stringify(index)}
+      const clockSource = { wall: Date.now, monotonic: () => 0, after: () => () => {} }
+      const [path, keysDir, migrations] = process.argv.slice(1)
+      try {
+        openSqliteStore({ path, keysDir, migrations, clockSource })
+        console.log('opened')
+      } catch (error) {
+        console.log(error.code, error.message)
+      }`
+    const argv = ['--input-type=module', '-e', script, one.path, one.keysDir, MIGRATIONS]
+    const { stdout } = await promisify(execFile)(process.execPath, argv, { timeout: 15_000 })
+    expect(stdout).toContain('config_invalid store.url: another process has')
+    expect(stdout).toContain('only one mayfly may use a database')
+    expect((await one.lease(lease.id)).state).toBe('active')
+    await one.end(lease)
+  })
+
+  it('of a newer version is refused unchanged', async () => {
+    const one = shed()
+    await one.openTask()
+    await one.store.close()
+    const sqlite = new Sqlite(one.path)
+    sqlite.exec("insert into __drizzle_migrations (hash, created_at) values ('future', 9e12)")
+    sqlite.close()
+    const before = readFileSync(one.path)
+    const kept = readFileSync(join(one.keysDir, 'generation.json'))
+    await expect(one.restart()).rejects.toMatchObject({
+      code: 'config_invalid',
+      message: expect.stringContaining('written by a newer mayfly'),
+    })
+    expect(readFileSync(one.path).equals(before)).toBe(true)
+    expect(readFileSync(join(one.keysDir, 'generation.json')).equals(kept)).toBe(true)
+  })
+
+  it('that is no database is refused with its path', () => {
+    const dir = directory()
+    const path = join(dir, 'mayfly.db')
+    writeFileSync(path, 'this is no database, but it is long enough to look at '.repeat(50))
+    const clockSource = new ManualTime()
+    const options = { path, keysDir: join(dir, 'keys'), migrations: MIGRATIONS, clockSource }
+    expect(() => openSqliteStore(options)).toThrow(`cannot open ${path}`)
+  })
+
+  it('P5: whose recorded time cannot be read is refused, and let go of', async () => {
+    const one = shed()
+    await one.store.close()
+    const damage = (value: string) => {
+      const sqlite = new Sqlite(one.path)
+      sqlite.prepare("insert or replace into meta values ('high_water', ?)").run(value)
+      sqlite.close()
+    }
+    damage('yesterday')
+    await expect(one.restart()).rejects.toThrow('the time recorded in the database is unreadable')
+    damage('0')
+    await one.restart()
+  })
+})
+
+describe('P5: the time a store has known', () => {
+  it('is not forgotten over a restart with the clock set back', async () => {
+    const one = shed()
+    await one.openTask()
+    await one.time.advance(60_000)
+    await one.store.ready()
+    const known = one.clock.now()
+    one.time.stepWall(-86_400_000)
+    await one.restart()
+    expect(one.store.highWater).toBe(known)
+    expect(one.clock.now()).toBe(known)
+    expect(one.clock.earliest()).toBe(known - 86_400_000)
+  })
+
+  it('goes on with the wall clock when that is ahead', async () => {
+    const one = shed()
+    await one.openTask()
+    await one.store.close()
+    await one.time.advance(60_000)
+    const { time } = one
+    await one.restart()
+    expect(one.clock.now()).toBe(time.wall())
+  })
+})
+
+describe('the epoch of a writer', () => {
+  it('stays the same over restarts', async () => {
+    const dir = directory()
+    for (let n = 0; n < 5; n += 1) {
+      const store = open(dir)
+      expect(store.epoch).toBe(1)
+      await store.audit.append([{ type: 'broker.started', actor: 'mayfly', data: {} }])
+      await store.close()
+    }
+  })
+
+  it('rises when an older database is put back, once', async () => {
+    const dir = directory()
+    await open(dir).close()
+    cpSync(join(dir, 'data'), join(dir, 'backup'), { recursive: true })
+    await open(dir).close()
+    rmSync(join(dir, 'data'), { recursive: true })
+    cpSync(join(dir, 'backup'), join(dir, 'data'), { recursive: true })
+    const restored = open(dir)
+    expect(restored.epoch).toBe(2)
+    await restored.close()
+    expect(open(dir).epoch).toBe(2)
+  })
+
+  it('rises when the copy was made earlier in the same run', async () => {
+    const one = shed()
+    await one.openTask()
+    cpSync(dirname(one.path), join(one.dir, 'backup'), { recursive: true })
+    await one.time.advance(2_000)
+    await one.openTask()
+    await one.store.close()
+    rmSync(dirname(one.path), { recursive: true })
+    cpSync(join(one.dir, 'backup'), dirname(one.path), { recursive: true })
+    await one.restart()
+    expect(one.store.epoch).toBe(2)
+  })
+
+  it('rises when that run was killed', async () => {
+    const one = shed()
+    await one.openTask()
+    const copy = (name: string) => {
+      cpSync(dirname(one.path), join(one.dir, name), { recursive: true })
+    }
+    copy('backup')
+    await one.time.advance(2_000)
+    await one.openTask()
+    cpSync(one.keysDir, join(one.dir, 'killed-keys'), { recursive: true })
+    cpSync(join(one.dir, 'backup'), join(one.dir, 'killed', 'data'), { recursive: true })
+    expect(open(join(one.dir, 'killed'), join(one.dir, 'killed-keys')).epoch).toBe(2)
+  })
+
+  it('stays the same after a crash, also between the two places it is counted in', async () => {
+    const one = shed()
+    await one.openTask()
+    await one.time.advance(2_000)
+    await one.openTask()
+    const crashed = join(one.dir, 'crashed')
+    cpSync(dirname(one.path), join(crashed, 'data'), { recursive: true })
+    cpSync(one.keysDir, join(crashed, 'keys'), { recursive: true })
+    const store = open(crashed)
+    expect(store.epoch).toBe(1)
+    await store.close()
+    const between = join(one.dir, 'between')
+    cpSync(join(crashed, 'data'), join(between, 'data'), { recursive: true })
+    cpSync(one.keysDir, join(between, 'keys'), { recursive: true })
+    expect(open(between).epoch).toBe(1)
+  })
+
+  it('stays the same when the very first start crashed before it was counted outside', async () => {
+    const dir = directory()
+    await open(dir).close()
+    rmSync(join(dir, 'keys'), { recursive: true })
+    expect(open(dir).epoch).toBe(1)
+  })
+
+  it('rises when what was kept outside is gone or unreadable: the database may be an old one', async () => {
+    const dir = directory()
+    await open(dir).close()
+    await open(dir).close()
+    rmSync(join(dir, 'keys'), { recursive: true })
+    await open(dir).close()
+    writeFileSync(join(dir, 'keys', 'generation.json'), '')
+    expect(open(dir).epoch).toBe(3)
   })
 })

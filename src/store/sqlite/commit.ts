@@ -36,6 +36,7 @@ export class GroupCommit {
   readonly #sqlite: BetterSqlite3.Database
   readonly #clock: Clock
   readonly #listeners: (() => void)[] = []
+  readonly #committed: ((head: { readonly seq: number }) => void)[] = []
   #waiting: Unit[] = []
   #head: { seq: number; hash: string; at: number }
   #nudged = false
@@ -70,6 +71,11 @@ export class GroupCommit {
 
   onWork(listener: () => void): void {
     this.#listeners.push(listener)
+  }
+
+  /** Calls back after every durable commit, with the head of the chain. */
+  onCommit(listener: (head: { readonly seq: number }) => void): void {
+    this.#committed.push(listener)
   }
 
   /** Runs `work` in the next group; resolves with its result once that is durable. */
@@ -110,6 +116,7 @@ export class GroupCommit {
       this.#statements.highWater.run(String(now))
       this.#statements.commit.run()
       for (const done of settle) done()
+      for (const listener of this.#committed) listener(this.#head)
     } catch (error) {
       this.#head = headBefore
       this.#rollBack()

@@ -31,12 +31,32 @@ export function openSqliteStore(options: {
   readonly migrations: string
   readonly clockSource: ClockSource
 }): OpenStore {
-  const { sqlite, db } = openDatabase(options.path, options.migrations)
-  const highWater = Number(readMeta(sqlite, 'high_water') ?? 0)
-  const clock = steadyClock(options.clockSource, highWater)
-  const epoch = takeEpoch(sqlite, options.keysDir)
+  const opened = openDatabase(options.path, options.migrations)
+  try {
+    return buildStore(opened, options)
+  } catch (error) {
+    opened.sqlite.close()
+    throw error
+  }
+}
 
+/** How often it is remembered, outside the database, how far the database has come. */
+const REMEMBER_EVERY_MS = 1_000
+
+function buildStore(
+  { sqlite, db }: ReturnType<typeof openDatabase>,
+  options: { readonly keysDir: string; readonly clockSource: ClockSource },
+): OpenStore {
+  const highWater = readHighWater(sqlite)
+  const clock = steadyClock(options.clockSource, highWater)
   const commit = new GroupCommit(sqlite, db, clock)
+  const { epoch, reached } = takeEpoch(sqlite, options.keysDir, commit.head.seq)
+  let rememberedAt = clock.monotonic()
+  commit.onCommit(({ seq }) => {
+    if (clock.monotonic() - rememberedAt < REMEMBER_EVERY_MS) return
+    rememberedAt = clock.monotonic()
+    reached(seq)
+  })
   const moves = leaseMoves(db)
   const standing = standingOf(db)
   const record = recordDecision(db)
@@ -56,16 +76,20 @@ export function openSqliteStore(options: {
     ready: () => commit.run(() => undefined),
     async close() {
       commit.close()
-      if (sqlite.open) sqlite.close()
+      if (!sqlite.open) return
+      reached(commit.head.seq)
+      sqlite.close()
     },
   }
   return { store, clock }
 }
 
-function readMeta(sqlite: BetterSqlite3.Database, key: string): string | undefined {
-  const value = sqlite.prepare('select value from meta where key = ?').pluck().get(key)
-  if (value === undefined) return undefined
-  if (typeof value !== 'string')
-    throw new MayflyError('config_invalid', `meta.${key} is unreadable`)
-  return value
+function readHighWater(sqlite: BetterSqlite3.Database): number {
+  const value = sqlite.prepare("select value from meta where key = 'high_water'").pluck().get()
+  const highWater = Number(value ?? 0)
+  if (Number.isSafeInteger(highWater)) return highWater
+  throw new MayflyError(
+    'config_invalid',
+    'store.url: the time recorded in the database is unreadable; restore a backup',
+  )
 }
