@@ -116,7 +116,6 @@ export const leases = sqliteTable(
     index('leases_idempotency')
       .on(t.task, t.idempotencyKey)
       .where(sql`idempotency_key is not null`),
-    uniqueIndex('leases_upstream_name').on(t.upstreamName),
   ],
 )
 
@@ -246,7 +245,8 @@ export const audit = sqliteTable(
     hash: text('hash').notNull(),
   },
   (t) => [
-    index('audit_lease').on(t.lease).where(sql`lease is not null`),
+    // A lease's events are found by its task; here are only those that name none.
+    index('audit_lease_alone').on(t.lease).where(sql`lease is not null and task is null`),
     index('audit_task').on(t.task).where(sql`task is not null`),
   ],
 )
