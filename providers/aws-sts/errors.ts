@@ -7,8 +7,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   MalformedPolicyDocument: 'a name in the intent is not one IAM knows; check actions and ARNs',
   PackedPolicyTooLarge: 'name fewer or shorter actions and locations, or shorten agent and tenant',
   RegionDisabled: 'enable the region in the account, or configure another',
-  ValidationError:
-    'check the lifetime against the role’s MaxSessionDuration (an hour at most for a role that assumes)',
+  ValidationError: 'a name, number or document is not as AWS takes it',
   ExpiredToken: 'the configured credentials have expired; renew them',
   InvalidClientTokenId: 'the configured access key does not exist in this partition',
   UnrecognizedClient: 'the configured access key does not exist in this partition',
@@ -25,6 +24,10 @@ const REFUSALS: Readonly<Record<string, string>> = {
   InvalidAction: 'the endpoint does not know this call',
 }
 
+/** What is not valid of an AssumeRole is its duration: everything else was checked before. */
+const TOO_LONG =
+  'check the lifetime against the role’s MaxSessionDuration (an hour at most for a role that assumes)'
+
 /**
  * Any failure of an AWS client as an `UpstreamError`: `refused` for the listed answers, `unknown`
  * for everything else. Nothing of the client's error but its name and status is kept.
@@ -35,7 +38,8 @@ export function upstreamError(error: unknown, operation: string): UpstreamError 
   if (code === 'CredentialsProvider') {
     return new UpstreamError('refused', `${operation} was not sent: no AWS credentials found`, code)
   }
-  const fix = REFUSALS[code]
+  const fix =
+    code === 'ValidationError' && operation.startsWith('AssumeRole') ? TOO_LONG : REFUSALS[code]
   if (fix !== undefined && status >= 400 && status < 500) {
     return new UpstreamError(
       'refused',
