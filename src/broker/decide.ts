@@ -1,6 +1,8 @@
+import { MayflyError } from '../errors.ts'
 import { type DecisionId, newId } from '../ids.ts'
 import type { Decision } from '../model/decision.ts'
 import { deniedByRail } from '../model/decision.ts'
+import type { Lease } from '../model/lease.ts'
 import type { Risk } from '../model/risk.ts'
 import type { Task } from '../model/task.ts'
 import type { NewDecision } from '../store/store.ts'
@@ -101,9 +103,25 @@ export function credentialDecision(
   }
 }
 
-export function railDecision(world: World, refusal: RailRefusal): Decision {
-  const { rail, message } = refusal
-  return deniedByRail({ rail, reason: message, policyHash: world.policy.hash })
+/** Records what a rail refuses and refuses it; with the lease that was to be renewed, if one was. */
+export async function refuseByRail(
+  broker: Broker,
+  facts: {
+    /** The one the rail was asked in. */
+    readonly world: World
+    readonly task: Task
+    readonly request: CredentialRequest
+    readonly refusal: RailRefusal
+    readonly lease?: Lease
+    readonly now: number
+  },
+): Promise<never> {
+  const { world, task, request, refusal, lease, now } = facts
+  const { rail, code, message } = refusal
+  const decision = deniedByRail({ rail, reason: message, policyHash: world.policy.hash })
+  const about = { task, request, decision, risk: undefined, ttlSeconds: undefined, now }
+  await broker.store.decisions.refuse(credentialDecision(broker, about))
+  throw new MayflyError(code, message, { detail: { ...(lease && { lease: lease.id }), rail } })
 }
 
 /** Longer than any policy would accept unseen: the longest residual known is a 12 h token. */

@@ -5,17 +5,11 @@ import type { Risk } from '../model/risk.ts'
 import type { Task } from '../model/task.ts'
 import type { NewDecision, Reservation, ReserveResult } from '../store/store.ts'
 import type { Broker } from './broker.ts'
-import { credentialDecision, decideCredential, railDecision } from './decide.ts'
+import { credentialDecision, decideCredential, refuseByRail } from './decide.ts'
 import type { Issued } from './issued.ts'
 import { mintReserved } from './mint.ts'
-import {
-  type CredentialRequest,
-  type Plan,
-  planCredential,
-  type RailRefusal,
-  unacceptable,
-} from './plan.ts'
-import { assertMayMint, takeIssuePace } from './rails.ts'
+import { type CredentialRequest, type Plan, planCredential, unacceptable } from './plan.ts'
+import { takeIssuePace, unfitToMint } from './rails.ts'
 import { riskOfTask } from './risk.ts'
 
 export interface IssueRequest extends CredentialRequest {
@@ -38,9 +32,10 @@ export async function issueCredential(
   takeIssuePace(broker, task.agent)
   const now = broker.clock.now()
   const plan = planCredential(world, task, request, { now, earliest: broker.clock.earliest() })
-  if ('rail' in plan) return await refuse(broker, { task, request, refusal: plan, now })
-  const unfit = assertMayMint(broker, plan)
-  if (unfit) return await refuse(broker, { task, request, refusal: unfit, now })
+  if ('rail' in plan)
+    return await refuseByRail(broker, { world, task, request, refusal: plan, now })
+  const unfit = unfitToMint(broker, plan)
+  if (unfit) return await refuseByRail(broker, { world, task, request, refusal: unfit, now })
 
   const risk = await riskOfTask(broker, task, now)
   const activeLeases = await broker.store.leases.countActive({ task: task.id })
@@ -121,17 +116,6 @@ function reservationOf(
 function hashOf({ entitlement, intent, ttlSeconds }: IssueRequest): string {
   const text = JSON.stringify([entitlement, intent ?? null, ttlSeconds ?? null])
   return createHash('sha256').update(text).digest('hex')
-}
-
-async function refuse(
-  broker: Broker,
-  facts: { task: Task; request: IssueRequest; refusal: RailRefusal; now: number },
-): Promise<never> {
-  const { task, request, refusal, now } = facts
-  const decision = railDecision(broker.world(), refusal)
-  const about = { task, request, decision, risk: undefined, ttlSeconds: undefined, now }
-  await broker.store.decisions.refuse(credentialDecision(broker, about))
-  throw new MayflyError(refusal.code, refusal.message, { detail: { rail: refusal.rail } })
 }
 
 async function deny(broker: Broker, record: NewDecision): Promise<never> {

@@ -12,8 +12,8 @@ export function takeIssuePace({ pace, world }: Broker, agent: string): void {
   })
 }
 
-/** P4 and P17: what cannot be accepted, or could not be ended, is not minted. */
-export function assertMayMint({ health }: Broker, plan: Plan): RailRefusal | undefined {
+/** Why this is not minted (P4, P17): it cannot be accepted, or could not be ended. */
+export function unfitToMint({ health }: Broker, plan: Plan): RailRefusal | undefined {
   const refused = unacceptable(plan)
   if (refused) return refused
   const { provider, weakestRevocability } = plan.entitlement

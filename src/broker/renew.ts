@@ -2,7 +2,7 @@ import { MayflyError } from '../errors.ts'
 import type { Lease } from '../model/lease.ts'
 import type { Task } from '../model/task.ts'
 import type { Broker } from './broker.ts'
-import { credentialDecision, decideCredential, railDecision } from './decide.ts'
+import { credentialDecision, decideCredential, refuseByRail } from './decide.ts'
 import type { Issued } from './issued.ts'
 import {
   askUpstream,
@@ -13,8 +13,8 @@ import {
   upstreamFailure,
 } from './mint.ts'
 import { type CredentialRequest, type Plan, planCredential } from './plan.ts'
-import { assertMayMint, takeIssuePace } from './rails.ts'
-import { riskOf } from './risk.ts'
+import { takeIssuePace, unfitToMint } from './rails.ts'
+import { riskOfTask } from './risk.ts'
 
 /**
  * find lease → rails → decide again → commit the later expiry → prolong or mint → commit
@@ -32,26 +32,18 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
   const { entitlement, ttlSeconds } = lease
   const request: CredentialRequest = { entitlement, intent: order?.intent, ttlSeconds }
   const plan = planCredential(world, task, request, { now, earliest: clock.earliest() })
-  if (!('rail' in plan) && !isSameLease(plan, lease, order?.targetSpec)) {
+  if ('rail' in plan)
+    return await refuseByRail(broker, { world, task, lease, request, refusal: plan, now })
+  if (!isSameLease(plan, lease, order?.targetSpec)) {
     await store.leases.end({ id: lease.id, cause: 'config', lane: 'end', actor: 'mayfly', now })
     throw new MayflyError('lease_ended', 'its entitlement was changed; ask for a new credential', {
       detail: { lease: lease.id, rail: 'moved' },
     })
   }
-  const unfit = 'rail' in plan ? plan : assertMayMint(broker, plan)
-  if ('rail' in plan || unfit) {
-    const refusal = unfit ?? plan
-    if (!('rail' in refusal)) throw new Error('a refusal has a rail')
-    const decision = railDecision(world, refusal)
-    const about = { task, request, decision, risk: undefined, ttlSeconds: undefined, now }
-    await store.decisions.refuse(credentialDecision(broker, about))
-    throw new MayflyError(refusal.code, refusal.message, {
-      detail: { lease: lease.id, rail: refusal.rail },
-    })
-  }
+  const unfit = unfitToMint(broker, plan)
+  if (unfit) return await refuseByRail(broker, { world, task, lease, request, refusal: unfit, now })
 
-  const subject = { task: task.id, agent: task.agent, workload: task.workload, tenant: task.tenant }
-  const risk = await riskOf(broker, subject, now)
+  const risk = await riskOfTask(broker, task, now)
   const activeLeases = await store.leases.countActive({ task: task.id })
   const decision = decideCredential(world, { task, plan, risk, activeLeases, now })
   const about = { task, request, decision, risk, ttlSeconds: plan.lifetime.ttlSeconds, now }
