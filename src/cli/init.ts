@@ -54,8 +54,11 @@ export function init(
   terminal.line(`  export MAYFLY_TOKEN=${token}`)
   terminal.line()
   terminal.line('next:')
+  terminal.line(
+    '  put your issuers, agents, providers and entitlements in; its comments are examples',
+  )
+  terminal.line(`  mayfly doctor -c ${configFile}`)
   terminal.line(`  mayfly serve -c ${configFile}`)
-  terminal.line('  mayfly agents ls')
   return 0
 }
 
