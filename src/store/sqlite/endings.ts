@@ -7,6 +7,7 @@ import { among, beforeId, pageOf } from './paging.ts'
 import { type LeaseRow, laneOf, laneRank, leaseOf } from './rows.ts'
 import { leases } from './schema.ts'
 import { param, prepared } from './statement.ts'
+import { isEnding } from './states.ts'
 import { dueInTurn } from './turns.ts'
 
 /** A row nobody can read waits this long before it is looked at again. */
@@ -101,7 +102,7 @@ export function endingStore(rooms: {
       const first = db
         .select({ at: leases.latestPossibleExpiry })
         .from(leases)
-        .where(eq(leases.state, 'ending'))
+        .where(isEnding)
         .orderBy(asc(leases.latestPossibleExpiry))
         .limit(1)
       return first.get()?.at
@@ -124,7 +125,7 @@ export function endingStore(rooms: {
       commit.run((tx) => {
         const where = and(
           isNotNull(leases.dueAt),
-          eq(leases.state, 'ending'),
+          isEnding,
           lease === undefined ? undefined : eq(leases.id, lease),
           among(leases.tenant, tenants),
         )
@@ -138,7 +139,7 @@ export function endingStore(rooms: {
       }),
     async list({ tenants, provider }, page) {
       const where = [
-        eq(leases.state, 'ending'),
+        isEnding,
         among(leases.tenant, tenants),
         provider === undefined ? undefined : eq(leases.provider, provider),
         beforeId(leases.createdAt, leases.id, page),
@@ -152,7 +153,7 @@ export function endingStore(rooms: {
           oldest: sql<number | null>`min(${leases.endingSince})`,
         })
         .from(leases)
-        .where(and(eq(leases.state, 'ending'), inArray(leases.containment, ['pending', 'unknown'])))
+        .where(and(isEnding, inArray(leases.containment, ['pending', 'unknown'])))
         .get()
       return { count: row?.count ?? 0, oldest: row?.oldest ?? undefined }
     },
@@ -262,7 +263,7 @@ function updates(db: Db) {
       db
         .select()
         .from(leases)
-        .where(and(eq(leases.state, 'ending'), lte(leases.latestPossibleExpiry, param('now'))))
+        .where(and(isEnding, lte(leases.latestPossibleExpiry, param('now'))))
         .orderBy(asc(leases.latestPossibleExpiry))
         .limit(sql.placeholder('limit')),
     ),

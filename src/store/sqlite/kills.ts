@@ -11,6 +11,7 @@ import { among, beforeId, pageOf } from './paging.ts'
 import { blockOf, jsonOrNull, killOf, laneOf, laneRank } from './rows.ts'
 import { blocks, killLeases, kills, leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
+import { isLive, isOpen } from './states.ts'
 import type { EndTask } from './tasks.ts'
 
 /** Writes a kill and its block inside the caller's transaction; shared with signals. */
@@ -108,7 +109,10 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
       }
     },
     async blocks({ tenants, live, now }, page) {
-      const where = [live ? isLive(now) : undefined, beforeId(blocks.createdAt, blocks.id, page)]
+      const where = [
+        live ? blockIsLive(now) : undefined,
+        beforeId(blocks.createdAt, blocks.id, page),
+      ]
       const rows = pageOf(db, blocks, where, page).map(blockOf)
       return tenants === null ? rows : rows.filter((block) => within(block.tenants, tenants))
     },
@@ -121,7 +125,7 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
         const row = db
           .update(blocks)
           .set({ liftedAt: now, liftedBy: actor })
-          .where(and(eq(blocks.id, id), isLive(now)))
+          .where(and(eq(blocks.id, id), blockIsLive(now)))
           .returning()
           .get()
         if (!row) return undefined
@@ -131,7 +135,7 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
         return block
       }),
     async liveBlocks(now) {
-      return db.select().from(blocks).where(isLive(now)).all().map(blockOf)
+      return db.select().from(blocks).where(blockIsLive(now)).all().map(blockOf)
     },
   }
 }
@@ -164,7 +168,7 @@ function advancing({ db, moves, endTask }: Rooms) {
       .where(
         and(
           leaseWhere(selector, tenants),
-          inArray(leases.state, ['reserved', 'active', 'ending']),
+          isLive,
           sql`${leases.killSeq} < ${kill.seq}`,
           sql`not exists (select 1 from kill_leases k where k.kill_seq = ${kill.seq} and k.lease = ${leases.id})`,
         ),
@@ -207,7 +211,7 @@ function advancing({ db, moves, endTask }: Rooms) {
     return db
       .select({ id: tasks.id })
       .from(tasks)
-      .where(and(where, eq(tasks.state, 'open'), sql`${tasks.createdAt} <= ${before}`))
+      .where(and(where, isOpen, sql`${tasks.createdAt} <= ${before}`))
       .limit(limit)
       .all()
   }
@@ -222,10 +226,7 @@ function readable(row: typeof kills.$inferSelect): Kill | undefined {
 }
 
 function countMatches(db: Db, selector: Selector, tenants: readonly string[] | null): KillCounts {
-  const live = and(
-    leaseWhere(selector, tenants),
-    inArray(leases.state, ['reserved', 'active', 'ending']),
-  )
+  const live = and(leaseWhere(selector, tenants), isLive)
   const ofLeases = db
     .select({
       leases: sql<number>`count(*)`,
@@ -245,7 +246,7 @@ function countMatches(db: Db, selector: Selector, tenants: readonly string[] | n
             agents: sql<number>`count(distinct ${tasks.agent})`,
           })
           .from(tasks)
-          .where(and(where, eq(tasks.state, 'open')))
+          .where(and(where, isOpen))
           .get()
   return {
     leases: ofLeases?.leases ?? 0,
@@ -304,7 +305,7 @@ function treeOf(task: string): SQL {
   ) select id from tree)`
 }
 
-function isLive(now: number) {
+function blockIsLive(now: number) {
   return and(isNull(blocks.liftedAt), or(isNull(blocks.expiresAt), gt(blocks.expiresAt, now)))
 }
 

@@ -3,10 +3,11 @@ import type { EndCause, Lane } from '../../model/lease.ts'
 import type { SelectorSubject } from '../../model/selector.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
-import { and, eq, inArray, sql } from './drizzle.ts'
+import { and, eq, sql } from './drizzle.ts'
 import { type LeaseRow, laneRank } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import { param, prepared } from './statement.ts'
+import { isEnding, isReservedOrActive } from './states.ts'
 
 export interface Ending {
   readonly cause: EndCause
@@ -41,7 +42,7 @@ export function leaseMoves(db: Db): LeaseMoves {
     db
       .select()
       .from(leases)
-      .where(and(eq(leases.task, param('task')), inArray(leases.state, ['reserved', 'active']))),
+      .where(and(eq(leases.task, param('task')), isReservedOrActive)),
   )
   const parentOf = prepared(
     db,
@@ -63,7 +64,7 @@ export function leaseMoves(db: Db): LeaseMoves {
         dueAt: param('now'),
         attempts: 0,
       })
-      .where(and(eq(leases.id, param('id')), inArray(leases.state, ['reserved', 'active']))),
+      .where(and(eq(leases.id, param('id')), isReservedOrActive)),
   )
   // A lease that is already ending may still be waiting in a slower lane.
   const hurry = prepared(
@@ -74,7 +75,7 @@ export function leaseMoves(db: Db): LeaseMoves {
       .where(
         and(
           eq(leases.id, param('id')),
-          eq(leases.state, 'ending'),
+          isEnding,
           sql`${leases.laneRank} > ${sql.placeholder('lane')}`,
         ),
       ),

@@ -8,6 +8,14 @@ import { reserving } from './reserving.ts'
 import { type LeaseRow, leaseOf } from './rows.ts'
 import { leases } from './schema.ts'
 import { param, prepared } from './statement.ts'
+import {
+  isActive,
+  isEnding,
+  isLive,
+  isReserved,
+  isReservedOrActive,
+  isUnsettled,
+} from './states.ts'
 
 /** A mint or renewal under way for longer will not write down its own end any more. */
 const STRANDED_MS = 3 * MINT_DEADLINE_MS
@@ -28,14 +36,14 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
         exposedUntil: param('exposedUntil'),
         handleJson: param('handleJson'),
       })
-      .where(and(eq(leases.id, param('id')), eq(leases.state, 'reserved'))),
+      .where(and(eq(leases.id, param('id')), isReserved)),
   )
   const toFailed = prepared(
     db,
     db
       .update(leases)
       .set({ state: 'failed', lastError: param('error'), endedAt: param('now'), slot: null })
-      .where(and(eq(leases.id, param('id')), eq(leases.state, 'reserved'))),
+      .where(and(eq(leases.id, param('id')), isReserved)),
   )
   const noteError = prepared(
     db,
@@ -50,7 +58,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
     db
       .select({ n: sql<number>`count(*)` })
       .from(leases)
-      .where(and(eq(leases.task, param('task')), inArray(leases.state, ['reserved', 'active']))),
+      .where(and(eq(leases.task, param('task')), isReservedOrActive)),
   )
   // Index: leases_expiry.
   const expired = prepared(
@@ -58,7 +66,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
     db
       .select()
       .from(leases)
-      .where(and(eq(leases.state, 'active'), lte(leases.expiresAt, param('now'))))
+      .where(and(isActive, lte(leases.expiresAt, param('now'))))
       .orderBy(asc(leases.expiresAt))
       .limit(sql.placeholder('limit')),
   )
@@ -120,7 +128,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       const first = db
         .select({ at: leases.expiresAt })
         .from(leases)
-        .where(eq(leases.state, 'active'))
+        .where(isActive)
         .orderBy(asc(leases.expiresAt))
         .limit(1)
       return first.get()?.at
@@ -128,12 +136,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
     settleAfterRestart: (now, limit) =>
       commit.run((tx) => {
         // Index: leases_unsettled. A lost renewal leaves a working lease; a lost mint must be chased.
-        const rows = db
-          .select()
-          .from(leases)
-          .where(sql`${leases.state} = 'reserved' or ${leases.renewing} = 1`)
-          .limit(limit)
-          .all()
+        const rows = db.select().from(leases).where(isUnsettled).limit(limit).all()
         const ending = { cause: 'unknown-outcome', lane: 'end', actor: 'mayfly', now } as const
         for (const row of rows) {
           if (row.state === 'reserved') moves.end(tx, row, ending)
@@ -148,12 +151,11 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
         .select()
         .from(leases)
         .where(
-          or(
-            and(sql`${leases.state} = 'reserved'`, lte(leases.createdAt, before)),
-            and(
-              sql`${leases.renewing} = 1`,
-              eq(leases.state, 'ending'),
-              lte(leases.endingSince, before),
+          and(
+            isUnsettled,
+            or(
+              and(isReserved, lte(leases.createdAt, before)),
+              and(isEnding, lte(leases.endingSince, before)),
             ),
           ),
         )
@@ -192,11 +194,16 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       return db.select().from(leases).where(where).limit(100).all().map(leaseOf)
     },
     async liveProviders() {
-      const rows = db
-        .selectDistinct({ provider: leases.provider })
-        .from(leases)
-        .where(inArray(leases.state, ['reserved', 'active', 'ending']))
-        .all()
+      // Index: leases_live, from one provider to the next: a start must not read what is alive.
+      const rows = db.all<{ provider: string }>(sql`
+        with recursive found (provider) as (
+          select min(${leases.provider}) from ${leases} where ${isLive}
+          union all
+          select (select min(${leases.provider}) from ${leases}
+            where ${isLive} and ${leases.provider} > found.provider)
+          from found where found.provider is not null
+        )
+        select provider from found where provider is not null`)
       return rows.map((row) => row.provider)
     },
     async activeClasses() {
@@ -204,7 +211,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       return db
         .select({ agent, entitlement, count: sql<number>`count(*)` })
         .from(leases)
-        .where(inArray(leases.state, ['reserved', 'active']))
+        .where(and(isLive, isReservedOrActive))
         .groupBy(agent, entitlement)
         .all()
     },
@@ -212,14 +219,14 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       const where = and(
         eq(leases.agent, agent),
         eq(leases.entitlement, entitlement),
-        inArray(leases.state, ['reserved', 'active']),
+        isReservedOrActive,
       )
       return db.select().from(leases).where(where).all().map(leaseOf)
     },
     async countActive({ agent, task, entitlement }) {
       if (task !== undefined) return activeOfTask.get({ task })?.n ?? 0
       const where = and(
-        inArray(leases.state, ['reserved', 'active']),
+        isReservedOrActive,
         agent === undefined ? undefined : eq(leases.agent, agent),
         entitlement === undefined ? undefined : eq(leases.entitlement, entitlement),
       )
@@ -252,14 +259,22 @@ function activated(row: LeaseRow, facts: MintFacts) {
   } as const
 }
 
+const STATE_IS = {
+  reserved: isReserved,
+  active: isActive,
+  ending: isEnding,
+  ended: sql`${leases.state} = 'ended'`,
+  failed: sql`${leases.state} = 'failed'`,
+}
+
 function conditions(filter: LeaseFilter) {
   return [
     among(leases.tenant, filter.tenants),
     filter.state === undefined
       ? undefined
       : filter.state === 'live'
-        ? inArray(leases.state, ['reserved', 'active', 'ending'])
-        : eq(leases.state, filter.state),
+        ? isLive
+        : STATE_IS[filter.state],
     filter.agent === undefined ? undefined : eq(leases.agent, filter.agent),
     filter.task === undefined ? undefined : eq(leases.task, filter.task),
     filter.tenant === undefined ? undefined : eq(leases.tenant, filter.tenant),

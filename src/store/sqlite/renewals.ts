@@ -5,6 +5,7 @@ import { causeOf, type LearnMintFacts, type LeaseRooms } from './minted.ts'
 import { leaseOf } from './rows.ts'
 import { leases } from './schema.ts'
 import { param, prepared } from './statement.ts'
+import { isActive } from './states.ts'
 
 type Renewals = Pick<LeaseStore, 'beginRenewal' | 'finishRenewal' | 'failRenewal'>
 
@@ -23,14 +24,14 @@ export function renewals(rooms: LeaseRooms, learn: LearnMintFacts): Renewals {
         latestPossibleExpiry: sql`max(${leases.latestPossibleExpiry}, ${sql.placeholder('latest')})`,
         exposedUntil: sql`max(${leases.exposedUntil}, ${sql.placeholder('latest')})`,
       })
-      .where(and(eq(leases.id, param('id')), eq(leases.state, 'active'), eq(leases.renewing, 0))),
+      .where(and(eq(leases.id, param('id')), isActive, eq(leases.renewing, 0))),
   )
   const finish = prepared(
     db,
     db
       .update(leases)
       .set({ renewing: 0, generation: sql`${leases.generation} + 1` })
-      .where(and(eq(leases.id, param('id')), eq(leases.state, 'active'))),
+      .where(and(eq(leases.id, param('id')), isActive)),
   )
   const settle = prepared(
     db,
@@ -47,7 +48,7 @@ export function renewals(rooms: LeaseRooms, learn: LearnMintFacts): Renewals {
         latestPossibleExpiry: sql`min(${leases.latestPossibleExpiry}, ${leases.nativeExpiresAt} + ${SKEW_MS})`,
         exposedUntil: sql`${leases.nativeExpiresAt}`,
       })
-      .where(and(eq(leases.id, param('id')), eq(leases.state, 'active'))),
+      .where(and(eq(leases.id, param('id')), isActive)),
   )
 
   return {

@@ -3,12 +3,13 @@ import type { Reservation, ReserveResult } from '../store.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { type RecordDecision, refusedByRail } from './decisions.ts'
-import { and, eq, gt, inArray, isNotNull, sql } from './drizzle.ts'
+import { and, eq, gt, isNotNull, sql } from './drizzle.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
+import { isReservedOrActive } from './states.ts'
 
 const LIMIT_REASONS = {
   'task-limit': 'the task has as many active leases as it may have',
@@ -166,7 +167,7 @@ export function reserving(rooms: {
 }
 
 function live() {
-  return inArray(leases.state, ['reserved', 'active'])
+  return isReservedOrActive
 }
 
 /** Whether at least `limit` rows match; looks at no more rows than that. */

@@ -36,6 +36,7 @@ export const tasks = sqliteTable(
   },
   (t) => [
     uniqueIndex('tasks_token').on(t.tokenHash),
+    index('tasks_created').on(t.createdAt, t.id),
     index('tasks_deadline').on(t.deadline).where(sql`state = 'open'`),
     index('tasks_heartbeat')
       .on(t.heartbeatDueAt)
@@ -105,6 +106,7 @@ export const leases = sqliteTable(
     index('leases_running_out').on(t.latestPossibleExpiry).where(sql`state = 'ending'`),
     index('leases_unsettled').on(t.id).where(sql`state = 'reserved' or renewing = 1`),
     index('leases_live').on(t.provider).where(sql`state in ('reserved', 'active', 'ending')`),
+    index('leases_created').on(t.createdAt, t.id),
     index('leases_task').on(t.task, t.state),
     index('leases_agent').on(t.agent, t.state),
     index('leases_tenant').on(t.tenant, t.state),

@@ -11,6 +11,7 @@ import { type TaskRow, taskOf } from './rows.ts'
 import { evidenceUsed, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
+import { isOpen } from './states.ts'
 
 interface Rooms {
   readonly db: Db
@@ -65,7 +66,7 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
     db
       .select({ n: sql<number>`count(*)` })
       .from(tasks)
-      .where(and(eq(tasks.agent, param('agent')), eq(tasks.state, 'open'))),
+      .where(and(eq(tasks.agent, param('agent')), isOpen)),
   )
   // Index: tasks_parent.
   const openChildren = prepared(
@@ -73,14 +74,14 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
     db
       .select({ id: tasks.id })
       .from(tasks)
-      .where(and(eq(tasks.parent, param('parent')), eq(tasks.state, 'open'))),
+      .where(and(eq(tasks.parent, param('parent')), isOpen)),
   )
   const beat = prepared(
     db,
     db
       .update(tasks)
       .set({ lastHeartbeatAt: param('now'), heartbeatDueAt: param('due') })
-      .where(and(eq(tasks.id, param('id')), eq(tasks.state, 'open'))),
+      .where(and(eq(tasks.id, param('id')), isOpen)),
   )
   const toEnded = prepared(
     db,
@@ -93,7 +94,7 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
         endedAt: param('now'),
         heartbeatDueAt: null,
       })
-      .where(and(eq(tasks.id, param('id')), eq(tasks.state, 'open'))),
+      .where(and(eq(tasks.id, param('id')), isOpen)),
   )
   // Indexes: tasks_deadline, tasks_heartbeat.
   const pastDeadline = prepared(
@@ -101,7 +102,7 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
     db
       .select()
       .from(tasks)
-      .where(and(eq(tasks.state, 'open'), lte(tasks.deadline, param('now'))))
+      .where(and(isOpen, lte(tasks.deadline, param('now'))))
       .orderBy(asc(tasks.deadline))
       .limit(sql.placeholder('limit')),
   )
@@ -110,13 +111,7 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
     db
       .select()
       .from(tasks)
-      .where(
-        and(
-          eq(tasks.state, 'open'),
-          isNotNull(tasks.heartbeatDueAt),
-          lte(tasks.heartbeatDueAt, param('now')),
-        ),
-      )
+      .where(and(isOpen, isNotNull(tasks.heartbeatDueAt), lte(tasks.heartbeatDueAt, param('now'))))
       .orderBy(asc(tasks.heartbeatDueAt))
       .limit(sql.placeholder('limit')),
   )
@@ -221,7 +216,7 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
             .set({
               heartbeatDueAt: sql`min(${tasks.deadline}, ${now} + ${MISSED_BEATS} * ${tasks.heartbeatSeconds} * 1000)`,
             })
-            .where(and(eq(tasks.state, 'open'), isNotNull(tasks.heartbeatDueAt)))
+            .where(and(isOpen, isNotNull(tasks.heartbeatDueAt)))
             .run().changes,
       ),
     async nextDue() {
@@ -252,7 +247,7 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
       const rows = db
         .select({ agent: tasks.agent, n: sql<number>`count(*)` })
         .from(tasks)
-        .where(eq(tasks.state, 'open'))
+        .where(isOpen)
         .groupBy(tasks.agent)
         .all()
       return new Map(rows.map((row) => [row.agent, row.n]))

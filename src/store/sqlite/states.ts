@@ -1,0 +1,16 @@
+import { sql } from './drizzle.ts'
+import { leases, tasks } from './schema.ts'
+
+// States as literals: SQLite uses a partial index only where it can read that its condition holds,
+// which it cannot of a bound value.
+
+export const isOpen = sql`${tasks.state} = 'open'`
+export const isReserved = sql`${leases.state} = 'reserved'`
+export const isActive = sql`${leases.state} = 'active'`
+export const isEnding = sql`${leases.state} = 'ending'`
+/** Counts against caps, and may still be ended by what ends its task. */
+export const isReservedOrActive = sql`${leases.state} in ('reserved', 'active')`
+/** Something at an upstream may still honour it. Index: leases_live. */
+export const isLive = sql`${leases.state} in ('reserved', 'active', 'ending')`
+/** Index: leases_unsettled. */
+export const isUnsettled = sql`(${leases.state} = 'reserved' or ${leases.renewing} = 1)`
