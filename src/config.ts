@@ -11,6 +11,7 @@ import { type ProviderConfig, parseProviders } from './config/provider.ts'
 import { Report } from './config/report.ts'
 import type { ResolveSecret } from './config/secret-reference.ts'
 import { parseServer, type ServerConfig } from './config/server.ts'
+import { refuseSharedAccounts, refuseSharedTargets } from './config/sharing.ts'
 import { parseSignals } from './config/signals.ts'
 import type { Problem } from './errors.ts'
 import type { AgentConfig, IssuerConfig } from './identity/settings.ts'
@@ -126,6 +127,8 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
     tenants: identity.tenantNames,
   })
   for (const entitlement of entitlements) checkCeiling(report, entitlement)
+  refuseSharedTargets(report, entitlements)
+  refuseSharedAccounts(report, entitlements)
   const signals = parseSignals(report, raw.signals, { resolveSecret, ...identity })
   const operators = parseOperators(report, raw.operators, {
     issuers: identity.issuerNames,

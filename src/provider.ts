@@ -26,6 +26,14 @@ export interface ProviderDefinition<Settings = unknown, Target = unknown> {
    */
   oneTenantOf?(target: Target): string | undefined
   /**
+   * Accounts that leases of a target hold one at a time (`own`), and those that many use at once
+   * (`shared`): an own account may be in no other instance and shared by none.
+   */
+  accountsOf?(target: Target): {
+    readonly own: readonly string[]
+    readonly shared: readonly string[]
+  }
+  /**
    * Compiles `intent` for `target` into the upstream's own terms, exactly or not at all: a refusal
    * names what cannot be expressed. Pure, and called on the hot path.
    */

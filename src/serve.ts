@@ -11,11 +11,12 @@ import { Pace } from './broker/pace.ts'
 import { abandonedProviders } from './broker/reload.ts'
 import type { ClockSource } from './clock.ts'
 import type { Config } from './config.ts'
-import { type ErrorCode, MayflyError } from './errors.ts'
+import { MayflyError } from './errors.ts'
 import { createApp } from './http/app.ts'
 import type { Random } from './ids.ts'
 import { type Lifecycle, startLifecycle } from './lifecycle/lifecycle.ts'
 import { type LoadRequest, loadConfig } from './load-config.ts'
+import { readiness } from './readiness.ts'
 import { createReloader, type Reloader } from './reloader.ts'
 import { openSqliteStore } from './store/sqlite/index.ts'
 import type { Store } from './store/store.ts'
@@ -80,7 +81,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     await refuseAbandoned(broker, world)
     const lifecycle = await startLifecycle(broker)
     const reload = createReloader(broker, { load: options, swap: (next) => (world = next) })
-    const app = createApp(broker, { ready: () => problemsOf(broker), reload })
+    const app = createApp(broker, { ready: readiness(store, clock), reload })
     const { server, url } = await listen(app.fetch, config, options.port)
     await store.audit.append([started(config, store)])
     log.info({ url, installation: config.installation, epoch: store.epoch }, 'mayfly is ready')
@@ -110,17 +111,6 @@ async function refuseAbandoned(broker: Broker, world: World): Promise<void> {
   const problems = await abandonedProviders(broker, world)
   if (problems.length === 0) return
   throw new MayflyError('config_invalid', 'the configuration cannot be used', { problems })
-}
-
-/** Why this broker should get no traffic; a missing upstream is no such reason, others still work. */
-async function problemsOf({ store }: Broker): Promise<string[]> {
-  try {
-    await store.ready()
-    return []
-  } catch (error) {
-    const code: ErrorCode = error instanceof MayflyError ? error.code : 'internal'
-    return [`store: ${code}`]
-  }
 }
 
 type Fetch = Parameters<typeof createAdaptorServer>[0]['fetch']

@@ -13,6 +13,7 @@ const HEIGHT: Record<string, number> = {
   'load-config': 84,
   'providers-list': 82,
   world: 80,
+  readiness: 80,
   http: 70,
   lifecycle: 70,
   client: 66,

@@ -25,6 +25,7 @@ const files = defineProvider({
   }),
   target: z.strictObject({
     folder: z.string(),
+    account: z.string().optional(),
     kind: z.enum(['fast', 'slow', 'leaky']).optional(),
   }),
   vocabulary: {
@@ -40,6 +41,7 @@ const files = defineProvider({
     impactOf: () => [],
   },
   oneTenantOf: ({ folder }) => folder,
+  accountsOf: ({ account }) => ({ own: account === undefined ? [] : [account], shared: [] }),
   describe: ({ target, intent }): Description | { refused: string } => {
     const locations = intent.flatMap((item) => item.locations)
     const odd = locations.find((location) => !location.startsWith('/'))
@@ -367,6 +369,23 @@ const refused: [string, Doc, string, RegExp][] = [
     },
     'entitlements[1].target',
     /tickets would serve several tenants \(support, billing\)/,
+  ],
+  [
+    'an account of two pools',
+    {
+      providers: { disk: { type: 'files', root: '/' }, other: { type: 'files', root: '/' } },
+      entitlements: [
+        { ...entitlement, target: { folder: 'a', account: 'robot@pool' } },
+        {
+          ...entitlement,
+          id: 'more',
+          provider: 'other',
+          target: { folder: 'b', account: 'robot@pool' },
+        },
+      ],
+    },
+    'entitlements[1].target',
+    /robot@pool is in the pool of "disk" already/,
   ],
   [
     'client certificates, which nothing checks yet',

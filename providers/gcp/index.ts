@@ -14,6 +14,10 @@ export const gcp = defineProvider({
   settings,
   target,
   vocabulary,
+  accountsOf: (target) =>
+    'shared' in target
+      ? { own: [], shared: [target.service_account] }
+      : { own: target.service_accounts, shared: [] },
   describe,
   create,
 })

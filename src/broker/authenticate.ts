@@ -53,6 +53,8 @@ async function operatorByEvidence({ world }: Broker, evidence: string): Promise<
   const matching = config.operators.filter(
     ({ match }) => match !== undefined && matchesWorkload(match, workload),
   )
+  // Nothing keeps what was used: such evidence would be as good as new for whoever copied it.
+  if (workload.oneTime) throw refused('evidence good for one use is not for operators')
   const [operator] = matching
   if (!operator || matching.length > 1) {
     throw refused(matching.length > 1 ? 'several operators match' : 'no operator matches')

@@ -84,29 +84,7 @@ export function parseEntitlements(
 ): ParsedEntitlement[] {
   const items = report.list(schema, value, 'entitlements')
   report.unique(items, 'id', (item) => item.id)
-  const parsed = items.map((item) => check(report, item, context))
-  refuseSharedTargets(report, parsed)
-  return parsed
-}
-
-/** Sessions of one role can reach what it holds for another tenant; sharing must be said. */
-function refuseSharedTargets(report: Report, parsed: readonly ParsedEntitlement[]): void {
-  const users = new Map<string, { tenants: Set<string>; path: string }>()
-  for (const { entitlement, provider, path } of parsed) {
-    const exclusive = provider?.definition.oneTenantOf?.(entitlement.target)
-    if (exclusive === undefined) continue
-    const key = JSON.stringify([entitlement.provider, exclusive])
-    const user = users.get(key) ?? { tenants: new Set<string>(), path }
-    users.set(key, user)
-    const before = user.tenants.size
-    for (const tenant of entitlement.tenants) user.tenants.add(tenant)
-    if (user.tenants.size > 1 && user.tenants.size > before) {
-      report.problem(
-        `${path}.target`,
-        `${exclusive} would serve several tenants (${[...user.tenants].join(', ')}): give each its own, or write shared: true`,
-      )
-    }
-  }
+  return items.map((item) => check(report, item, context))
 }
 
 function check(
