@@ -29,6 +29,8 @@ interface Options {
 }
 
 const LEAST_RATIO = 0.5
+/** In a short run one issue at c=1 may take this many times the floor's request: two commits and a decision. */
+const WAITING_FLOORS = 5
 
 /** Measures every row, one after the other, each floor right before its Mayfly. */
 export async function measureRows(setting: Setting, options: Options): Promise<Row[]> {
@@ -74,19 +76,25 @@ async function ratioRow(
 
 /** As a client sees it, so with the way there and back, over an upstream that takes no time. */
 async function singleRow(
-  { drive, mayflyUrl: url, evidence }: Setting,
+  { drive, floorUrl, mayflyUrl: url, evidence }: Setting,
   { length, tolerance }: Options,
 ): Promise<Row> {
   const { warmUpMs, singleMs: measureMs } = length
   const load = { concurrency: 1, warmUpMs, measureMs }
+  const floor = await drive({ kind: 'floor', url: floorUrl, evidence, ...load })
+  const floorMedian = percentile(floor.latencies, 0.5)
   const { latencies } = await drive({ kind: 'issue', url, evidence, ...load })
   const [median, slow] = [percentile(latencies, 0.5), percentile(latencies, 0.99)]
   return {
     name: "Mayfly's part of one issue, c=1",
     target: 'p50 <= 2 ms, p99 <= 10 ms',
     value: `p50 ${median.toFixed(2)} ms, p99 ${slow.toFixed(2)} ms`,
+    floor: `p50 ${floorMedian.toFixed(2)} ms`,
     met: median <= 2 && slow <= 10,
-    ok: median <= 2 * tolerance && slow <= 10 * tolerance,
+    // Where even the floor waits for its turn, milliseconds say little about Mayfly.
+    ok:
+      (median <= 2 * tolerance && slow <= 10 * tolerance) ||
+      (tolerance > 1 && median <= WAITING_FLOORS * floorMedian),
   }
 }
 
