@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Actor } from './audit/events.ts'
 import type { Broker, World } from './broker/broker.ts'
-import { applyReload, assertReloadable, planReload } from './broker/reload.ts'
+import { assertReloadable, enforceWorld, planReload } from './broker/reload.ts'
 import { diffConfig } from './config/diff.ts'
 import { MayflyError } from './errors.ts'
 import { type LoadRequest, loadConfig } from './load-config.ts'
@@ -59,8 +59,12 @@ async function reload(
     log.warn({ changes, would_end: plan.leases.length, confirm: wanted }, 'a reload waits')
     return { applied: false, changes, would_end: plan.leases.length, confirm: wanted }
   }
-  const ended = await applyReload(broker, { next, swap: () => swap(next), actor })
-  await store.audit.append([{ type: 'config.reloaded', actor, data: { changes, ended } }])
+  await store.audit.append([
+    { type: 'config.reloaded', actor, data: { changes, would_end: plan.leases.length } },
+  ])
+  swap(next)
+  // Also what was issued while it was planned.
+  const ended = await enforceWorld(broker, actor)
   log.info({ changes, ended }, 'configuration reloaded')
   await closeUnused(before, next)
   return { applied: true, changes, would_end: ended }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Log, ProviderInstance, World } from './broker/broker.ts'
 import type { Clock } from './clock.ts'
 import type { Config, ProviderConfig } from './config.ts'
@@ -27,6 +28,7 @@ export function buildWorld(config: Config, parts: WorldParts, before?: World): W
     return [provider.name, same ? kept : createInstance(config, provider, parts)] as const
   })
   return {
+    fingerprint: fingerprintOf(config, parts.policies),
     config,
     policy: parts.policies,
     identity: createIdentity({ issuers: config.issuers, agents: config.agents, ...parts }),
@@ -34,6 +36,15 @@ export function buildWorld(config: Config, parts: WorldParts, before?: World): W
     entitlements: new Map(config.entitlements.map((entitlement) => [entitlement.id, entitlement])),
     providers: new Map(providers),
   }
+}
+
+/** The parts of a configuration that a lease is held against; references, never secrets. */
+export function fingerprintOf(config: Config, policies: PolicyEngine): string {
+  const { agents, entitlements, issuers } = config
+  const providers = config.providers.map(({ name, type, settings }) => ({ name, type, settings }))
+  return createHash('sha256')
+    .update(JSON.stringify([agents, entitlements, issuers, providers, policies.hash]))
+    .digest('hex')
 }
 
 /** Closes the instances of `before` that `after` does not use. */

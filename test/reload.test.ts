@@ -153,6 +153,17 @@ describe('a restart', () => {
     })
   })
 
+  test('P7: with other policies ends the leases that they would refuse', async () => {
+    const broker = await served()
+    const lease = await broker.issue('robot', TICKET)
+    await broker.stop()
+    broker.write('policies/stop.cedar', FORBID_TICKETS)
+    await broker.start()
+    await expect
+      .poll(() => broker.lease(lease.id), { timeout: 5_000 })
+      .toMatchObject({ state: 'ended', cause: 'policy' })
+  })
+
   test('P7: gives silent tasks two fresh intervals, and leases live on', async () => {
     const broker = await served()
     const lease = await broker.issue('robot', TICKET, { heartbeat_seconds: 30 })

@@ -23,6 +23,8 @@ export interface Broker {
 
 /** One configuration with what was built from it. */
 export interface World {
+  /** Tells worlds apart: a hash of everything a decision about a lease depends on. */
+  readonly fingerprint: string
   readonly config: Config
   readonly policy: PolicyEngine
   readonly identity: Identity

@@ -49,13 +49,13 @@ export async function planReload(broker: Broker, next: World): Promise<ReloadPla
   return { leases: doomed, tasks: await orphanedTasks(broker, next) }
 }
 
-/** Puts `next` in force, then ends what it refuses, also what was issued while it was planned. */
-export async function applyReload(
-  broker: Broker,
-  { next, swap, actor }: { next: World; swap: () => void; actor: Actor },
-): Promise<number> {
-  swap()
-  const { leases, tasks } = await planReload(broker, next)
+/**
+ * Ends what the world in force refuses, then notes that this world has been enforced. Whatever
+ * interrupts it, a failing store or a restart, the lifecycle runs it again (P7).
+ */
+export async function enforceWorld(broker: Broker, actor: Actor): Promise<number> {
+  const world = broker.world()
+  const { leases, tasks } = await planReload(broker, world)
   const now = broker.clock.now()
   await Promise.all([
     ...tasks.map(({ id }) =>
@@ -65,6 +65,7 @@ export async function applyReload(
       broker.store.leases.end({ id, cause, lane: 'end', actor, now }),
     ),
   ])
+  await broker.store.noteEnforced(world.fingerprint)
   return leases.length
 }
 

@@ -2,6 +2,7 @@ import type { Broker } from '../broker/broker.ts'
 import { Anchoring } from './anchor.ts'
 import { Checks } from './checks.ts'
 import { EndingQueue } from './ending-queue.ts'
+import { Enforcement } from './enforcement.ts'
 import { sweepExpiry } from './expiry.ts'
 import { advanceKills } from './kills.ts'
 import { sweepSilence } from './silence.ts'
@@ -27,6 +28,7 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
   const endings = new EndingQueue(broker)
   const checks = new Checks(broker)
   const anchoring = new Anchoring(broker)
+  const enforcement = new Enforcement(broker)
   let stopped = false
   let urgent: Promise<void> | undefined
   let again = false
@@ -71,6 +73,7 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
     })
     await guarded('expiry', () => sweepExpiry(broker))
     await guarded('settling', () => settleStranded(broker))
+    await guarded('holding leases against the policies', () => enforcement.sweep())
     wake()
     // Not waited for: a disk or an anchor that hangs must not keep leases from their end.
     void guarded('checks', () => checks.sweep())

@@ -23,6 +23,9 @@ export interface Store {
   readonly epoch: number
   /** The latest instant this store has ever known (P5). */
   readonly highWater: number
+  /** The world that live leases were last held against as a whole; undefined before the first. */
+  enforcedWorld(): Promise<string | undefined>
+  noteEnforced(world: string): Promise<void>
   /** Calls back after every commit that gave the ending queue or the timers something to do. */
   onWork(listener: () => void): void
   /** Whether a durable write would succeed now; rejects with the reason if not. */

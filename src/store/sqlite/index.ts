@@ -72,6 +72,10 @@ function buildStore(
     audit: auditStore(db, commit),
     epoch,
     highWater,
+    async enforcedWorld() {
+      return readMeta(sqlite, 'enforced_world')
+    },
+    noteEnforced: (world) => commit.run(() => writeMeta(sqlite, 'enforced_world', world)),
     onWork: (listener) => commit.onWork(listener),
     ready: () => commit.run(() => undefined),
     async close() {
@@ -85,11 +89,23 @@ function buildStore(
 }
 
 function readHighWater(sqlite: BetterSqlite3.Database): number {
-  const value = sqlite.prepare("select value from meta where key = 'high_water'").pluck().get()
-  const highWater = Number(value ?? 0)
+  const highWater = Number(readMeta(sqlite, 'high_water') ?? 0)
   if (Number.isSafeInteger(highWater)) return highWater
   throw new MayflyError(
     'config_invalid',
     'store.url: the time recorded in the database is unreadable; restore a backup',
   )
+}
+
+function readMeta(sqlite: BetterSqlite3.Database, key: string): string | undefined {
+  const value = sqlite.prepare('select value from meta where key = ?').pluck().get(key)
+  return value === undefined ? undefined : String(value)
+}
+
+function writeMeta(sqlite: BetterSqlite3.Database, key: string, value: string): void {
+  sqlite
+    .prepare(
+      'insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value',
+    )
+    .run(key, value)
 }
