@@ -64,5 +64,6 @@ function nameOf(error: unknown): { code: string; status: number } {
   }
   const code = error.name.replace(/(?:Exception|Error|Fault)$/, '')
   if (error.name === 'ValidationError') return { code: 'ValidationError', status }
-  return { code: /^\w{1,64}$/.test(code) ? code : 'unreadable answer', status }
+  // Letters only, as AWS names its errors: whatever else an endpoint says could be a secret.
+  return { code: /^[A-Z][A-Za-z]{2,63}$/.test(code) ? code : 'unreadable answer', status }
 }
