@@ -1,22 +1,32 @@
 import { describe, expect, it } from 'vitest'
 import { upstreamError } from '../../../providers/aws-sts/errors.ts'
 
-const answered = (name: string, httpStatusCode: number) =>
-  Object.assign(new Error('with a secret'), { name, $metadata: { httpStatusCode } })
+const answered = (name: string, status: number) =>
+  upstreamError(
+    Object.assign(new Error('words of the upstream'), {
+      name,
+      $metadata: { httpStatusCode: status },
+    }),
+    'AssumeRole',
+  )
 
-describe('a failure of AWS', () => {
-  it.each([
-    ['AssumeRole', 'MaxSessionDuration'],
-    ['PutRolePolicy', 'not as AWS takes it'],
-  ])('ValidationError of %s says what to do about that call', (operation, advice) => {
-    const { outcome, message } = upstreamError(answered('ValidationError', 400), operation)
-    expect([outcome, message]).toEqual(['refused', expect.stringContaining(advice)])
-    expect(message).not.toContain('secret')
+describe('an error of an AWS client', () => {
+  it('is refused only by a listed name', () => {
+    expect(answered('AccessDeniedException', 403)).toMatchObject({
+      outcome: 'refused',
+      upstreamCode: 'AccessDenied',
+    })
+    expect(answered('ServiceFailureException', 500)).toMatchObject({
+      outcome: 'unknown',
+      upstreamCode: 'ServiceFailure',
+    })
   })
 
-  it('P1: is of unknown outcome unless the answer proves that nothing happened', () => {
-    for (const error of [answered('AccessDenied', 500), answered('Odd', 400), new Error('x'), 1]) {
-      expect(upstreamError(error, 'AssumeRole').outcome).toBe('unknown')
+  it('P2: repeats nothing that is not a name, nor any words', () => {
+    for (const name of ['Svt5ccA7kQ0pYb2ZxW9uE4rT', 'hvs.CAESIJ', 'a/b+c', '']) {
+      const { message, upstreamCode } = answered(name, 403)
+      expect(`${message} ${upstreamCode}`).not.toContain(name === '' ? 'words' : name)
+      expect(message).not.toContain('words of the upstream')
     }
   })
 })
