@@ -118,8 +118,9 @@ export interface Provider {
   /**
    * Makes the upstream refuse these leases of one group: by upstream name, idempotent, not-found
    * is success, also for unknown outcomes: `handle` is null after a lost mint, and after a lost
-   * renewal names only the generations before it, so the upstream name must reach every one. Throws `UpstreamError` if the batch
-   * failed as a whole; otherwise every order has its own outcome.
+   * renewal names only the generations before it, so the upstream name must reach every one.
+   * Throws `UpstreamError` if the batch failed as a whole; otherwise every order has its own
+   * outcome.
    */
   revoke?(batch: RevokeBatch): Promise<readonly EndOutcome[]>
   /** Looks whether the upstream refuses these leases by now; undefined proof means not yet seen. */

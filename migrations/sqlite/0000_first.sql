@@ -11,7 +11,7 @@ CREATE TABLE `audit` (
 	`hash` text NOT NULL
 );
 --> statement-breakpoint
-CREATE INDEX `audit_lease` ON `audit` (`lease`) WHERE lease is not null;--> statement-breakpoint
+CREATE INDEX `audit_lease_alone` ON `audit` (`lease`) WHERE lease is not null and task is null;--> statement-breakpoint
 CREATE INDEX `audit_task` ON `audit` (`task`) WHERE task is not null;--> statement-breakpoint
 CREATE TABLE `blocks` (
 	`id` text PRIMARY KEY NOT NULL,
@@ -44,8 +44,7 @@ CREATE TABLE `decisions` (
 	`request_json` text NOT NULL
 );
 --> statement-breakpoint
-CREATE INDEX `decisions_agent` ON `decisions` (`agent`,`at`);--> statement-breakpoint
-CREATE INDEX `decisions_task` ON `decisions` (`task`);--> statement-breakpoint
+CREATE INDEX `decisions_at` ON `decisions` (`at`,`id`);--> statement-breakpoint
 CREATE TABLE `evidence_used` (
 	`id` text PRIMARY KEY NOT NULL,
 	`expires_at` integer NOT NULL
@@ -130,14 +129,14 @@ CREATE INDEX `leases_expiry` ON `leases` (`expires_at`) WHERE state = 'active';-
 CREATE INDEX `leases_running_out` ON `leases` (`latest_possible_expiry`) WHERE state = 'ending';--> statement-breakpoint
 CREATE INDEX `leases_unsettled` ON `leases` (`id`) WHERE state = 'reserved' or renewing = 1;--> statement-breakpoint
 CREATE INDEX `leases_live` ON `leases` (`provider`) WHERE state in ('reserved', 'active', 'ending');--> statement-breakpoint
-CREATE INDEX `leases_task` ON `leases` (`task`,`state`);--> statement-breakpoint
+CREATE INDEX `leases_created` ON `leases` (`created_at`,`id`);--> statement-breakpoint
+CREATE INDEX `leases_task` ON `leases` (`task`);--> statement-breakpoint
 CREATE INDEX `leases_agent` ON `leases` (`agent`,`state`);--> statement-breakpoint
 CREATE INDEX `leases_tenant` ON `leases` (`tenant`,`state`);--> statement-breakpoint
 CREATE INDEX `leases_entitlement` ON `leases` (`entitlement`,`state`);--> statement-breakpoint
 CREATE INDEX `leases_group` ON `leases` (`group_key`,`latest_possible_expiry`) WHERE group_key is not null and containment is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX `leases_slot` ON `leases` (`provider`,`slot`) WHERE slot is not null;--> statement-breakpoint
 CREATE INDEX `leases_idempotency` ON `leases` (`task`,`idempotency_key`) WHERE idempotency_key is not null;--> statement-breakpoint
-CREATE UNIQUE INDEX `leases_upstream_name` ON `leases` (`upstream_name`);--> statement-breakpoint
 CREATE TABLE `meta` (
 	`key` text PRIMARY KEY NOT NULL,
 	`value` text NOT NULL
@@ -188,6 +187,7 @@ CREATE TABLE `tasks` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `tasks_token` ON `tasks` (`token_hash`);--> statement-breakpoint
+CREATE INDEX `tasks_created` ON `tasks` (`created_at`,`id`);--> statement-breakpoint
 CREATE INDEX `tasks_deadline` ON `tasks` (`deadline`) WHERE state = 'open';--> statement-breakpoint
 CREATE INDEX `tasks_heartbeat` ON `tasks` (`heartbeat_due_at`) WHERE state = 'open' and heartbeat_due_at is not null;--> statement-breakpoint
 CREATE INDEX `tasks_agent` ON `tasks` (`agent`,`state`);--> statement-breakpoint

@@ -107,7 +107,8 @@ export const leases = sqliteTable(
     index('leases_unsettled').on(t.id).where(sql`state = 'reserved' or renewing = 1`),
     index('leases_live').on(t.provider).where(sql`state in ('reserved', 'active', 'ending')`),
     index('leases_created').on(t.createdAt, t.id),
-    index('leases_task').on(t.task, t.state),
+    // Without the state, so that an activation leaves this page alone.
+    index('leases_task').on(t.task),
     index('leases_agent').on(t.agent, t.state),
     index('leases_tenant').on(t.tenant, t.state),
     index('leases_entitlement').on(t.entitlement, t.state),
@@ -141,7 +142,8 @@ export const decisions = sqliteTable(
     /** What was decided on, enough to decide it again. */
     requestJson: text('request_json').notNull(),
   },
-  (t) => [index('decisions_agent').on(t.agent, t.at), index('decisions_task').on(t.task)],
+  // One page at the end for each, not one anywhere for each agent and task: lists filter as they read.
+  (t) => [index('decisions_at').on(t.at, t.id)],
 )
 
 export const kills = sqliteTable(
