@@ -60,3 +60,24 @@ export class MayflyError extends Error {
     this.retryAfterSeconds = extras.retryAfterSeconds
   }
 }
+
+/** What a log may say of any error: its kind and place, never its words, which may repeat a secret. */
+export function traceOf(error: Error): Record<string, unknown> {
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {}
+  return { name: error.name, ...code, at: frames.slice(0, 8).map((line) => line.trim()) }
+}
+
+/**
+ * An error for the log. Only our own messages are written out; what a library attached to its
+ * errors (requests, headers, bodies) is not looked at (P2).
+ */
+export function loggable(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { name: typeof error }
+  const ours = error.name === 'MayflyError' || error.name === 'UpstreamError'
+  return {
+    ...traceOf(error),
+    ...(ours ? { message: error.message } : {}),
+    ...(error.cause instanceof Error ? { cause: traceOf(error.cause) } : {}),
+  }
+}

@@ -11,7 +11,7 @@ import { Pace } from './broker/pace.ts'
 import { abandonedProviders } from './broker/reload.ts'
 import type { ClockSource } from './clock.ts'
 import type { Config } from './config.ts'
-import { MayflyError } from './errors.ts'
+import { loggable, MayflyError } from './errors.ts'
 import { createApp } from './http/app.ts'
 import type { Random } from './ids.ts'
 import { type Lifecycle, startLifecycle } from './lifecycle/lifecycle.ts'
@@ -52,7 +52,8 @@ const LIFECYCLE_GRACE_MS = 5_000
  * anything is changed.
  */
 export async function serve(options: ServeOptions): Promise<Served> {
-  const log = pino({ level: options.logLevel ?? 'info', redact: REDACTED }, options.logTo)
+  const level = options.logLevel ?? 'info'
+  const log = pino({ level, redact: REDACTED, serializers: { err: loggable } }, options.logTo)
   const loaded = await loadConfig({ ...options, now: options.clockSource.wall() })
   for (const { path, message } of loaded.warnings) log.warn({ path }, message)
   if (!loaded.ok) {

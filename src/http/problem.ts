@@ -1,7 +1,7 @@
 import type { Context, ErrorHandler, NotFoundHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { Log } from '../broker/broker.ts'
-import { type ErrorCode, MayflyError, STATUS_OF } from '../errors.ts'
+import { type ErrorCode, MayflyError, STATUS_OF, traceOf } from '../errors.ts'
 import type { ProblemWire } from '../model/wire.ts'
 import type { App, Env } from './env.ts'
 
@@ -103,12 +103,6 @@ function note(
   else if (error.cause instanceof Error) {
     log.warn({ ...about, cause: traceOf(error.cause) }, refusal.message)
   } else log.info(about, refusal.message)
-}
-
-function traceOf(error: Error): Record<string, unknown> {
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
-  const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {}
-  return { name: error.name, ...code, at: frames.slice(0, 8).map((line) => line.trim()) }
 }
 
 function pathPattern(path: string): RegExp {
