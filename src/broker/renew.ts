@@ -70,7 +70,7 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
       const failure = upstreamFailure(error)
       const { message, outcome } = failure
       if (outcome === 'unknown') health.failed(lease.provider, 'mint')
-      await store.leases.failRenewal(lease.id, { error: message, outcome })
+      await store.leases.failRenewal(lease.id, { error: message, outcome, before: begun.before })
       throw outcome === 'refused' ? refusedBy(lease, failure) : noAnswerFrom(lease, failure)
     },
   )

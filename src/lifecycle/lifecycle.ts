@@ -102,10 +102,11 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
   }
 }
 
-/** What a full disk or a failing one kept from being written down is chased like any unknown mint. */
+/** What a full disk or a failing one kept from being written down: mints are chased, renewals over. */
 async function settleStranded({ store, clock, log }: Broker): Promise<void> {
   const settled = await store.leases.settleStranded(clock.now(), SETTLE_CHUNK)
-  if (settled > 0) log.warn({ leases: settled }, 'stranded mints and renewals are being ended')
+  if (settled > 0)
+    log.warn({ leases: settled }, 'mints and renewals that were stranded are settled')
 }
 
 /** What was under way when the process died, and silence while nobody listened (P1, P7). */

@@ -203,6 +203,9 @@ export type ActivateResult =
   /** A kill, block or end came between: the lease is ending and nothing may be answered. */
   | { readonly ok: false; readonly lease: Lease }
 
+/** How long an access can last at most, as known at one moment. */
+export type Exposure = Pick<Lease, 'latestPossibleExpiry' | 'exposedUntil'>
+
 export interface LeaseFilter {
   readonly tenants: readonly string[] | null
   readonly state?: Lease['state'] | 'live'
@@ -234,19 +237,20 @@ export interface LeaseStore {
     readonly decision: NewDecision
     readonly now: number
   }): Promise<
-    | { readonly ok: true; readonly lease: Lease }
+    | { readonly ok: true; readonly lease: Lease; readonly before: Exposure }
     | { readonly ok: false; readonly why: 'not-active' | 'in-flight' }
     | { readonly ok: false; readonly why: 'blocked'; readonly block: BlockId }
   >
   /** Active → active, one generation on; or not, when something ended it meanwhile. */
   finishRenewal(id: LeaseId, facts: MintFacts, now: number): Promise<ActivateResult>
   /**
-   * The lease lives on to its old expiry. `refused`: surely nothing was prolonged; `unknown`: the
-   * later `latestPossibleExpiry` stands, because it may have been.
+   * The lease lives on to its old expiry. `refused`: surely nothing was prolonged, and the lease is
+   * as exposed as it was `before`; `unknown`: the later `latestPossibleExpiry` stands, because it
+   * may have been.
    */
   failRenewal(
     id: LeaseId,
-    failure: { error: string; outcome: 'refused' | 'unknown' },
+    failure: { error: string; outcome: 'refused' | 'unknown'; before: Exposure },
   ): Promise<void>
   /** Reserved or active → ending. Undefined if it was already past that. */
   end(order: {
@@ -262,8 +266,9 @@ export interface LeaseStore {
   /** After a start: what was reserved or renewing when the process died has an unknown outcome. */
   settleAfterRestart(now: number, limit: number): Promise<number>
   /**
-   * The same while running: what a mint or renewal left because its own end could not be committed
-   * (a full disk). Older than any call may take. Returns how many.
+   * While running: what a mint or renewal left because its own end could not be committed (a full
+   * disk). A mint older than any call may take is chased; a renewal's end is written down after
+   * all, and the lease can be renewed again. Returns how many.
    */
   settleStranded(now: number, limit: number): Promise<number>
   byId(id: LeaseId): Promise<Lease | undefined>

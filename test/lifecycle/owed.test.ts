@@ -9,9 +9,6 @@ test.todo(
 )
 test.todo('P3: an unreadable signal row makes its subject HIGH instead of stopping every issue')
 test.todo(
-  'P13: a renewal whose failure could not be committed can be tried again before its expiry',
-)
-test.todo(
   'P6: leases of an upstream whose address changed are ended at the old one (gcp; vault without a handle)',
 )
 test.todo('DESIGN §10: credential requests reach 50 % of the floor (measured 20 to 26 %)')

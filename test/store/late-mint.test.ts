@@ -30,7 +30,7 @@ async function renewing(one: Shed, lease: Lease) {
     now,
   })
   if (!begun.ok) throw new Error(begun.why)
-  return begun.lease
+  return begun
 }
 
 describe('P1: a mint of unknown outcome', () => {
@@ -136,9 +136,9 @@ describe('P6: a renewal that comes too late', () => {
   it('that surely failed lets the end be proved', async () => {
     const one = shed()
     const lease = await one.active(await one.openTask())
-    await renewing(one, lease)
+    const { before } = await renewing(one, lease)
     await one.end(lease)
-    await one.store.leases.failRenewal(lease.id, { error: 'denied', outcome: 'refused' })
+    await one.store.leases.failRenewal(lease.id, { error: 'denied', outcome: 'refused', before })
     expect(await contain(one, await one.lease(lease.id), 'proved')).toMatchObject({
       state: 'ended',
     })
@@ -160,8 +160,9 @@ describe('P6: a renewal that comes too late', () => {
   it('P5: does not lengthen a lease that lived on to its old expiry', async () => {
     const one = shed()
     const lease = await one.active(await one.openTask())
-    await renewing(one, lease)
-    await one.store.leases.failRenewal(lease.id, { error: 'no answer', outcome: 'unknown' })
+    const { before } = await renewing(one, lease)
+    const failure = { error: 'no answer', outcome: 'unknown', before } as const
+    await one.store.leases.failRenewal(lease.id, failure)
     const until = one.clock.now() + 600_000
     const facts = one.facts({
       expiresAt: until,
@@ -189,7 +190,7 @@ describe('a renewal', () => {
   it('commits the later expiry before the upstream is asked', async () => {
     const one = shed()
     const lease = await one.active(await one.openTask())
-    const begun = await renewing(one, lease)
+    const { lease: begun } = await renewing(one, lease)
     await one.restart()
     expect(await one.lease(lease.id)).toMatchObject({
       state: 'active',
@@ -221,10 +222,23 @@ describe('a renewal', () => {
     const task = await one.openTask()
     const [refused, unknown] = [await one.active(task), await one.active(task)]
     for (const lease of [refused, unknown]) await renewing(one, lease)
-    await one.store.leases.failRenewal(refused.id, { error: 'denied', outcome: 'refused' })
-    await one.store.leases.failRenewal(unknown.id, { error: 'cut', outcome: 'unknown' })
+    const denied = { error: 'denied', outcome: 'refused' } as const
+    await one.store.leases.failRenewal(refused.id, { ...denied, before: refused })
+    await one.store.leases.failRenewal(unknown.id, {
+      error: 'cut',
+      outcome: 'unknown',
+      before: unknown,
+    })
     expect((await one.lease(refused.id)).exposedUntil).toBe(refused.nativeExpiresAt)
-    expect((await one.lease(unknown.id)).exposedUntil).toBe(one.clock.now() + 640_000)
+    const exposure = await one.lease(unknown.id)
+    expect(exposure.exposedUntil).toBe(one.clock.now() + 640_000)
+    // What an earlier renewal may have prolonged is not taken back with a later one.
+    const { before } = await renewing(one, unknown)
+    await one.store.leases.failRenewal(unknown.id, { ...denied, before })
+    expect(await one.lease(unknown.id)).toMatchObject({
+      exposedUntil: exposure.exposedUntil,
+      latestPossibleExpiry: exposure.latestPossibleExpiry,
+    })
   })
 
   it('of a lease past its expiry is refused', async () => {
@@ -237,7 +251,7 @@ describe('a renewal', () => {
   it('that was lost with the process leaves a working lease with the later exposure', async () => {
     const one = shed()
     const lease = await one.active(await one.openTask())
-    const begun = await renewing(one, lease)
+    const { lease: begun } = await renewing(one, lease)
     await one.restart()
     await one.store.leases.settleAfterRestart(one.clock.now(), 100)
     expect(await one.lease(lease.id)).toMatchObject({

@@ -4,6 +4,7 @@ import type { LeaseId } from '../../src/ids.ts'
 import { LEASE_TRANSITIONS, type Lease, type LeaseState } from '../../src/model/lease.ts'
 import { MINT_DEADLINE_MS } from '../../src/model/lifetime.ts'
 import type { Task } from '../../src/model/task.ts'
+import type { Exposure } from '../../src/store/store.ts'
 import { decision, type Shed, shed } from './fixture.ts'
 
 const ARROWS = new Set<string>(
@@ -22,6 +23,8 @@ interface Known {
   askedAt: number
   /** Something may still land: the mint of a reservation, or a renewal under way. */
   mayLand: boolean
+  /** What it was before the renewal that is under way. */
+  before: Exposure
   landings: number
 }
 
@@ -201,14 +204,19 @@ class Run {
         if (lease.mayLand) return
         const latestPossibleExpiry = now + 340_000
         const order = { id, expiresAt: now, latestPossibleExpiry, decision: decision(now), now }
-        if (!(await leases.beginRenewal(order)).ok) return
-        Object.assign(lease, { mayLand: true, askedAt: now })
+        const begun = await leases.beginRenewal(order)
+        if (!begun.ok) return
+        Object.assign(lease, { mayLand: true, askedAt: now, before: begun.before })
         return
       }
       case 'give-up':
         if (!lease.mayLand || lease.landings === 0) return
         lease.mayLand = false
-        return await leases.failRenewal(id, { error: 'refused', outcome: 'refused' })
+        return await leases.failRenewal(id, {
+          error: 'refused',
+          outcome: 'refused',
+          before: lease.before,
+        })
       case 'end':
         return await one.end(await one.lease(id))
       case 'enforced':
@@ -244,6 +252,7 @@ class Run {
       alive: false,
       diesAt: 0,
       mayLand: true,
+      before: { latestPossibleExpiry: 0, exposedUntil: 0 },
       landings: 0,
     } as const
     this.known.push({ id, place, ...fresh, askedAt: this.one.clock.now() })

@@ -14,7 +14,7 @@ async function useAll(one: Shed): Promise<void> {
   const { id } = lease
   const renewal = { id, expiresAt: now, latestPossibleExpiry: now, decision: decision(now), now }
   await store.leases.beginRenewal(renewal)
-  await store.leases.failRenewal(id, { error: 'x', outcome: 'refused' })
+  await store.leases.failRenewal(id, { error: 'x', outcome: 'refused', before: lease })
   await store.leases.beginRenewal({ ...renewal, decision: decision(now) })
   await store.leases.finishRenewal(id, one.facts(), now)
   const lost = await one.reserved(task)

@@ -1,6 +1,6 @@
 import { MINT_DEADLINE_MS } from '../../model/lifetime.ts'
 import type { LeaseFilter, LeaseStore, MintFacts } from '../store.ts'
-import { and, asc, eq, gt, inArray, lte, or, sql } from './drizzle.ts'
+import { and, asc, eq, gt, inArray, lte, sql } from './drizzle.ts'
 import { causeOf, type LeaseRooms, mintFacts } from './minted.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { renewals } from './renewals.ts'
@@ -17,13 +17,14 @@ import {
   isUnsettled,
 } from './states.ts'
 
-/** A mint or renewal under way for longer will not write down its own end any more. */
+/** A mint under way for longer will not write down its own end any more. */
 const STRANDED_MS = 3 * MINT_DEADLINE_MS
 
 export function leaseStore(rooms: LeaseRooms): LeaseStore {
   const { db, commit, moves, standing } = rooms
   const reserve = reserving(rooms)
   const learn = mintFacts(db)
+  const { settleOwed, ...renewing } = renewals(rooms, learn)
   const toActive = prepared(
     db,
     db
@@ -145,33 +146,23 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
         return rows.length
       }),
     settleStranded: async (now, limit) => {
-      const before = now - STRANDED_MS
-      // Index: leases_unsettled. Whatever renews an ending lease began before its end.
+      const owed = await settleOwed(limit)
+      // Index: leases_unsettled, which the + keeps from losing against the much longer leases_created.
+      const old = sql`+${leases.createdAt} <= ${now - STRANDED_MS}`
       const rows = db
         .select()
         .from(leases)
-        .where(
-          and(
-            isUnsettled,
-            or(
-              and(isReserved, lte(leases.createdAt, before)),
-              and(isEnding, lte(leases.endingSince, before)),
-            ),
-          ),
-        )
+        .where(and(isUnsettled, isReserved, old))
         .limit(limit)
         .all()
-      if (rows.length === 0) return 0
-      return await commit.run((tx) => {
+      if (rows.length === 0) return owed
+      await commit.run((tx) => {
         const ending = { cause: 'unknown-outcome', lane: 'end', actor: 'mayfly', now } as const
-        for (const row of rows) {
-          if (row.state === 'reserved') moves.end(tx, row, ending)
-          else db.update(leases).set({ renewing: 0 }).where(eq(leases.id, row.id)).run()
-        }
-        return rows.length
+        for (const row of rows) moves.end(tx, row, ending)
       })
+      return owed + rows.length
     },
-    ...renewals(rooms, learn),
+    ...renewing,
     async byId(id) {
       const row = moves.byId(id)
       return row && leaseOf(row)
