@@ -99,6 +99,7 @@ function reservationOf(
     revocability: description.revocability,
     slots: description.slots,
     groupCapacity: description.groupCapacity,
+    groupShared: plan.instance.config.definition.oneTenantOf?.(entitlement.target) === undefined,
     idempotency:
       request.idempotencyKey === undefined
         ? undefined
@@ -154,6 +155,10 @@ function notReserved(refused: Extract<ReserveResult, { ok: false }>): MayflyErro
         'too many leases on this target are being refused early; the rest is kept for kills',
         { retryAfterSeconds: 60 },
       )
+    case 'tenant-share':
+      return noPlaceFor('tenant')
+    case 'agent-share':
+      return noPlaceFor('agent')
     case 'in-flight':
       return new MayflyError('in_flight', 'a request with this Idempotency-Key is under way', {
         retryAfterSeconds: 1,
@@ -164,4 +169,12 @@ function notReserved(refused: Extract<ReserveResult, { ok: false }>): MayflyErro
         'this Idempotency-Key was used with another request; use a new one',
       )
   }
+}
+
+function noPlaceFor(holder: 'tenant' | 'agent'): MayflyError {
+  return new MayflyError(
+    'limit_reached',
+    `the ${holder} holds its share of what this target can refuse early; a place is free again when an ended lease has died`,
+    { retryAfterSeconds: 60 },
+  )
 }

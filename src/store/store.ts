@@ -169,6 +169,8 @@ export interface Reservation {
   readonly slots: readonly string[] | undefined
   /** The most leases of its group that may be refused early at once; undefined: no limit. */
   readonly groupCapacity: number | undefined
+  /** Whether leases of several tenants may be in its group. */
+  readonly groupShared: boolean
   readonly idempotency: { readonly key: string; readonly requestHash: string } | undefined
   readonly touches: Task['touched']
   readonly limits: { readonly activeLeasesPerTask: number; readonly activeLeasesPerAgent: number }
@@ -186,6 +188,8 @@ export type ReserveResult =
         | 'agent-limit'
         | 'no-slot'
         | 'capacity'
+        | 'tenant-share'
+        | 'agent-share'
         | 'in-flight'
         | 'other-body'
     }

@@ -388,11 +388,12 @@ describe('a shared document', () => {
     const upstream = new Scripted()
     upstream.revoke = async ({ orders }) => orders.map(enforced)
     const one = station({ upstream })
-    const task = await one.openTask()
     const other = await one.openTask({ agent: 'other' })
     const small = { ...role, groupCapacity: 3 }
     const ended: Lease[] = []
-    for (let n = 0; n < 5; n += 1) ended.push(await one.active(task, small))
+    for (const agent of ['a', 'b', 'c', 'd', 'e']) {
+      ended.push(await one.active(await one.openTask({ agent }), small))
+    }
     const killed = await one.active(other, small)
     await one.start()
     for (const lease of ended) await one.end(lease)

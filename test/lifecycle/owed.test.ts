@@ -2,9 +2,6 @@ import { test } from 'vitest'
 
 // Promises that are kept only in part. Each line says what is missing.
 test.todo(
-  'P13: one agent that issues and ends in a loop cannot spend a shared role’s deny capacity',
-)
-test.todo(
   'P5: a wall clock years ahead at start is asked about before it becomes the high-water mark',
 )
 test.todo('P3: an unreadable signal row makes its subject HIGH instead of stopping every issue')

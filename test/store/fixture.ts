@@ -220,6 +220,7 @@ export function reservation(
     revocability: 'immediate',
     slots: undefined,
     groupCapacity: undefined,
+    groupShared: false,
     idempotency: undefined,
     touches: { zones: [], datasets: [], impact: [] },
     limits: LIMITS,

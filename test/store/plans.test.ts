@@ -9,7 +9,13 @@ async function useAll(one: Shed): Promise<void> {
   const now = one.clock.now()
   const task = await one.openTask({ heartbeatSeconds: 10 })
   const key = { key: 'k', requestHash: 'h' }
-  const group = { group: 'g', groupCapacity: 5, slots: ['a', 'b'], idempotency: key }
+  const group = {
+    group: 'g',
+    groupCapacity: 5,
+    groupShared: true,
+    slots: ['a', 'b'],
+    idempotency: key,
+  }
   const lease = await one.active(task, group)
   const { id } = lease
   const renewal = { id, expiresAt: now, latestPossibleExpiry: now, decision: decision(now), now }
@@ -131,6 +137,11 @@ describe('P14: no statement reads more than what it is about', () => {
     ['silent tasks', /"heartbeat_due_at" <= \?/, 'tasks_heartbeat'],
     ['retries of a key', /"idempotency_key" = \?/, 'leases_idempotency'],
     ['a shared document', /"group_key" = \? and .*"latest_possible_expiry" > \?/, 'leases_group'],
+    [
+      'what lives in a group',
+      /"group_key" = \? and .*'active'.*"tenant" = \?/,
+      'leases_group_live',
+    ],
   ])('%s is found by its index', async (_what, statement, index) => {
     const plans = plansOf(await statementsOf(useAll)).filter((one) => statement.test(one.statement))
     expect(plans.length).toBeGreaterThan(0)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { decision, reservation, shed } from './fixture.ts'
+import type { NewTask } from '../../src/store/store.ts'
+import { decision, reservation, type Shed, shed } from './fixture.ts'
 
 const idempotency = { key: 'retry-1', requestHash: 'body-1' }
 
@@ -192,7 +193,7 @@ describe('P17: deny capacity', () => {
     const one = shed()
     const task = await one.openTask()
     for (let n = 0; n < 3; n += 1) {
-      const lease = await one.active(task, group)
+      const lease = await one.active(await one.openTask({ agent: `agent-${n}` }), group)
       await one.end(lease)
       const now = one.clock.now()
       const { id, handle, nativeExpiresAt } = lease
@@ -205,6 +206,86 @@ describe('P17: deny capacity', () => {
     expect(await one.reserve(task, { ...group, group: 'role-b' })).toMatchObject({ ok: true })
     await one.time.advance(400_000)
     expect(await one.reserve(task, group)).toMatchObject({ ok: true })
+  })
+})
+
+describe('P13: of a group’s deny capacity', () => {
+  const group = { group: 'role-a', groupCapacity: 16 }
+
+  /** Issues and ends until refused; what it got, and why it was refused. */
+  async function loop(one: Shed, who: Partial<NewTask>, change: object = {}) {
+    const task = await one.openTask(who)
+    for (let got = 0; ; got += 1) {
+      const result = await one.reserve(task, { ...group, ...change })
+      if (!result.ok) return { got, why: result.why }
+      await one.store.leases.activate(result.lease.id, one.facts(), one.clock.now())
+      await one.end(result.lease)
+    }
+  }
+
+  it('an agent that issues and ends in a loop leaves room for every other', async () => {
+    const one = shed()
+    expect(await loop(one, { agent: 'greedy' })).toEqual({ got: 12, why: 'agent-share' })
+    expect(await loop(one, { agent: 'second' })).toEqual({ got: 3, why: 'agent-share' })
+    expect(await loop(one, { agent: 'third' })).toEqual({ got: 1, why: 'capacity' })
+  })
+
+  it('counts what the agent has live, so that ending all at once takes no more either', async () => {
+    const one = shed()
+    const task = await one.openTask({ agent: 'greedy' })
+    const leases = []
+    for (let n = 0; n < 12; n += 1) leases.push(await one.active(task, group))
+    const decided = decision(one.clock.now(), { agent: 'greedy' })
+    const over = await one.reserve(task, { ...group, decision: decided })
+    expect(over).toEqual({ ok: false, why: 'agent-share' })
+    expect(await one.store.decisions.byId(decided.id)).toMatchObject({
+      outcome: 'deny',
+      rails: ['agent-share'],
+    })
+    for (const lease of leases) await one.end(lease)
+    expect(await one.reserve(await one.openTask({ agent: 'other' }), group)).toMatchObject({
+      ok: true,
+    })
+  })
+
+  it('keeps to the share also when many ask at once, and with replaced leases', async () => {
+    const one = shed()
+    const task = await one.openTask({ agent: 'greedy' })
+    const first = await one.active(task, { ...group, idempotency })
+    const again = Array.from({ length: 40 }, (_, n) =>
+      one.reserve(task, { ...group, ...(n === 0 ? { idempotency } : {}) }),
+    )
+    expect((await Promise.all(again)).filter(({ ok }) => ok)).toHaveLength(11)
+    expect(await one.lease(first.id)).toMatchObject({ state: 'ending', cause: 'replaced' })
+  })
+
+  it('a place is free again once the ended lease has died, also after a restart', async () => {
+    const one = shed()
+    await loop(one, { agent: 'greedy' })
+    await one.restart()
+    const task = await one.openTask({ agent: 'greedy' })
+    expect(await one.reserve(task, group)).toMatchObject({ why: 'agent-share' })
+    await one.time.advance(331_000)
+    expect(await one.reserve(task, group)).toMatchObject({ ok: true })
+  })
+
+  it('where tenants share it a tenant leaves room for the others, however many agents it has', async () => {
+    const one = shed()
+    const shared = { groupShared: true }
+    const support = (agent: string) => loop(one, { agent, tenant: 'support' }, shared)
+    expect(await support('a')).toEqual({ got: 9, why: 'agent-share' })
+    expect(await support('b')).toEqual({ got: 2, why: 'agent-share' })
+    expect(await support('c')).toEqual({ got: 1, why: 'tenant-share' })
+    expect(await support('d')).toEqual({ got: 0, why: 'tenant-share' })
+    const billing = await loop(one, { agent: 'e', tenant: 'billing' }, shared)
+    expect(billing).toEqual({ got: 2, why: 'agent-share' })
+  })
+
+  it('one group takes nothing of another', async () => {
+    const one = shed()
+    await loop(one, { agent: 'greedy' })
+    const other = { group: 'role-b' }
+    expect(await loop(one, { agent: 'greedy' }, other)).toEqual({ got: 12, why: 'agent-share' })
   })
 })
 

@@ -3,7 +3,8 @@ import type { Reservation, ReserveResult } from '../store.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { type RecordDecision, refusedByRail } from './decisions.ts'
-import { and, eq, gt, isNotNull, sql } from './drizzle.ts'
+import { and, eq, isNotNull, sql } from './drizzle.ts'
+import { fairShare } from './fair-share.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
@@ -15,6 +16,8 @@ const LIMIT_REASONS = {
   'task-limit': 'the task has as many active leases as it may have',
   'agent-limit': 'the agent has as many active leases as it may have',
   capacity: 'too many leases of this target are being refused early',
+  'tenant-share': 'the tenant holds its share of what this target can refuse early',
+  'agent-share': 'the agent holds its share of what this target can refuse early',
   'no-slot': 'every account of the pool is in use or quarantined',
 } as const
 
@@ -44,17 +47,10 @@ export function reserving(rooms: {
       .orderBy(sql`${leases}.rowid desc`)
       .limit(1),
   )
-  // Indexes: leases_task, leases_agent, leases_group.
+  // Indexes: leases_task, leases_agent.
   const activeOfTask = reaches(db, and(eq(leases.task, param('of')), live()))
   const activeOfAgent = reaches(db, and(eq(leases.agent, param('of')), live()))
-  const refusedOfGroup = reaches(
-    db,
-    and(
-      eq(leases.groupKey, param('of')),
-      isNotNull(leases.containment),
-      gt(leases.latestPossibleExpiry, param('now')),
-    ),
-  )
+  const shareReached = fairShare(db)
   // Index: leases_slot.
   const takenSlots = prepared(
     db,
@@ -134,17 +130,17 @@ export function reserving(rooms: {
     record(tx, refusedByRail(order.decision, by), null)
   }
 
-  /** What `replaced` holds does not count: it ends in this transaction. */
+  /** What `replaced` holds does not count against the caps: it ends in this transaction. */
   function limitReached(
-    { limits, group, groupCapacity, now }: Reservation,
+    order: Reservation,
     task: TaskRow,
     replaced: LeaseRow | undefined,
-  ): 'task-limit' | 'agent-limit' | 'capacity' | undefined {
+  ): keyof typeof LIMIT_REASONS | undefined {
+    const { limits } = order
     const ends = replaced ? 1 : 0
-    if (activeOfTask(task.id, limits.activeLeasesPerTask + ends, now)) return 'task-limit'
-    if (activeOfAgent(task.agent, limits.activeLeasesPerAgent + ends, now)) return 'agent-limit'
-    if (group === null || groupCapacity === undefined) return undefined
-    return refusedOfGroup(group, groupCapacity, now) ? 'capacity' : undefined
+    if (activeOfTask(task.id, limits.activeLeasesPerTask + ends)) return 'task-limit'
+    if (activeOfAgent(task.agent, limits.activeLeasesPerAgent + ends)) return 'agent-limit'
+    return shareReached(order, task)
   }
 
   function freeSlot(order: Reservation): string | null | 'none' {
@@ -171,13 +167,10 @@ function live() {
 }
 
 /** Whether at least `limit` rows match; looks at no more rows than that. */
-function reaches(
-  db: Db,
-  where: ReturnType<typeof and>,
-): (of: string, limit: number, now: number) => boolean {
+function reaches(db: Db, where: ReturnType<typeof and>): (of: string, limit: number) => boolean {
   const some = db.select({ one: sql`1` }).from(leases).where(where).limit(sql.placeholder('limit'))
   const statement = prepared(db, db.select({ n: sql<number>`count(*)` }).from(some.as('some')))
-  return (of, limit, now) => (statement.get({ of, limit, now })?.n ?? 0) >= limit
+  return (of, limit) => (statement.get({ of, limit })?.n ?? 0) >= limit
 }
 
 function subjectOf(task: TaskRow, order: Reservation, moves: LeaseMoves) {

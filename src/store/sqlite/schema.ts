@@ -113,8 +113,11 @@ export const leases = sqliteTable(
     index('leases_tenant').on(t.tenant, t.state),
     index('leases_entitlement').on(t.entitlement, t.state),
     index('leases_group')
-      .on(t.groupKey, t.latestPossibleExpiry)
+      .on(t.groupKey, t.latestPossibleExpiry, t.tenant, t.agent)
       .where(sql`group_key is not null and containment is not null`),
+    index('leases_group_live')
+      .on(t.groupKey, t.tenant, t.agent)
+      .where(sql`group_key is not null and state in ('reserved', 'active')`),
     uniqueIndex('leases_slot').on(t.provider, t.slot).where(sql`slot is not null`),
     index('leases_idempotency')
       .on(t.task, t.idempotencyKey)
