@@ -115,7 +115,7 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
   const top = report.parse(documentSchema, raw, '')
   const server = parseServer(report, raw.server, baseDir)
   const places = parsePlaces(report, raw, baseDir)
-  const identity = parseIdentity(report, raw)
+  const identity = parseIdentity(report, raw, { resolveSecret, server })
   const { providers, names, references } = parseProviders(report, raw.providers, {
     definitions,
     knownTypes: sources.knownTypes ?? [...definitions.keys()],
@@ -131,7 +131,8 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
   refuseSharedAccounts(report, entitlements)
   const signals = parseSignals(report, raw.signals, { resolveSecret, ...identity })
   const operators = parseOperators(report, raw.operators, {
-    issuers: identity.issuerNames,
+    issuers: identity.issuers,
+    issuerNames: identity.issuerNames,
     tenants: identity.tenantNames,
     now,
   })
@@ -152,7 +153,7 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
     operators,
     audit: places.audit,
     limits,
-    references: new Set([...references, ...signals.references]),
+    references: new Set([...references, ...identity.references, ...signals.references]),
   }
 }
 

@@ -34,6 +34,12 @@ export interface ProviderDefinition<Settings = unknown, Target = unknown> {
     readonly shared: readonly string[]
   }
   /**
+   * Names under which credentials of a target act at the upstream, as a token obtained with one
+   * would say it: such a token is no evidence (P10). A name that ends with `/*` stands for every
+   * name directly below.
+   */
+  identitiesOf?(target: Target): readonly string[]
+  /**
    * Compiles `intent` for `target` into the upstream's own terms, exactly or not at all: a refusal
    * names what cannot be expressed. Pure, and called on the hot path.
    */

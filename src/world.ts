@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Log, ProviderInstance, World } from './broker/broker.ts'
 import type { Clock } from './clock.ts'
 import type { Config, ProviderConfig } from './config.ts'
-import { createIdentity } from './identity/identity.ts'
+import { createIdentity, type Identity } from './identity/identity.ts'
 import type { PolicyEngine } from './policy/engine.ts'
 
 export interface WorldParts {
@@ -31,11 +31,24 @@ export function buildWorld(config: Config, parts: WorldParts, before?: World): W
     fingerprint: fingerprintOf(config, parts.policies),
     config,
     policy: parts.policies,
-    identity: createIdentity({ issuers: config.issuers, agents: config.agents, ...parts }),
+    identity: identityOf(config, parts),
     agents: new Map(config.agents.map((agent) => [agent.id, agent])),
     entitlements: new Map(config.entitlements.map((entitlement) => [entitlement.id, entitlement])),
     providers: new Map(providers),
   }
+}
+
+/** Who is who under a configuration; what it hands out is no evidence (P10). */
+export function identityOf(
+  config: Config,
+  { clock, log }: Pick<WorldParts, 'clock' | 'log'>,
+): Identity {
+  const { issuers, agents, secret } = config
+  const definitions = new Map(config.providers.map((one) => [one.name, one.definition]))
+  const ownIdentities = config.entitlements.flatMap(
+    ({ provider, target }) => definitions.get(provider)?.identitiesOf?.(target) ?? [],
+  )
+  return createIdentity({ issuers, agents, ownIdentities, secret, clock, log })
 }
 
 /** The parts of a configuration that a lease is held against; references, never secrets. */

@@ -5,7 +5,7 @@ import { describe } from './describe.ts'
 import { mint } from './mint.ts'
 import { RoleDenials } from './role-denials.ts'
 import { RolePolicies } from './role-policies.ts'
-import { type AwsSettings, settingsSchema, targetSchema } from './settings.ts'
+import { type AwsSettings, sessionsOf, settingsSchema, targetSchema } from './settings.ts'
 import { UpstreamClock } from './upstream-clock.ts'
 import { awsVocabulary } from './vocabulary.ts'
 
@@ -22,6 +22,7 @@ export const awsSts = defineProvider({
   target: targetSchema,
   vocabulary: awsVocabulary,
   oneTenantOf: ({ role_arn, shared }) => (shared === true ? undefined : role_arn),
+  identitiesOf: ({ role_arn }) => [role_arn, sessionsOf(role_arn)],
   describe,
   create,
 })

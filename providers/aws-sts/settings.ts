@@ -65,3 +65,9 @@ const DEFAULT_MAX_SESSION_SECONDS = 3_600
 export function maxSessionSeconds(target: AwsTarget): number {
   return target.max_session_seconds ?? DEFAULT_MAX_SESSION_SECONDS
 }
+
+/** How AWS names the sessions of a role: without the role's path. */
+export function sessionsOf(roleArn: string): string {
+  const [, partition, , , account, resource = ''] = roleArn.split(':')
+  return `arn:${partition}:sts::${account}:assumed-role/${resource.split('/').at(-1)}/*`
+}

@@ -2,7 +2,7 @@ import { defineProvider, type Provider, type ProviderContext } from '../../src/p
 import { describe } from './compile.ts'
 import { AccountPool } from './pool.ts'
 import { type Settings, settings } from './settings.ts'
-import { target } from './target.ts'
+import { accountsOf, target } from './target.ts'
 import { vocabulary } from './vocabulary.ts'
 
 /**
@@ -18,6 +18,7 @@ export const gcp = defineProvider({
     'shared' in target
       ? { own: [], shared: [target.service_account] }
       : { own: target.service_accounts, shared: [] },
+  identitiesOf: accountsOf,
   describe,
   create,
 })

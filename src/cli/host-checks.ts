@@ -1,6 +1,9 @@
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config, IssuerConfig } from '../config.ts'
+import { readLimited } from '../identity/documents.ts'
+import { firstAddress } from '../identity/key-place.ts'
+import { sendWith } from '../identity/send.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
 import type { Finding } from '../provider.ts'
 
@@ -12,7 +15,9 @@ export async function checkHost(
   config: Config,
   { now }: { now: () => number },
 ): Promise<Finding[]> {
-  const issuers = await Promise.all(config.issuers.map((issuer) => checkIssuer(issuer, now)))
+  const issuers = await Promise.all(
+    config.issuers.map((issuer) => checkIssuer(issuer, { now, secret: config.secret })),
+  )
   return [...[config.store.path, config.keysDir].map(checkMode), checkDisk(config), ...issuers]
 }
 
@@ -42,14 +47,22 @@ function checkDisk({ store, limits }: Config): Finding {
 }
 
 /** Also shows whether an issuer can be reached, and whether its clock agrees with ours. */
-async function checkIssuer(issuer: IssuerConfig, now: () => number): Promise<Finding> {
-  const url =
-    issuer.jwks_uri ?? `${issuer.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+async function checkIssuer(
+  issuer: IssuerConfig,
+  { now, secret }: { now: () => number; secret: Config['secret'] },
+): Promise<Finding> {
+  const place = firstAddress(issuer)
+  if (place === undefined) return { level: 'ok', what: `issuer ${issuer.name}: keys in a file` }
+  const { url, credentials } = place
   try {
-    const signal = AbortSignal.timeout(ISSUER_TIMEOUT_MS)
-    const response = await fetch(url, { redirect: 'manual', signal })
-    await response.body?.cancel()
-    if (!response.ok) {
+    const response = await sendWith(credentials, { fetch, secret })(url, {
+      method: 'GET',
+      headers: new Headers({ accept: 'application/json' }),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(ISSUER_TIMEOUT_MS),
+    })
+    await readLimited(response)
+    if (response.status !== 200) {
       return { level: 'warning', what: `issuer ${issuer.name}: ${url} answered ${response.status}` }
     }
     const skew = now() - Date.parse(response.headers.get('date') ?? '')

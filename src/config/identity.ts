@@ -1,15 +1,24 @@
 import canonicalize from 'canonicalize'
+import { issuerUrl } from '../identity/issuer-settings.ts'
+import { matchProblem } from '../identity/match-problem.ts'
 import {
   type AgentConfig,
   agentSchema,
   type IssuerConfig,
   issuerSchema,
+  type MatchConfig,
 } from '../identity/settings.ts'
+import { joinPath } from '../model/schema-issue.ts'
+import { refuseOwnIssuer } from './own-issuer.ts'
 import type { Report } from './report.ts'
+import { findReferences, type ResolveSecret } from './secret-reference.ts'
+import type { ServerConfig } from './server.ts'
 
 export interface ParsedIdentity {
   readonly issuers: IssuerConfig[]
   readonly agents: AgentConfig[]
+  /** What the issuers' settings refer to. */
+  readonly references: readonly string[]
   /** Names that were written, also in entries that did not parse: referring to one is no mistake. */
   readonly issuerNames: ReadonlySet<string>
   readonly tenantNames: ReadonlySet<string>
@@ -19,26 +28,57 @@ export interface ParsedIdentity {
 export function parseIdentity(
   report: Report,
   document: { issuers?: unknown; agents?: unknown },
+  context: { resolveSecret: ResolveSecret; server: ServerConfig | undefined },
 ): ParsedIdentity {
   const issuers = report.list(issuerSchema, document.issuers, 'issuers')
   report.unique(issuers, 'name', (issuer) => issuer.name)
-  report.unique(issuers, 'issuer', (issuer) => issuer.issuer)
+  report.unique(issuers, 'issuer', issuerUrl)
+  refuseOwnIssuer(report, issuers, context.server)
+  const { resolveSecret } = context
+  const references = issuers.flatMap(({ value, path }) =>
+    findReferences(report, { value, path, resolveSecret }),
+  )
   const agents = report.list(agentSchema, document.agents, 'agents')
   report.unique(agents, 'id', (agent) => agent.id)
   // Two equal selectors would match the same workloads, and both agents would always be refused.
   report.unique(agents, 'match', (agent) => canonicalize(agent.match) ?? '')
   const issuerNames = written(document.issuers, 'name')
+  const parsed = issuers.map((item) => item.value)
   for (const { value, path } of agents) {
-    if (!issuerNames.has(value.match.issuer)) {
-      report.problem(`${path}.match.issuer`, `there is no issuer "${value.match.issuer}"`)
-    }
+    checkMatch(report, { match: value.match, path: `${path}.match`, issuers: parsed, issuerNames })
   }
   return {
-    issuers: issuers.map((item) => item.value),
+    issuers: parsed,
     agents: agents.map((item) => item.value),
+    references,
     issuerNames,
     tenantNames: written(document.agents, 'tenant'),
   }
+}
+
+/** Notes a `match` of an issuer that is not there, or that does not fit the issuer's kind. */
+export function checkMatch(
+  report: Report,
+  {
+    match,
+    path,
+    issuers,
+    issuerNames,
+  }: {
+    match: MatchConfig
+    path: string
+    issuers: readonly IssuerConfig[]
+    issuerNames: ReadonlySet<string>
+  },
+): void {
+  if (!issuerNames.has(match.issuer)) {
+    report.problem(`${path}.issuer`, `there is no issuer "${match.issuer}"`)
+  }
+  const issuer = issuers.find(({ name }) => name === match.issuer)
+  const problem = issuer && matchProblem(match, issuer)
+  if (problem === undefined) return
+  const claims = `${path}.claims`
+  report.problem(problem.claim ? joinPath(claims, [problem.claim]) : claims, problem.message)
 }
 
 function written(list: unknown, field: string): Set<string> {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { type MatchConfig, matchSchema } from '../identity/settings.ts'
+import { type IssuerConfig, type MatchConfig, matchSchema } from '../identity/settings.ts'
 import { configuredName as name } from '../model/name.ts'
+import { checkMatch } from './identity.ts'
 import type { Report } from './report.ts'
 import { instant } from './scalar.ts'
 
@@ -42,7 +43,8 @@ const schema = z
   )
 
 export interface OperatorContext {
-  readonly issuers: ReadonlySet<string>
+  readonly issuers: readonly IssuerConfig[]
+  readonly issuerNames: ReadonlySet<string>
   readonly tenants: ReadonlySet<string>
   readonly now: number
 }
@@ -51,7 +53,7 @@ export interface OperatorContext {
 export function parseOperators(
   report: Report,
   value: unknown,
-  { issuers, tenants, now }: OperatorContext,
+  { issuers, issuerNames, tenants, now }: OperatorContext,
 ): OperatorConfig[] {
   const items = report.list(schema, value, 'operators')
   report.unique(items, 'name', (operator) => operator.name)
@@ -64,8 +66,13 @@ export function parseOperators(
     if (!operator.tokenSha256 && !operator.match) {
       report.problem(path, 'needs token_sha256 (make one with mayfly token new) or match')
     }
-    if (operator.match && !issuers.has(operator.match.issuer)) {
-      report.problem(`${path}.match.issuer`, `there is no issuer "${operator.match.issuer}"`)
+    if (operator.match) {
+      const { match } = operator
+      checkMatch(report, { match, path: `${path}.match`, issuers, issuerNames })
+      const issuer = issuers.find(({ name }) => name === match.issuer)
+      if (issuer && 'one_time' in issuer && issuer.one_time) {
+        report.warn(`${path}.match.issuer`, 'has one_time: such evidence is refused to operators')
+      }
     }
     if (operator.expiresAt !== undefined && !operator.tokenSha256) {
       report.problem(`${path}.expires_at`, 'belongs to a token; there is no token_sha256')

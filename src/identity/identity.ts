@@ -1,21 +1,25 @@
-import { createHash } from 'node:crypto'
-import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import type { Clock } from '../clock.ts'
 import { MayflyError } from '../errors.ts'
 import { PROOFS } from '../model/task.ts'
-import { hiddenCharacter, MAX_TEXT } from '../model/text.ts'
-import { flattenClaims } from './claims.ts'
-import { type IdentityLog, issuerKeys, KEY_COOLDOWN_MS, KEY_FAILURE_PAUSE_MS } from './keys.ts'
+import type { Secret } from '../secret.ts'
+import type { IdentityLog } from './documents.ts'
+import { openIssuers } from './issuers.ts'
+import { KEY_COOLDOWN_MS, KEY_FAILURE_PAUSE_MS } from './keys.ts'
 import { matchesWorkload } from './match.ts'
+import { ownIdentities } from './own-identity.ts'
 import type { AgentConfig, IssuerConfig } from './settings.ts'
-import { readToken } from './token.ts'
+import { verifyEvidence } from './verify.ts'
 import type { Workload } from './workload.ts'
 
 export interface IdentityContext {
   readonly issuers: readonly IssuerConfig[]
   readonly agents: readonly AgentConfig[]
+  /** Names under which the credentials Mayfly hands out act at their upstreams. */
+  readonly ownIdentities: readonly string[]
   readonly clock: Clock
   readonly log: IdentityLog
+  /** Resolves a reference that an issuer's settings contain. */
+  readonly secret: (reference: string) => Secret
   readonly fetch?: typeof fetch
   readonly keyCooldownMs?: number
   readonly keyFailurePauseMs?: number
@@ -34,98 +38,20 @@ export interface Identity {
   agentFor(workload: Workload): AgentConfig
 }
 
-interface Issuer {
-  readonly config: IssuerConfig
-  readonly keys: JWTVerifyGetKey
-}
-
 export function createIdentity(context: IdentityContext): Identity {
-  const keyContext = {
-    clock: context.clock,
-    log: context.log,
+  const { clock, log, secret } = context
+  const issuers = openIssuers(context.issuers, {
+    clock,
+    log,
+    secret,
     fetch: context.fetch ?? fetch,
     cooldownMs: context.keyCooldownMs ?? KEY_COOLDOWN_MS,
     failurePauseMs: context.keyFailurePauseMs ?? KEY_FAILURE_PAUSE_MS,
-  }
-  const issuers = new Map<string, Issuer>(
-    context.issuers.map((config) => [
-      config.issuer,
-      { config, keys: issuerKeys(config, keyContext) },
-    ]),
-  )
+  })
+  const verifier = { issuers, clock, ownIdentities: ownIdentities(context.ownIdentities) }
   return {
-    verify: (token) => verify(issuers, context.clock, token),
+    verify: (token) => verifyEvidence(verifier, token),
     agentFor: (workload) => agentFor(context.agents, workload),
-  }
-}
-
-/** read → choose the issuer → check the algorithm → verify signature, times, audience → workload */
-async function verify(issuers: ReadonlyMap<string, Issuer>, clock: Clock, token: string) {
-  const unverified = readToken(token)
-  if (typeof unverified === 'string') throw refused(unverified)
-  const { header, payload } = unverified
-  const issuer = typeof payload.iss === 'string' ? issuers.get(payload.iss) : undefined
-  if (issuer === undefined)
-    throw refused('its issuer is not configured', { iss: excerpt(payload.iss) })
-  const { config } = issuer
-  if (!config.algorithms.some((algorithm) => algorithm === header.alg)) {
-    throw refused('its algorithm is not accepted', {
-      issuer: config.name,
-      alg: excerpt(header.alg),
-    })
-  }
-  const claims = await verifiedClaims(issuer, clock, token)
-  return workloadOf(config, claims)
-}
-
-async function verifiedClaims({ config, keys }: Issuer, clock: Clock, token: string) {
-  try {
-    const { payload } = await jwtVerify(token, keys, {
-      issuer: config.issuer,
-      audience: config.audience,
-      algorithms: config.algorithms,
-      clockTolerance: config.clock_tolerance_seconds,
-      currentDate: new Date(clock.now()),
-      maxTokenAge: config.max_age_seconds,
-      requiredClaims: ['exp', 'iat', 'sub'],
-      ...(config.typ === undefined ? {} : { typ: config.typ }),
-    })
-    return payload
-  } catch (error) {
-    if (error instanceof MayflyError) throw error
-    const reason = error instanceof errors.JOSEError ? error.message : 'it could not be verified'
-    throw refused(reason, { issuer: config.name }, error)
-  }
-}
-
-function workloadOf(config: IssuerConfig, claims: JWTPayload): Workload {
-  const issuer = config.name
-  const { sub, aud, exp, iat, jti } = claims
-  if (![aud].flat().every((audience) => audience === config.audience)) {
-    throw refused('it is meant for others as well', { issuer, aud: excerpt(aud) })
-  }
-  if (typeof sub !== 'string' || sub === '' || sub.length > MAX_TEXT || hiddenCharacter(sub)) {
-    throw refused('its sub is not a plain name', { issuer })
-  }
-  if (exp === undefined || iat === undefined) throw refused('it says no exp or iat', { issuer })
-  if (jti !== undefined && (typeof jti !== 'string' || jti === '')) {
-    throw refused('its jti is not a name', { issuer })
-  }
-  if (config.one_time && jti === undefined) throw refused('it has no jti', { issuer })
-  const flat = flattenClaims(claims)
-  if (flat === undefined)
-    throw refused('its claims are ambiguous, too many or too deep', { issuer })
-  const end = Math.min(exp, iat + config.max_age_seconds) + config.clock_tolerance_seconds
-  return {
-    name: `${issuer}/${sub}`,
-    issuer,
-    issuerUrl: config.issuer,
-    subject: sub,
-    proof: 'bearer',
-    ...flat,
-    evidenceId: jti === undefined ? null : evidenceId(config.issuer, jti),
-    evidenceExpiresAt: Math.ceil(end * 1_000),
-    oneTime: config.one_time,
   }
 }
 
@@ -143,22 +69,4 @@ function agentFor(agents: readonly AgentConfig[], workload: Workload): AgentConf
     })
   }
   return agent
-}
-
-function evidenceId(issuerUrl: string, jti: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([issuerUrl, jti]))
-    .digest('hex')
-}
-
-/** A stranger's words, for the log: bounded. */
-function excerpt(value: unknown): string | undefined {
-  return JSON.stringify(value)?.slice(0, 200)
-}
-
-function refused(reason: string, detail: Record<string, unknown> = {}, cause?: unknown) {
-  return new MayflyError('unauthenticated', 'the evidence was not accepted', {
-    detail: { ...detail, reason },
-    cause,
-  })
 }

@@ -1,7 +1,11 @@
+import { hiddenCharacter } from '../model/text.ts'
 import { hasUniqueKeys } from '../model/unique-keys.ts'
 
 /** Larger than any real workload token; checked before anything is decoded. */
 export const MAX_TOKEN_BYTES = 16 * 1024
+
+/** Longer than any real key id. */
+const MAX_KID = 512
 
 /** Headers that bring their own key, change the format, or must be understood: none is. */
 const REFUSED_HEADERS = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64', 'zip', 'enc', 'cty', 'epk']
@@ -22,15 +26,27 @@ export function readToken(token: string): UnverifiedToken | string {
   if (parts.length === 5) return 'encrypted tokens are not accepted'
   const [head, body, signature] = parts
   if (parts.length !== 3 || !head || !body || signature === undefined) return 'not a compact JWS'
-  if (!parts.every((part) => /^[A-Za-z0-9_-]*$/.test(part))) return 'not base64url'
+  if (!parts.every(isBase64url)) return 'not base64url'
   const header = readObject(head)
   if (typeof header === 'string') return `header ${header}`
   const refused = REFUSED_HEADERS.find((name) => Object.hasOwn(header, name))
   if (refused !== undefined) return `header "${refused}" is not accepted`
+  if (!isKeyId(header.kid)) return 'header "kid" is not a name'
   const payload = readObject(body)
   if (typeof payload === 'string') return `payload ${payload}`
   if (signature === '') return 'not signed'
   return { header, payload }
+}
+
+/** Also refuses stray bits at the end, which would make two texts of one token. */
+function isBase64url(part: string): boolean {
+  return Buffer.from(part, 'base64url').toString('base64url') === part
+}
+
+function isKeyId(kid: unknown): boolean {
+  if (kid === undefined) return true
+  const short = typeof kid === 'string' && kid !== '' && kid.length <= MAX_KID
+  return short && hiddenCharacter(kid) === undefined
 }
 
 function readObject(part: string): Record<string, unknown> | string {

@@ -8,8 +8,13 @@ export interface Workload {
   readonly issuer: string
   readonly issuerUrl: string
   readonly subject: string
+  /** Tells running copies of one workload apart (a pod's uid); null where the evidence does not. */
+  readonly instance: string | null
   readonly proof: Proof
-  /** Claims as text for policies; nested ones by path, for example `kubernetes.io/namespace`. */
+  /**
+   * Claims as text for policies; nested ones by path, for example `kubernetes.io/namespace`,
+   * and under the short names of the issuer's kind, for example `namespace`.
+   */
   readonly claims: Readonly<Record<string, string>>
   /** Claims that are lists, value by value: what a selector matches one of. */
   readonly lists: Readonly<Record<string, readonly string[]>>

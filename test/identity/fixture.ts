@@ -36,6 +36,10 @@ export function identityFor(
   })
   const identity = createIdentity({
     issuers: [issuer],
+    ownIdentities: [],
+    secret: () => {
+      throw new Error('no secrets here')
+    },
     agents: agents.map((agent) => agentSchema.parse(agent)),
     clock,
     log: { warn: (data) => warnings.push(data) },

@@ -27,7 +27,7 @@ it('P10: no mutation of a good token is accepted or surprises', async () => {
   await fc.assert(
     fc.asyncProperty(mutation, async ([at, removed, inserted]) => {
       const mutated = good.slice(0, at) + inserted + good.slice(at + removed)
-      fc.pre(mutated !== good && !sameBytes(mutated, good))
+      fc.pre(mutated !== good)
       await mustRefuse(identity.verify, mutated)
     }),
     { numRuns: 1_500 },
@@ -56,11 +56,3 @@ it('P10: no header or payload around a real signature is accepted or surprises',
     { numRuns: 1_000 },
   )
 })
-
-/** base64url's last character may carry bits that no byte holds: another text, the same token. */
-function sameBytes(a: string, b: string): boolean {
-  const decode = (token: string) =>
-    token.split('.').map((part) => Buffer.from(part, 'base64url').toString('hex'))
-  const [x, y] = [a.split('.'), b.split('.')]
-  return x[0] === y[0] && x[1] === y[1] && decode(a)[2] === decode(b)[2]
-}

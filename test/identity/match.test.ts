@@ -56,6 +56,7 @@ const workload: Workload = {
   issuer: 'corp',
   issuerUrl: 'https://corp.example',
   subject: 'robot',
+  instance: null,
   proof: 'bearer',
   claims: { sub: 'robot', groups: 'on-call,staff', note: 'on-call' },
   lists: { groups: ['on-call', 'staff'] },

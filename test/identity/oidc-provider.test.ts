@@ -84,6 +84,10 @@ it('accepts what a real OpenID provider issues, found by discovery', async () =>
         match: { issuer: 'op', claims: { sub: 'ticket-summariser', client_id: 'ticket-*' } },
       }),
     ],
+    ownIdentities: [],
+    secret: () => {
+      throw new Error('no secrets here')
+    },
     clock: steadyClock(
       { wall: Date.now, monotonic: () => performance.now(), after: () => () => {} },
       0,

@@ -1,0 +1,31 @@
+import { type IssuerConfig, issuerUrl } from '../identity/issuer-settings.ts'
+import type { Located, Report } from './report.ts'
+import type { ServerConfig } from './server.ts'
+
+/** No credential Mayfly issued is evidence (P10): its own address vouches for nobody here. */
+export function refuseOwnIssuer(
+  report: Report,
+  issuers: readonly Located<IssuerConfig>[],
+  server: ServerConfig | undefined,
+): void {
+  if (server === undefined) return
+  const own = [server.publicUrl, `http://${server.host}:${server.port}`].map(comparable)
+  for (const { value, path } of issuers) {
+    for (const [field, address] of Object.entries(addressesOf(value))) {
+      const url = comparable(address)
+      if (!own.some((base) => `${url}/`.startsWith(`${base}/`))) continue
+      report.problem(`${path}.${field}`, 'is this broker itself, whose credentials are no evidence')
+    }
+  }
+}
+
+function addressesOf(issuer: IssuerConfig): Record<string, string> {
+  if (issuer.type === 'spiffe') return { bundle: issuer.bundle }
+  const keys = 'jwks_uri' in issuer && issuer.jwks_uri ? { jwks_uri: issuer.jwks_uri } : {}
+  return { issuer: issuerUrl(issuer), ...keys }
+}
+
+/** As the URL standard writes it, without a slash at the end. */
+function comparable(address: string): string {
+  return (URL.parse(address)?.href ?? address).replace(/\/+$/, '')
+}
