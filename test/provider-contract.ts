@@ -5,7 +5,6 @@
  * Each test starts a fresh upstream through `setup()` and closes it. Only the definition, the
  * sandbox's ledger and the upstream itself are asked: nothing here knows which provider it is.
  */
-import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { describe, expect, it, type TestContext } from 'vitest'
@@ -23,6 +22,7 @@ import {
   UpstreamError,
 } from '../src/provider.ts'
 import { Secret } from '../src/secret.ts'
+import { idSource } from './fixture/ids.ts'
 import type { Fault, Faults } from './sandbox/faults.ts'
 import type { Ledger } from './sandbox/ledger.ts'
 
@@ -346,12 +346,12 @@ class Bench {
   /** An order for the lease known here as `key`; a new generation keeps its lease. */
   order(key = 'first', generation = 1, earlier?: Minted): MintOrder {
     const known = generation > 1 ? this.firstOrder : this.#orders.get(key)
-    const lease = known?.lease ?? newId('lease', randomBytes)
+    const lease = known?.lease ?? newId('lease', idSource)
     const order: MintOrder = {
       lease,
       upstreamName: upstreamName(lease),
       generation,
-      task: known?.task ?? newId('task', randomBytes),
+      task: known?.task ?? newId('task', idSource),
       agent: 'contract-agent',
       tenant: 'contract-tenant',
       target: this.setup.definition.target.parse(this.setup.target),

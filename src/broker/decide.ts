@@ -79,7 +79,7 @@ export function credentialDecision(
   },
 ): NewDecision {
   const { task, request, decision, risk, now } = facts
-  const id: DecisionId = newId('dec', broker.random)
+  const id: DecisionId = newId('dec', broker)
   return {
     id,
     at: now,

@@ -78,7 +78,7 @@ function reservationOf(
   const { task, request, plan, record, now } = facts
   const { entitlement, description, lifetime } = plan
   const { limits } = broker.world().config
-  const id = newId('lease', broker.random)
+  const id = newId('lease', broker)
   return {
     id,
     upstreamName: upstreamName(id),

@@ -30,7 +30,7 @@ export async function kill(
   const blocks = blockSeconds === undefined ? !isNarrow(selector) : blockSeconds > 0
   const expiresAt = blockSeconds === undefined ? null : now + blockSeconds * 1000
   return await broker.store.kills.order({
-    id: newId('kill', broker.random),
+    id: newId('kill', broker),
     selector,
     tenants,
     reason,
@@ -38,7 +38,7 @@ export async function kill(
     cause: 'killed',
     endsTasks: true,
     lane: 'kill',
-    block: blocks ? { id: newId('block', broker.random), expiresAt } : undefined,
+    block: blocks ? { id: newId('block', broker), expiresAt } : undefined,
     now,
   })
 }

@@ -66,7 +66,7 @@ export async function openTask(
   const token = newToken('mft', broker.random)
   const opened = await broker.store.tasks.open(
     {
-      id: newId('task', broker.random),
+      id: newId('task', broker),
       agent: agent.id,
       tenant: agent.tenant,
       workload: workload.name,
@@ -128,7 +128,7 @@ async function decide(
     now,
   })
   return {
-    id: newId('dec', broker.random),
+    id: newId('dec', broker),
     at: now,
     action: 'openTask',
     outcome: decision.outcome,

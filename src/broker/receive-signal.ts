@@ -36,7 +36,7 @@ export async function receiveSignal(
 
   const { signal } = verified
   const expiresAt = signal.ttlSeconds === null ? null : now + signal.ttlSeconds * 1000
-  const id = newId('sig', broker.random)
+  const id = newId('sig', broker)
   const kills =
     signal.action === 'risk'
       ? []
@@ -81,7 +81,7 @@ function killOf(
   const kills = signal.action === 'kill'
   const blocks = !kills || !isNarrow(selector)
   return {
-    id: newId('kill', broker.random),
+    id: newId('kill', broker),
     selector,
     tenants: source.scope?.tenants ?? null,
     reason: signal.reason,
@@ -89,7 +89,7 @@ function killOf(
     cause: 'signal',
     endsTasks: kills,
     lane: 'kill',
-    block: blocks ? { id: newId('block', broker.random), expiresAt } : undefined,
+    block: blocks ? { id: newId('block', broker), expiresAt } : undefined,
     signal: id,
     now,
   }

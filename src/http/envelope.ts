@@ -21,11 +21,11 @@ const SANE_REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 /** Names the request, sets the headers of every answer, measures it and notes it in the log. */
 export function envelope(broker: Broker, metrics: Metrics): MiddlewareHandler<Env> {
-  const { clock, random, log } = broker
+  const { clock, log } = broker
   return async (c, next) => {
     const begun = clock.monotonic()
     const asked = c.req.header('x-request-id') ?? ''
-    const requestId = SANE_REQUEST_ID.test(asked) ? asked : newId('req', random)
+    const requestId = SANE_REQUEST_ID.test(asked) ? asked : newId('req', broker)
     c.set('requestId', requestId)
     for (const [name, value] of Object.entries(HEADERS)) c.header(name, value)
     c.header('x-request-id', requestId)

@@ -3,7 +3,6 @@
  * against the sandbox. moto evaluates no conditions, so nothing here claims containment.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
@@ -13,6 +12,7 @@ import { awsSts } from '../../providers/aws-sts/index.ts'
 import { newId, upstreamName } from '../../src/ids.ts'
 import type { EndOrder, MintOrder, Provider } from '../../src/provider.ts'
 import { Secret } from '../../src/secret.ts'
+import { idSource } from '../fixture/ids.ts'
 import { type AwsSandbox, startAwsSandbox } from '../sandbox/aws/index.ts'
 import { Ledger } from '../sandbox/ledger.ts'
 
@@ -282,12 +282,12 @@ function providerAt(
 }
 
 function mintOrder(): MintOrder {
-  const lease = newId('lease', randomBytes)
+  const lease = newId('lease', idSource)
   return {
     lease,
     upstreamName: upstreamName(lease),
     generation: 1,
-    task: newId('task', randomBytes),
+    task: newId('task', idSource),
     agent: 'interop',
     tenant: 'support',
     target: { role_arn: ROLE_ARN },

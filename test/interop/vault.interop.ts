@@ -13,6 +13,7 @@ import { newId, upstreamName } from '../../src/ids.ts'
 import type { IntentItem } from '../../src/model/intent.ts'
 import type { EndOrder, Minted, MintOrder, Provider } from '../../src/provider.ts'
 import { Secret } from '../../src/secret.ts'
+import { idSource } from '../fixture/ids.ts'
 import { anyLocation, anyPath, pathMatcher } from '../providers/vault/path-oracle.ts'
 import { MINT_POLICY, REVOKE_POLICY } from '../providers/vault/upstream.ts'
 
@@ -239,12 +240,12 @@ function tickets(): IntentItem[] {
 }
 
 function orderFor(target: unknown, intent: readonly IntentItem[]): MintOrder {
-  const lease = newId('lease', randomBytes)
+  const lease = newId('lease', idSource)
   return {
     lease,
     upstreamName: upstreamName(lease),
     generation: 1,
-    task: newId('task', randomBytes),
+    task: newId('task', idSource),
     agent: 'interop',
     tenant: 'interop',
     target: definition.target.parse(target),

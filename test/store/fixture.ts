@@ -24,6 +24,7 @@ import type {
   ReserveResult,
   Store,
 } from '../../src/store/store.ts'
+import { idSource } from '../fixture/ids.ts'
 import { ManualTime } from '../fixture/time.ts'
 
 export const MIGRATIONS = new URL('../../migrations/sqlite', import.meta.url).pathname
@@ -119,7 +120,7 @@ export function shed(options: { dir?: string; time?: ManualTime } = {}): Shed {
     },
     kill: (selector, change = {}) =>
       self.store.kills.order({
-        id: newId('kill', randomBytes),
+        id: newId('kill', idSource),
         selector,
         tenants: null,
         reason: 'test',
@@ -156,7 +157,7 @@ export function shed(options: { dir?: string; time?: ManualTime } = {}): Shed {
 
 export function newTask(now: number, change: Partial<NewTask> = {}): NewTask {
   return {
-    id: newId('task', randomBytes),
+    id: newId('task', idSource),
     agent: 'summariser',
     tenant: 'support',
     workload: 'corp/robot',
@@ -176,7 +177,7 @@ export function newTask(now: number, change: Partial<NewTask> = {}): NewTask {
 
 export function decision(at: number, change: Partial<NewDecision> = {}): NewDecision {
   return {
-    id: newId('dec', randomBytes),
+    id: newId('dec', idSource),
     at,
     action: 'requestCredential',
     outcome: 'permit',
@@ -199,7 +200,7 @@ export function reservation(
   now: number,
   change: Partial<Reservation> = {},
 ): Reservation {
-  const id = change.id ?? newId('lease', randomBytes)
+  const id = change.id ?? newId('lease', idSource)
   return {
     id,
     upstreamName: upstreamName(id),

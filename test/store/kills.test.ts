@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { newId } from '../../src/ids.ts'
 import type { Selector } from '../../src/model/selector.ts'
+import { idSource } from '../fixture/ids.ts'
 import { decision, newTask, shed } from './fixture.ts'
 
 const blockFor = (expiresAt: number | null = null) => ({
-  id: newId('block', randomBytes),
+  id: newId('block', idSource),
   expiresAt,
 })
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { awsSts } from '../../../providers/aws-sts/index.ts'
 import type { Clock } from '../../../src/clock.ts'
@@ -7,6 +6,7 @@ import type { IntentItem } from '../../../src/model/intent.ts'
 import { SKEW_MS } from '../../../src/model/lifetime.ts'
 import type { EndOrder, Minted, MintOrder, Provider } from '../../../src/provider.ts'
 import { Secret } from '../../../src/secret.ts'
+import { idSource } from '../../fixture/ids.ts'
 import { type AwsKeys, type AwsSandbox, startAwsSandbox } from '../../sandbox/aws/index.ts'
 import { Ledger } from '../../sandbox/ledger.ts'
 
@@ -76,13 +76,13 @@ export class AwsBench {
   }
 
   order(change: Partial<MintOrder> = {}): MintOrder {
-    const lease = change.lease ?? newId('lease', randomBytes)
+    const lease = change.lease ?? newId('lease', idSource)
     const ttlSeconds = change.ttlSeconds ?? 300
     return {
       lease,
       upstreamName: upstreamName(lease),
       generation: 1,
-      task: newId('task', randomBytes),
+      task: newId('task', idSource),
       agent: 'summariser',
       tenant: 'support',
       target: { role_arn: this.roleArn },

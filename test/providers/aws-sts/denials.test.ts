@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { documentText } from '../../../providers/aws-sts/deny-documents.ts'
 import { newId, upstreamName } from '../../../src/ids.ts'
+import { idSource } from '../../fixture/ids.ts'
 import { type AwsBench, awsBench, ROLE } from './bench.ts'
 
 const MINUTE = 60_000
@@ -209,7 +209,7 @@ describe('taking over the documents of an earlier epoch', () => {
 
   it('P6: an unknown entry stays for as long as any session of the role could live', async () => {
     await using bench = await awsBench()
-    const unknown = upstreamName(newId('lease', randomBytes))
+    const unknown = upstreamName(newId('lease', idSource))
     bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText([unknown]))
     const provider = bench.provider({ epoch: 2 })
     await bench.end(provider, [bench.endOf(bench.order())])
@@ -234,7 +234,7 @@ describe('taking over the documents of an earlier epoch', () => {
 
   it('P6: an earlier document that still grows is not removed', async () => {
     await using bench = await awsBench()
-    const [old, young] = [0, 1].map(() => upstreamName(newId('lease', randomBytes)))
+    const [old, young] = [0, 1].map(() => upstreamName(newId('lease', idSource)))
     bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText([old ?? '']))
     const provider = bench.provider({ epoch: 2 })
     await bench.end(provider, [bench.endOf(bench.order())])
@@ -248,7 +248,7 @@ describe('taking over the documents of an earlier epoch', () => {
 
   it('leaves other installations and later epochs alone', async () => {
     await using bench = await awsBench()
-    const foreign = documentText([upstreamName(newId('lease', randomBytes))])
+    const foreign = documentText([upstreamName(newId('lease', idSource))])
     bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-2-0-e1', foreign)
     bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e9', foreign)
     const provider = bench.provider({ epoch: 2 })
@@ -319,7 +319,7 @@ describe('the capacity of a role', () => {
 
   it('P6: leaves an earlier document in place where both do not fit', async () => {
     await using bench = await awsBench()
-    const names = Array.from({ length: 250 }, () => upstreamName(newId('lease', randomBytes)))
+    const names = Array.from({ length: 250 }, () => upstreamName(newId('lease', idSource)))
     bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText(names))
     const provider = bench.provider({ epoch: 2 })
     const order = bench.order()

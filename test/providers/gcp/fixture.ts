@@ -9,6 +9,7 @@ import type { IntentItem } from '../../../src/model/intent.ts'
 import { MINT_DEADLINE_MS, SKEW_MS } from '../../../src/model/lifetime.ts'
 import type { EndOrder, Minted, MintOrder, Provider } from '../../../src/provider.ts'
 import { Secret } from '../../../src/secret.ts'
+import { idSource } from '../../fixture/ids.ts'
 import {
   type GcpSandbox,
   MINT_PERMISSIONS,
@@ -115,7 +116,7 @@ export function orderFor(given: {
   const ceiling = given.ceiling && { ceiling: given.ceiling }
   const description = gcp.describe({ settings, target, intent, ...ceiling })
   if ('refused' in description) throw new Error(description.refused)
-  const lease = newId('lease', (bytes) => crypto.getRandomValues(new Uint8Array(bytes)))
+  const lease = newId('lease', idSource)
   const ttlSeconds = given.ttlSeconds ?? 300
   return {
     lease,

@@ -1,5 +1,4 @@
 /** The vault provider over a sandbox Vault, with orders and what their holders see. */
-import { randomBytes } from 'node:crypto'
 import { vault as definition } from '../../../providers/vault/index.ts'
 import { type Clock, steadyClock } from '../../../src/clock.ts'
 import { newId, upstreamName } from '../../../src/ids.ts'
@@ -12,6 +11,7 @@ import type {
   Provider,
 } from '../../../src/provider.ts'
 import { Secret } from '../../../src/secret.ts'
+import { idSource } from '../../fixture/ids.ts'
 import type { VaultSandbox } from '../../sandbox/vault/index.ts'
 import { startVaultUpstream, type VaultUpstream } from './upstream.ts'
 
@@ -63,12 +63,12 @@ export class LeaseBench {
     target: Readonly<Record<string, unknown>> = { kind: 'token' },
     ttlSeconds = TTL_SECONDS,
   ): MintOrder {
-    const lease = newId('lease', randomBytes)
+    const lease = newId('lease', idSource)
     return {
       lease,
       upstreamName: upstreamName(lease),
       generation: 1,
-      task: newId('task', randomBytes),
+      task: newId('task', idSource),
       agent: 'bench-agent',
       tenant: 'bench-tenant',
       target: definition.target.parse(target),
