@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
 import type { Answer, PolicySet } from './policy-set.ts'
+import { prepared } from './prepared.ts'
 import { prune } from './prune.ts'
 import type { CedarRequest } from './request.ts'
+import type { Slice } from './slice.ts'
 
 /** Entities of these types hold nothing a policy could look into, so they may stay out. */
 const EMPTY_TYPES = new Set(['Mayfly::Tenant', 'Mayfly::Role', 'Mayfly::System', 'Mayfly::Zone'])
@@ -18,27 +20,31 @@ const MAX_REMEMBERED = 8_192
 export function authorize(set: PolicySet, request: CedarRequest): Answer {
   const faults = requestFaults(request)
   if (faults.length > 0) return failure(faults)
-  return ask(set, prune(request, set.words))
+  const slice = set.slice(request)
+  return ask(set, slice, prune(request, slice.words))
 }
 
 /**
- * An answer depends on nothing but the set and the request, so it is remembered: the engine takes
+ * An answer depends on nothing but the slice and the request, so it is remembered: the engine takes
  * some 300 µs to read a request it has seen before. What failed is asked again.
  */
-function ask(set: PolicySet, request: CedarRequest): Answer {
-  const key = createHash('sha256').update(JSON.stringify(request)).digest('base64')
+function ask(set: PolicySet, slice: Slice, request: CedarRequest): Answer {
+  const key = createHash('sha256')
+    .update(JSON.stringify([slice.id, request]))
+    .digest('base64')
   const known = set.remembered.get(key)
   if (known !== undefined) return known
-  const answer = askEngine(set, request)
+  const answer = askEngine(set, slice, request)
   if (answer.failed) return answer
   if (set.remembered.size >= MAX_REMEMBERED) set.remembered.clear()
   set.remembered.set(key, answer)
   return answer
 }
 
-function askEngine(set: PolicySet, request: CedarRequest): Answer {
+function askEngine({ hash }: PolicySet, slice: Slice, request: CedarRequest): Answer {
   try {
-    return read(cedar.statefulIsAuthorized({ ...request, preparsedPolicySetId: prepared(set) }))
+    const preparsedPolicySetId = prepared(hash, slice)
+    return read(cedar.statefulIsAuthorized({ ...request, preparsedPolicySetId }))
   } catch (error) {
     return failure([`the policy engine failed: ${String(error)}`])
   }
@@ -49,7 +55,7 @@ function read(answer: cedar.AuthorizationAnswer): Answer {
   const { decision, diagnostics } = answer.response
   if (diagnostics.errors.length > 0) {
     const broken = diagnostics.errors.map((e) => `policy "${e.policyId}": ${e.error.message}`)
-    return { ...failure(broken), policies: diagnostics.errors.map((e) => e.policyId) }
+    return { ...failure(broken), policies: diagnostics.errors.map((e) => e.policyId).toSorted() }
   }
   const policies = diagnostics.reason.toSorted()
   const verb = decision === 'allow' ? 'permitted' : 'forbidden'
@@ -99,32 +105,4 @@ function inspect(value: cedar.CedarValueJson, found: Found): void {
 function nameOf(uid: cedar.EntityUidJson): string {
   const { type, id } = '__entity' in uid ? uid.__entity : uid
   return `${type}::${JSON.stringify(id)}`
-}
-
-/**
- * The engine keeps parsed sets per thread under an id, forever: two ids are used in turn so that
- * reloads do not grow memory. This mirrors which set each id holds now, the one used last at the
- * end; a set that was pushed out is simply parsed again.
- */
-const residents: { id: string; hash: string }[] = [
-  { id: 'mayfly-a', hash: '' },
-  { id: 'mayfly-b', hash: '' },
-]
-
-function prepared({ hash, policies }: PolicySet): string {
-  const last = residents.length - 1
-  if (residents[last]?.hash === hash) return residents[last].id
-  const at = Math.max(
-    0,
-    residents.findIndex((resident) => resident.hash === hash),
-  )
-  const [resident] = residents.splice(at, 1)
-  if (resident === undefined) throw new Error('no id is left for a policy set')
-  residents.push(resident)
-  if (resident.hash === hash) return resident.id
-  resident.hash = ''
-  const answer = cedar.preparsePolicySet(resident.id, { staticPolicies: { ...policies } })
-  if (answer.type === 'failure') throw new Error(answer.errors.map((e) => e.message).join('; '))
-  resident.hash = hash
-  return resident.id
 }

@@ -26,7 +26,7 @@ export function loadPolicies(sources: readonly PolicySource[]): PolicyLoad {
   if (!('hash' in set)) return { ok: false, problems: set }
   const engine: PolicyEngine = {
     hash: set.hash,
-    policyIds: Object.keys(set.policies).toSorted(),
+    policyIds: set.policies.map(({ id }) => id).toSorted(),
     decide: (question) => decide(set, question),
   }
   return { ok: true, engine }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
 import canonicalize from 'canonicalize'
 import type { Problem } from '../errors.ts'
-import { wordsOf } from './prune.ts'
+import { type Policy, type Slicer, slicerOf } from './slice.ts'
 
 /** One Cedar file: its name as the operator knows it, and its text. */
 export interface PolicySource {
@@ -15,9 +15,9 @@ export interface PolicySource {
 export interface PolicySet {
   /** SHA-256, lower-case hex, over the policies' canonical form: comments and layout do not count. */
   readonly hash: string
-  readonly policies: Readonly<Record<string, string>>
-  /** Every word the policies use; see `prune`. */
-  readonly words: ReadonlySet<string>
+  readonly policies: readonly Policy[]
+  /** Those that may apply to a request. */
+  readonly slice: Slicer
   /** Answers already given, by digest of the request; `authorize` keeps it. */
   readonly remembered: Map<string, Answer>
 }
@@ -35,13 +35,6 @@ export interface Answer {
 /** What policy authors may rely on. */
 export const SCHEMA = readFileSync(new URL('./mayfly.cedarschema', import.meta.url), 'utf8')
 
-interface Part {
-  id: string
-  file: string
-  text: string
-  json: cedar.PolicyJson
-}
-
 /**
  * Parses and strictly validates a set, reporting every problem of every file at once. A policy's id
  * is its `@id`, or else `<file>#<n>`; the same id twice is a problem, as are templates.
@@ -53,13 +46,13 @@ export function parsePolicySet(sources: readonly PolicySource[]): PolicySet | re
   if (problems.length > 0) return problems
   return {
     hash: hashOf(parts),
-    policies: Object.fromEntries(parts.map((part) => [part.id, part.text])),
-    words: wordsOf(parts.map((part) => part.json)),
+    policies: parts,
+    slice: slicerOf(parts),
     remembered: new Map(),
   }
 }
 
-function splitFile({ name, text }: PolicySource, problems: Problem[]): Part[] {
+function splitFile({ name, text }: PolicySource, problems: Problem[]): Policy[] {
   const answer = cedar.policySetTextToParts(text)
   if (answer.type === 'failure') {
     problems.push(...answer.errors.map((error) => parseProblem(name, text, error)))
@@ -87,7 +80,7 @@ function inFileOrder(policies: readonly string[]): string[] {
   return ordered.toSorted((a, b) => a.number - b.number).map(({ text }) => text)
 }
 
-function duplicates(parts: readonly Part[]): Problem[] {
+function duplicates(parts: readonly Policy[]): Problem[] {
   return parts.flatMap((part, at) => {
     const first = parts.findIndex((other) => other.id === part.id)
     if (first === at) return []
@@ -100,7 +93,7 @@ function duplicates(parts: readonly Part[]): Problem[] {
   })
 }
 
-function validationProblems(parts: readonly Part[]): Problem[] {
+function validationProblems(parts: readonly Policy[]): Problem[] {
   // By position, so that two policies with one id are both checked.
   const byName = Object.fromEntries(parts.map((part, n) => [`p${n}`, part.text]))
   const answer = cedar.validate({ schema: SCHEMA, policies: { staticPolicies: byName } })
@@ -135,7 +128,7 @@ function lower(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1)
 }
 
-function hashOf(parts: readonly Part[]): string {
+function hashOf(parts: readonly Policy[]): string {
   const set = Object.fromEntries(parts.map((part) => [part.id, part.json]))
   return createHash('sha256')
     .update(canonicalize(set) ?? '')

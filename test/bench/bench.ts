@@ -12,8 +12,22 @@ import { parseArgs } from 'node:util'
 import { type Length, measureRows, type Row } from './rows.ts'
 import { startSetting } from './setting.ts'
 
-const FULL: Length = { pairs: 5, warmUpMs: 1_000, measureMs: 3_000, singleMs: 5_000, signals: 300 }
-const SHORT: Length = { pairs: 1, warmUpMs: 500, measureMs: 1_500, singleMs: 1_500, signals: 60 }
+const FULL: Length = {
+  pairs: 5,
+  warmUpMs: 1_000,
+  measureMs: 3_000,
+  singleMs: 5_000,
+  signals: 300,
+  decisions: 5_000,
+}
+const SHORT: Length = {
+  pairs: 1,
+  warmUpMs: 500,
+  measureMs: 1_500,
+  singleMs: 1_500,
+  signals: 60,
+  decisions: 1_000,
+}
 /** A short run finds a collapse, not a miss: it warms up too little to say more on a shared machine. */
 const SHORT_TOLERANCE = 5
 

@@ -1,4 +1,5 @@
 import { type Measured, percentile } from './job.ts'
+import { policyRow } from './policy-row.ts'
 import type { Setting } from './setting.ts'
 
 export interface Length {
@@ -8,6 +9,7 @@ export interface Length {
   readonly measureMs: number
   readonly singleMs: number
   readonly signals: number
+  readonly decisions: number
 }
 
 /** One line of the table. `met`: the target itself; `ok`: within the tolerance of this run. */
@@ -34,12 +36,13 @@ const WAITING_FLOORS = 5
 
 /** Measures every row, one after the other, each floor right before its Mayfly. */
 export async function measureRows(setting: Setting, options: Options): Promise<Row[]> {
-  const measurements = [
+  const measurements: (() => Promise<Row> | Row)[] = [
     () => ratioRow(setting, options, { kind: 'issue', concurrency: 16 }),
     () => ratioRow(setting, options, { kind: 'issue', concurrency: 64 }),
     () => ratioRow(setting, options, { kind: 'lifecycle', concurrency: 16 }),
     () => singleRow(setting, options),
     () => signalRow(setting, options),
+    () => policyRow({ decisions: options.length.decisions, tolerance: options.tolerance }),
   ]
   const rows: Row[] = []
   for (const measure of measurements.slice(0, options.only)) rows.push(await measure())

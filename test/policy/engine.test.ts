@@ -93,7 +93,7 @@ describe('P3: a decision', () => {
     const sources = starterFiles()
     const set = parsePolicySet(sources)
     if (!('hash' in set)) throw new Error('the starter set is not valid')
-    const staticPolicies = { ...set.policies }
+    const staticPolicies = Object.fromEntries(set.policies.map(({ id, text }) => [id, text]))
     const zones = fc.subarray(['internal', 'external', 'restricted'])
     const facts = fc.record({
       tenant: fc.constantFrom('support', 'billing'),
