@@ -7,6 +7,7 @@ import type { Broker } from './broker.ts'
 import { mayRead, tenantsFor } from './operator.ts'
 import { filteredPage, type Listing, pageFrom, pageOfAll } from './page.ts'
 import { findLease, notFound } from './read.ts'
+import { aboutOf } from './risk.ts'
 
 export type { Block, Kill, KillCounts, QueuedEnding, Signal } from '../store/store.ts'
 export type KillProgress = Awaited<ReturnType<Broker['store']['kills']['progress']>>
@@ -117,13 +118,13 @@ function within(tenants: readonly string[] | null, theirs: readonly string[] | n
 function concernsOnly(
   { world }: Broker,
   tenants: readonly string[] | null,
-  { effective }: Signal,
+  signal: Signal,
 ): boolean {
   if (tenants === null) return true
   const { agents } = world()
   const tenantOf = (selector: Selector): string | undefined =>
     'all' in selector ? undefined : (selector.tenant ?? agents.get(selector.agent ?? '')?.tenant)
-  return effective.every((selector) => {
+  return aboutOf(world(), signal).every((selector) => {
     const tenant = tenantOf(selector)
     return tenant !== undefined && mayRead(tenants, tenant)
   })

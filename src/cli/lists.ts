@@ -1,7 +1,7 @@
 import type { ApiClient, LeaseFilter, Paging } from '../client/http.ts'
 import { formatDuration } from '../duration.ts'
 import { describeSelector } from '../model/selector.ts'
-import type { IntentItemWire, LeaseWire, PageWire } from '../model/wire.ts'
+import type { IntentItemWire, LeaseWire, PageWire, RiskWire } from '../model/wire.ts'
 import type { Context, ExitCode } from './command.ts'
 import type { Column } from './table.ts'
 import { when } from './when.ts'
@@ -154,14 +154,15 @@ export function listRisk(context: Context, paging: Paging): Promise<ExitCode> {
     page: (api) => api.risk(paging),
     empty: 'no risk is known: everything is LOW',
     columns: [
-      { title: 'SUBJECT', cell: (r) => describeSelector(r.subject), keep: true },
+      {
+        title: 'SUBJECT',
+        cell: (r) => describeSelector(r.subject) || `whoever ${r.source} may name`,
+        keep: true,
+      },
       { title: 'LEVEL', cell: (r) => r.level },
       { title: 'SOURCE', cell: (r) => r.source },
       { title: 'SINCE', cell: (r) => when(r.since, now) },
-      {
-        title: 'UNTIL',
-        cell: (r) => (r.expires_at ? when(r.expires_at, now) : `${r.source} says lower`),
-      },
+      { title: 'UNTIL', cell: (r) => riskUntil(r, now) },
       { title: 'REASON', cell: (r) => r.reason },
     ],
   })
@@ -176,13 +177,18 @@ export function listSignals(context: Context, paging: Paging): Promise<ExitCode>
       { title: 'SIGNAL', cell: (s) => s.id, keep: true },
       { title: 'SOURCE', cell: (s) => s.source, spare: true },
       { title: 'WHEN', cell: (s) => when(s.received_at, now) },
-      { title: 'SUBJECT', cell: (s) => describeSelector(s.subject) },
-      { title: 'LEVEL', cell: (s) => s.level },
+      { title: 'SUBJECT', cell: (s) => describeSelector(s.subject) || '(unreadable)' },
+      { title: 'LEVEL', cell: (s) => (s.unreadable ? `${s.level} (unreadable)` : s.level) },
       { title: 'ACTION', cell: (s) => s.action },
       { title: 'LEASES', cell: (s) => String(s.matched.leases), spare: true },
       { title: 'REASON', cell: (s) => s.reason },
     ],
   })
+}
+
+function riskUntil({ expires_at, source, unreadable }: RiskWire, now: number): string | undefined {
+  if (unreadable) return 'its row is mended'
+  return expires_at === undefined ? `${source} says lower` : when(expires_at, now)
 }
 
 function untilText(time: string | undefined, now: number): string {

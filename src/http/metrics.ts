@@ -125,6 +125,15 @@ function standing({ store, clock, health }: Broker, registers: Registry[]): void
     },
   })
   new Gauge({
+    name: 'mayfly_signals_unreadable',
+    help: 'stored signals that count as HIGH because their row is damaged; `mayfly signals ls` names them',
+    registers,
+    async collect() {
+      const risks = await store.signals.risks(clock.now())
+      this.set(risks.filter((signal) => signal.unreadable).length)
+    },
+  })
+  new Gauge({
     name: 'mayfly_provider_trouble',
     help: '1 while nothing is minted at a provider: circuit open, not revocable, clocks apart',
     labelNames: ['provider'],

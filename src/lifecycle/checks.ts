@@ -28,6 +28,7 @@ export class Checks {
       this.#checkedAt = tick
       // Also writes down how late it is, so that an idle night cannot be turned back (P5).
       await this.#broker.store.ready()
+      await reportUnreadable(this.#broker)
       for (const [name, { provider }] of this.#broker.world().providers) {
         void this.#checkProvider(name, provider)
       }
@@ -60,6 +61,14 @@ export class Checks {
       this.#underWay.delete(provider)
     }
   }
+}
+
+/** A damaged signal keeps its subject at HIGH until somebody mends it: they have to be told (P3). */
+async function reportUnreadable({ store, clock, log }: Broker): Promise<void> {
+  const risks = await store.signals.risks(clock.now())
+  const signals = risks.filter((signal) => signal.unreadable).map(({ id }) => id)
+  if (signals.length === 0) return
+  log.error({ signals }, 'stored signals cannot be read; they count as HIGH until mended')
 }
 
 async function checkDisk({ world, health, log }: Broker): Promise<void> {

@@ -35,7 +35,7 @@ export function riskAt(signals: readonly RiskSignal[], now: number): Risk {
   return { level, reasons: [...new Set(reasons.map((signal) => signal.reason))] }
 }
 
-function isRiskLevel(value: unknown): value is RiskLevel {
+export function isRiskLevel(value: unknown): value is RiskLevel {
   return RISK_LEVELS.some((level) => level === value)
 }
 

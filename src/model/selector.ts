@@ -52,6 +52,16 @@ export const selectorSchema = withoutUndefined<Selector>(
   z.union([z.strictObject({ all: z.literal(true) }), fieldsSchema]),
 )
 
+/** Whether what was stored still is a selector: it names something, and nothing unknown. */
+export function isSelector(value: unknown): value is Selector {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const fields = Object.entries(value)
+  const known = ([field, named]: [string, unknown]) =>
+    typeof named === 'string' && SELECTOR_FIELDS.some((one) => one === field)
+  if (fields.length === 1 && fields[0]?.[0] === 'all') return fields[0][1] === true
+  return fields.length > 0 && fields.every(known)
+}
+
 /**
  * Whether `subject` is among what `selector` names. A field the subject does not have never
  * matches: a block on one entitlement does not keep its agent from opening a task.

@@ -178,6 +178,8 @@ export interface SignalWire {
   expires_at?: string
   kill?: string
   matched: { leases: number; tasks: number; agents: number }
+  /** Its row is damaged: it counts as HIGH. */
+  unreadable?: true
 }
 
 export interface RiskWire {
@@ -187,6 +189,8 @@ export interface RiskWire {
   reason: string
   since: string
   expires_at?: string
+  /** Without a subject it is held against whoever its source may name. */
+  unreadable?: true
 }
 
 export interface DecisionWire {

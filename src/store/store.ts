@@ -457,6 +457,8 @@ export interface Signal {
   readonly expiresAt: number | null
   readonly kill: KillId | null
   readonly matched: KillCounts
+  /** Some part of it cannot be read: it is HIGH (P3), and `effective` may name nobody. */
+  readonly unreadable: boolean
 }
 
 export type SignalResult =
@@ -469,10 +471,10 @@ export interface SignalStore {
    * effect, the same id with another body is refused.
    */
   receive(
-    signal: Omit<Signal, 'kill' | 'matched'>,
+    signal: Omit<Signal, 'kill' | 'matched' | 'unreadable'>,
     kills: readonly KillOrder[],
   ): Promise<SignalResult>
-  /** Unexpired signals that carry a level, newest of each source and subject. */
+  /** Unexpired signals that carry a level, newest of each source and subject; unreadable ones too. */
   risks(now: number): Promise<readonly Signal[]>
   list(filter: { readonly source?: string }, page: Page): Promise<readonly Signal[]>
 }

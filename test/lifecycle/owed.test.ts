@@ -4,7 +4,6 @@ import { test } from 'vitest'
 test.todo(
   'P5: a wall clock years ahead at start is asked about before it becomes the high-water mark',
 )
-test.todo('P3: an unreadable signal row makes its subject HIGH instead of stopping every issue')
 test.todo(
   'P6: leases of an upstream whose address changed are ended at the old one (gcp; vault without a handle)',
 )

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import Sqlite from 'better-sqlite3'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
+import { behind, lasting } from '../fixture/behind.ts'
 import { testBroker } from '../fixture/broker.ts'
 import { type Api, testApi } from '../fixture/http.ts'
 
@@ -17,14 +14,10 @@ const REFUSES_WHEN_FULL = `
 
 /** A house whose disk a test can fill and empty. */
 async function narrow(): Promise<Api> {
-  const dir = mkdtempSync(join(tmpdir(), 'mayfly-narrow-'))
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
-  const before = await testBroker({ dir })
-  await before.close()
-  const sqlite = new Sqlite(before.databasePath)
-  sqlite.exec(REFUSES_WHEN_FULL)
-  sqlite.close()
-  return await testApi({ dir })
+  const place = lasting()
+  await (await testBroker(place)).close()
+  behind(place, REFUSES_WHEN_FULL)
+  return await testApi(place)
 }
 
 const disk = (store: Store, state: 'full' | 'roomy') => store.noteEnforced(state)

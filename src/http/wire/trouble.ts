@@ -70,6 +70,7 @@ export const signalAnswer = z
     expires_at: instant.optional(),
     kill: z.string().optional(),
     matched: z.strictObject(counts),
+    unreadable: z.literal(true).optional(),
   })
   .openapi('Signal')
 
@@ -81,6 +82,7 @@ export const riskAnswer = z
     reason: z.string(),
     since: instant,
     expires_at: instant.optional(),
+    unreadable: z.literal(true).optional(),
   })
   .openapi('Risk')
 
@@ -145,10 +147,11 @@ export function signalWire(signal: Signal): SignalWire {
     reason: signal.reason,
     ...known({ expires_at: rfc3339OrNone(signal.expiresAt), kill: signal.kill }),
     matched: { ...signal.matched },
+    ...unreadable(signal),
   }
 }
 
-/** One believed risk; a signal whose level cannot be read counts as HIGH (P3). */
+/** One believed risk; a signal that cannot be read counts as HIGH (P3). */
 export function riskWire(signal: Signal): RiskWire {
   return {
     subject: selectorWire(signal.subject),
@@ -157,7 +160,13 @@ export function riskWire(signal: Signal): RiskWire {
     reason: signal.reason,
     since: rfc3339(signal.receivedAt),
     ...known({ expires_at: rfc3339OrNone(signal.expiresAt) }),
+    ...unreadable(signal),
   }
+}
+
+/** Said only where it is so; a subject that cannot be read names nothing. */
+function unreadable(signal: Signal): { unreadable?: true } {
+  return signal.unreadable ? { unreadable: true } : {}
 }
 
 function selectorWire(selector: Selector): SelectorWire {

@@ -1,4 +1,4 @@
-import type { BlockId, DecisionId, KillId, LeaseId, SignalId, TaskId } from '../../ids.ts'
+import type { BlockId, DecisionId, KillId, LeaseId, TaskId } from '../../ids.ts'
 import type { IntentItem } from '../../model/intent.ts'
 import type {
   Containment,
@@ -10,10 +10,9 @@ import type {
   Revocability,
 } from '../../model/lease.ts'
 import { LANES } from '../../model/lease.ts'
-import type { RiskLevel } from '../../model/risk.ts'
 import type { Selector } from '../../model/selector.ts'
 import type { Proof, Task, TaskCause, TaskOutcome, TaskState } from '../../model/task.ts'
-import type { Block, DecisionRecord, Kill, KillCounts, Signal } from '../store.ts'
+import type { Block, DecisionRecord, Kill, KillCounts } from '../store.ts'
 import type * as schema from './schema.ts'
 
 export type LeaseRow = typeof schema.leases.$inferSelect
@@ -133,24 +132,6 @@ export function blockOf(row: typeof schema.blocks.$inferSelect): Block {
     expiresAt: row.expiresAt,
     liftedAt: row.liftedAt,
     liftedBy: row.liftedBy,
-  }
-}
-
-export function signalOf(row: typeof schema.signals.$inferSelect): Signal {
-  return {
-    id: row.id as SignalId,
-    source: row.source,
-    messageId: row.messageId,
-    bodyHash: row.bodyHash,
-    receivedAt: row.receivedAt,
-    subject: JSON.parse(row.subjectJson) as Selector,
-    effective: JSON.parse(row.effectiveJson) as Selector[],
-    level: row.level as RiskLevel | null,
-    action: row.action as Signal['action'],
-    reason: row.reason,
-    expiresAt: row.expiresAt,
-    kill: row.kill as KillId | null,
-    matched: JSON.parse(row.matchedJson) as KillCounts,
   }
 }
 

@@ -4,8 +4,8 @@ import type { Db } from './database.ts'
 import { and, eq, gt, isNotNull, isNull, or } from './drizzle.ts'
 import type { OrderKill } from './kills.ts'
 import { beforeId, pageOf } from './paging.ts'
-import { signalOf } from './rows.ts'
 import { signals } from './schema.ts'
+import { signalOf } from './signal-row.ts'
 import { param, prepared } from './statement.ts'
 
 export function signalStore(db: Db, commit: GroupCommit, orderKill: OrderKill): SignalStore {

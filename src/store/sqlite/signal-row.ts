@@ -1,0 +1,67 @@
+import type { KillId, SignalId } from '../../ids.ts'
+import { isRiskLevel } from '../../model/risk.ts'
+import { isSelector, type Selector } from '../../model/selector.ts'
+import type { KillCounts, Signal } from '../store.ts'
+import type * as schema from './schema.ts'
+
+/**
+ * A signal as far as its row can be read; never throws, so that one bad row harms no other (P13).
+ * If any part cannot be, the signal is `unreadable`, counts as HIGH and does not expire (P3). Whom
+ * it is about is then what still says so: its effect, else its subject, else nobody by name.
+ */
+export function signalOf(row: typeof schema.signals.$inferSelect): Signal {
+  const read = {
+    receivedAt: instant(row.receivedAt),
+    expiresAt: row.expiresAt === null ? null : instant(row.expiresAt),
+    level: row.level === null || isRiskLevel(row.level) ? row.level : undefined,
+    subject: selector(json(row.subjectJson)),
+    effective: selectors(json(row.effectiveJson)),
+    matched: counts(json(row.matchedJson)),
+  }
+  const unreadable = Object.values(read).includes(undefined)
+  const { subject, effective = subject === undefined ? [] : [subject] } = read
+  return {
+    id: row.id as SignalId, // made in one place, and the key of this row
+    source: String(row.source),
+    messageId: String(row.messageId),
+    bodyHash: row.bodyHash,
+    receivedAt: read.receivedAt ?? 0,
+    subject: subject ?? {},
+    effective,
+    level: unreadable ? 'HIGH' : (read.level ?? null),
+    action: row.action as Signal['action'], // shown, never acted on again
+    reason: String(row.reason),
+    expiresAt: unreadable ? null : (read.expiresAt ?? null),
+    kill: row.kill as KillId | null,
+    matched: read.matched ?? { leases: 0, tasks: 0, agents: 0 },
+    unreadable,
+  }
+}
+
+function json(text: unknown): unknown {
+  try {
+    return JSON.parse(String(text))
+  } catch {
+    return undefined
+  }
+}
+
+/** What JavaScript can hold as a time; SQLite would keep any text in its place. */
+function instant(value: unknown): number | undefined {
+  return typeof value === 'number' && Math.abs(value) <= 8.64e15 ? value : undefined
+}
+
+function selector(value: unknown): Selector | undefined {
+  return isSelector(value) ? value : undefined
+}
+
+function selectors(value: unknown): readonly Selector[] | undefined {
+  return Array.isArray(value) && value.length > 0 && value.every(isSelector) ? value : undefined
+}
+
+function counts(value: unknown): KillCounts | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { leases, tasks, agents } = value as Partial<Record<keyof KillCounts, unknown>> // an object
+  const whole = [leases, tasks, agents].every(Number.isSafeInteger)
+  return whole ? (value as KillCounts) : undefined // checked in the line above
+}
