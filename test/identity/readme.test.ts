@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { parseIdentity } from '../../src/config/identity.ts'
+import { Report } from '../../src/config/report.ts'
+import { Secret } from '../../src/secret.ts'
+
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+const section = readme.split('\n## Bring your own identity')[1]?.split('\n## ')[0] ?? ''
+const snippets = [...section.matchAll(/```yaml\n([^`]+)```/g)].map(([, yaml = '']) => yaml)
+
+describe('the README tells how to bring one’s own identity', () => {
+  it('for every kind of issuer', () => {
+    const types = snippets.map((yaml) => parse(yaml).issuers[0].type)
+    expect(types.toSorted()).toEqual(['gcp', 'github-actions', 'kubernetes', 'oidc', 'spiffe'])
+  })
+
+  it.each(snippets)('in at most ten lines that config check accepts', (yaml) => {
+    expect(yaml.trimEnd().split('\n').length).toBeLessThanOrEqual(10)
+    const report = new Report()
+    const resolveSecret = () => new Secret('there')
+    const { issuers, agents } = parseIdentity(report, parse(yaml), {
+      resolveSecret,
+      server: undefined,
+    })
+    expect([...report.problems, ...report.warnings]).toEqual([])
+    expect([issuers.length, agents.length]).toEqual([1, 1])
+  })
+})
