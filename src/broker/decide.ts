@@ -5,37 +5,84 @@ import { deniedByRail } from '../model/decision.ts'
 import type { Lease } from '../model/lease.ts'
 import type { Risk } from '../model/risk.ts'
 import type { Task } from '../model/task.ts'
+import type { TaskFacts, WorkloadFacts } from '../policy/request.ts'
 import type { NewDecision } from '../store/store.ts'
 import type { Broker, World } from './broker.ts'
-import type { CredentialRequest, Plan, RailRefusal } from './plan.ts'
+import { type CredentialRequest, type Plan, planCredential, type RailRefusal } from './plan.ts'
+import type { Principal } from './principals.ts'
 
-/** Asks the policies about a planned credential of this task. */
+interface CredentialFacts {
+  readonly task: Task
+  readonly plan: Plan
+  readonly risk: Risk
+  readonly activeLeases: number
+  readonly now: number
+}
+
+/**
+ * Asks the policies about a planned credential of this task, and of everybody whose work it does
+ * (`above`, the nearest first): what one of them could not have, nobody gets in its name (P4).
+ */
 export function decideCredential(
   world: World,
-  facts: {
-    readonly task: Task
-    readonly plan: Plan
-    readonly risk: Risk
-    readonly activeLeases: number
-    readonly now: number
-  },
+  facts: CredentialFacts & { readonly above: readonly Principal[] },
 ): Decision {
-  const { task, plan, risk, activeLeases, now } = facts
+  const own = decideForOne(world, facts)
+  const { task, plan, above, now } = facts
+  if (task.chain.length === 0) return own
+  if (above.length !== task.chain.length) {
+    const reason = 'a task it was delegated by is gone'
+    return deniedByRail({ rail: 'chain', reason, policyHash: world.policy.hash })
+  }
+  return strictest([own, ...above.map((one) => decideAbove(world, { ...one, plan, now }))])
+}
+
+/** The same credential as if the delegating task asked for it itself. */
+function decideAbove(world: World, facts: CredentialFacts): Decision {
+  const { task, plan, now } = facts
+  const { intent, entitlement, lifetime } = plan
+  const request = { entitlement: entitlement.id, intent, ttlSeconds: lifetime.ttlSeconds }
+  const planned = planCredential(world, task, request, { now, earliest: now })
+  const by = `for ${task.agent}, which delegated: `
+  if ('rail' in planned) {
+    const { rail, message } = planned
+    return deniedByRail({ rail, reason: `${by}${message}`, policyHash: world.policy.hash })
+  }
+  const decision = decideForOne(world, { ...facts, plan: planned })
+  return { ...decision, reasons: decision.reasons.map((reason) => `${by}${reason}`) }
+}
+
+/** Of several decisions that must all permit: the strictest outcome, and those who came to it. */
+function strictest(decisions: readonly [Decision, ...Decision[]]): Decision {
+  const outcome = (['deny', 'needs-approval'] as const).find((strict) =>
+    decisions.some((one) => one.outcome === strict),
+  )
+  const [own] = decisions
+  if (outcome === undefined) return own
+  const those = decisions.filter((one) => one.outcome === outcome)
+  return {
+    ...own,
+    outcome,
+    policies: [...new Set(those.flatMap((one) => one.policies))],
+    rails: [...new Set(those.flatMap((one) => one.rails))],
+    reasons: [...new Set(those.flatMap((one) => one.reasons))],
+  }
+}
+
+function decideForOne(world: World, facts: CredentialFacts): Decision {
+  const { task, plan, risk, now } = facts
   const { entitlement, description } = plan
   const agent = world.agents.get(task.agent)
-  if (!agent || agent.tenant !== task.tenant) {
+  const chain = task.chain.map((one) => world.agents.get(one.agent))
+  const known = chain.filter((one) => one !== undefined)
+  if (!agent || agent.tenant !== task.tenant || known.length < chain.length) {
     const reason = 'the agent is no longer configured'
     return deniedByRail({ rail: 'agent', reason, policyHash: world.policy.hash })
   }
   return world.policy.decide({
     action: 'requestCredential',
     agent,
-    workload: {
-      name: task.workload,
-      issuer: task.issuer,
-      proof: task.proof,
-      claims: task.claims,
-    },
+    ...factsOfTask(task, facts),
     entitlement: {
       id: entitlement.id,
       provider: entitlement.provider,
@@ -46,14 +93,6 @@ export function decideCredential(
       // How long residuals live is not known before C's receipts; that there are any is.
       residualSeconds: description.residuals.length === 0 ? 0 : UNKNOWN_RESIDUAL_SECONDS,
     },
-    task: {
-      ageSeconds: Math.floor((now - task.createdAt) / 1000),
-      depth: 0,
-      zones: task.touched.zones,
-      datasets: task.touched.datasets,
-      impact: task.touched.impact,
-      activeLeases,
-    },
     risk,
     request: {
       ttlSeconds: plan.lifetime.ttlSeconds,
@@ -61,9 +100,22 @@ export function decideCredential(
       datasets: plan.datasets,
       impact: plan.impact,
     },
-    chain: [],
+    chain: known,
     now,
   })
+}
+
+/** A task and its workload as policies see them. */
+export function factsOfTask(
+  task: Task,
+  { activeLeases, now }: { readonly activeLeases: number; readonly now: number },
+): { readonly workload: WorkloadFacts; readonly task: TaskFacts } {
+  const { workload: name, issuer, proof, claims, depth, touched } = task
+  const ageSeconds = Math.floor((now - task.createdAt) / 1000)
+  return {
+    workload: { name, issuer, proof, claims },
+    task: { ageSeconds, depth, activeLeases, ...touched },
+  }
 }
 
 /** What a decision about a credential is recorded as. */
@@ -90,6 +142,7 @@ export function credentialDecision(
     workload: task.workload,
     task: task.id,
     entitlement: request.entitlement,
+    chain: task.chain,
     policies: decision.policies,
     rails: decision.rails,
     reasons: decision.reasons,

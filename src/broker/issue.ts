@@ -9,6 +9,7 @@ import { credentialDecision, decideCredential, refuseByRail } from './decide.ts'
 import type { Issued } from './issued.ts'
 import { mintReserved } from './mint.ts'
 import { type CredentialRequest, type Plan, planCredential, unacceptable } from './plan.ts'
+import { principalsAbove } from './principals.ts'
 import { takeIssuePace, unfitToMint } from './rails.ts'
 import { riskOfTask } from './risk.ts'
 
@@ -39,7 +40,8 @@ export async function issueCredential(
 
   const risk = await riskOfTask(broker, task, now)
   const activeLeases = await broker.store.leases.countActive({ task: task.id })
-  const decision = decideCredential(world, { task, plan, risk, activeLeases, now })
+  const above = await principalsAbove(broker, task, now)
+  const decision = decideCredential(world, { task, plan, risk, activeLeases, above, now })
   const { ttlSeconds } = plan.lifetime
   const record = credentialDecision(broker, { task, request, decision, risk, ttlSeconds, now })
   if (decision.outcome !== 'permit') return await deny(broker, record)
@@ -61,11 +63,12 @@ async function assertStillPermitted(
   const { id } = issued.lease
   const world = broker.world()
   const now = broker.clock.now()
+  const above = await principalsAbove(broker, task, now)
   const plan = planCredential(world, task, request, { now, earliest: now })
   const permitted =
     !('rail' in plan) &&
     unacceptable(plan) === undefined &&
-    decideCredential(world, { task, plan, risk, activeLeases: 1, now }).outcome === 'permit'
+    decideCredential(world, { task, plan, risk, activeLeases: 1, above, now }).outcome === 'permit'
   if (permitted) return
   await broker.store.leases.end({ id, cause: 'policy', lane: 'end', actor: 'mayfly', now })
   throw new MayflyError('policy_denied', 'the policies changed; nothing was issued')

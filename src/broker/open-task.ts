@@ -3,12 +3,14 @@ import { MayflyError } from '../errors.ts'
 import type { AgentConfig } from '../identity/settings.ts'
 import type { Workload } from '../identity/workload.ts'
 import { newId, newToken } from '../ids.ts'
-import { coversIntent } from '../intent/covers.ts'
 import type { IntentItem } from '../model/intent.ts'
 import type { Task } from '../model/task.ts'
 import { Secret } from '../secret.ts'
-import type { NewDecision } from '../store/store.ts'
-import type { Broker, World } from './broker.ts'
+import type { NewDecision, OpenTaskResult } from '../store/store.ts'
+import type { Broker } from './broker.ts'
+import { beyondCeilings, beyondDelegator } from './cover-intent.ts'
+import { type ShownDelegation, shownDelegation } from './delegation-shown.ts'
+import { notFound } from './not-found.ts'
 import { riskOf } from './risk.ts'
 
 export interface OpenTaskRequest {
@@ -17,6 +19,8 @@ export interface OpenTaskRequest {
   readonly ttlSeconds: number | undefined
   readonly heartbeatSeconds: number | undefined
   readonly labels: Readonly<Record<string, string>>
+  /** The token of a delegation, whose first use this is. */
+  readonly delegation?: string | undefined
 }
 
 /** An open task and its token: opaque, random, stored only as a hash, dead with the task. */
@@ -28,11 +32,11 @@ export interface OpenedTask {
 const DEFAULT_TASK_TTL_SECONDS = 3_600
 
 /**
- * verify evidence → find agent → cover intent → decide → open
+ * verify evidence → find agent → find delegation → decide → cover intent → open
  *
  * Refuses with `unauthenticated`, `agent_unknown`, `proof_too_weak`, `invalid_intent`,
- * `intent_exceeded`, `policy_denied`, `blocked` or `limit_reached`. Evidence that does not hold
- * writes nothing; what was decided about a known agent is recorded.
+ * `intent_exceeded`, `policy_denied`, `blocked`, `limit_reached` or, for a delegation that cannot be
+ * used, `not_found`. Evidence that does not hold writes nothing; what was decided about a known agent is recorded.
  */
 export async function openTask(
   broker: Broker,
@@ -44,12 +48,21 @@ export async function openTask(
   const agent = world.identity.agentFor(workload)
   takeOpenPace(broker, agent)
   const now = broker.clock.now()
+  const { limits } = world.config
+  const token = request.delegation
+  const shown =
+    token === undefined
+      ? undefined
+      : await shownDelegation(broker, { agent, workload, tokenHash: hashToken(token), now })
   const ttlSeconds = Math.min(
     request.ttlSeconds ?? DEFAULT_TASK_TTL_SECONDS,
-    world.config.limits.taskMaxTtlSeconds,
+    limits.taskMaxTtlSeconds,
+    shown ? Math.floor((shown.delegation.deadline - now) / 1000) : Infinity,
   )
-  const record = await decide(broker, { agent, workload, request, ttlSeconds, now })
-  const uncovered = coverAll(world, agent, request.intent)
+  const record = await decide(broker, { agent, workload, request, shown, ttlSeconds, now })
+  const uncovered =
+    beyondCeilings(world, agent, request.intent) ??
+    (shown && beyondDelegator(world, shown.delegation.intent, request.intent))
   if (uncovered) {
     const rails = [uncovered.code === 'invalid_intent' ? 'intent-form' : 'intent']
     const reasons = [uncovered.message]
@@ -63,7 +76,7 @@ export async function openTask(
     })
   }
 
-  const token = newToken('mft', broker.random)
+  const taskToken = newToken('mft', broker.random)
   const opened = await broker.store.tasks.open(
     {
       id: newId('task', broker),
@@ -79,16 +92,17 @@ export async function openTask(
       createdAt: now,
       deadline: now + ttlSeconds * 1000,
       heartbeatSeconds: request.heartbeatSeconds ?? null,
-      tokenHash: hashToken(token),
+      tokenHash: hashToken(taskToken),
     },
     {
-      openTasksPerAgent: world.config.limits.openTasksPerAgent,
+      openTasksPerAgent: limits.openTasksPerAgent,
       evidence: oneTimeEvidence(workload),
+      delegation: shown && { id: shown.delegation.id, tasksPerTree: limits.tasksPerTree },
       decision: record,
     },
   )
   if (!opened.ok) throw notOpened(opened.why)
-  return { task: opened.task, token: new Secret(token) }
+  return { task: opened.task, token: new Secret(taskToken) }
 }
 
 /** How task and operator tokens are stored: lower-case hex SHA-256. */
@@ -111,20 +125,23 @@ async function decide(
     agent: AgentConfig
     workload: Workload
     request: OpenTaskRequest
+    shown: ShownDelegation | undefined
     ttlSeconds: number
     now: number
   },
 ): Promise<NewDecision> {
-  const { agent, workload, ttlSeconds, now } = facts
+  const { agent, workload, shown, ttlSeconds, now } = facts
   const { id, tenant } = agent
-  const risk = await riskOf(broker, { agent: id, tenant, workload: workload.name }, now)
+  const chain = shown?.chain ?? []
+  const above = shown && { above: shown.above, ancestors: chain.map(({ task }) => task) }
+  const risk = await riskOf(broker, { agent: id, tenant, workload: workload.name, ...above }, now)
   const decision = broker.world().policy.decide({
     action: 'openTask',
     agent,
     workload,
     risk,
     ttlSeconds,
-    depth: 0,
+    depth: chain.length,
     now,
   })
   return {
@@ -137,6 +154,7 @@ async function decide(
     workload: workload.name,
     task: null,
     entitlement: null,
+    chain,
     policies: decision.policies,
     rails: decision.rails,
     reasons: decision.reasons,
@@ -145,46 +163,21 @@ async function decide(
   }
 }
 
-/** Each item must name an entitlement of the agent's tenant and be covered by its ceiling (P4). */
-function coverAll(
-  world: World,
-  agent: AgentConfig,
-  intent: readonly IntentItem[],
-): MayflyError | undefined {
-  for (const [at, item] of intent.entries()) {
-    const entitlement = world.entitlements.get(item.identifier ?? '')
-    if (!entitlement?.tenants.includes(agent.tenant)) {
-      const named = item.identifier === undefined ? 'names no entitlement' : 'is not an entitlement'
-      return new MayflyError('invalid_intent', `intent[${at}].identifier ${named} of this agent`)
-    }
-    const instance = world.providers.get(entitlement.provider)
-    if (!instance) return new MayflyError('unavailable', 'a provider is not configured')
-    const refusal = coversIntent({
-      ceiling: entitlement.ceiling,
-      request: [item],
-      vocabulary: instance.config.definition.vocabulary,
-    })
-    if (refusal) {
-      return new MayflyError(
-        'intent_exceeded',
-        `intent[${at}] is wider than "${entitlement.id}" allows: ${refusal.refused}`,
-      )
-    }
-  }
-  return undefined
-}
-
 function oneTimeEvidence(workload: Workload) {
   if (!workload.oneTime || workload.evidenceId === null) return undefined
   return { id: workload.evidenceId, expiresAt: workload.evidenceExpiresAt }
 }
 
-function notOpened(why: 'blocked' | 'limit' | 'evidence-used'): MayflyError {
+function notOpened(why: Extract<OpenTaskResult, { ok: false }>['why']): MayflyError {
   switch (why) {
     case 'blocked':
       return new MayflyError('blocked', 'nothing is issued to this agent until a block is lifted')
     case 'limit':
       return new MayflyError('limit_reached', 'the agent has as many open tasks as it may have')
+    case 'delegation':
+      return notFound('delegation')
+    case 'tree-limit':
+      return new MayflyError('limit_reached', 'what was delegated has as many tasks as it may have')
     case 'evidence-used':
       return new MayflyError('unauthenticated', 'the evidence was not accepted', {
         detail: { reason: 'its jti was used before' },

@@ -1,14 +1,15 @@
-import { MayflyError } from '../errors.ts'
 import { isId } from '../ids.ts'
 import type { Lease } from '../model/lease.ts'
 import type { Task } from '../model/task.ts'
 import type { DecisionRecord, LeaseFilter, Page, TaskFilter } from '../store/store.ts'
 import type { Caller, OperatorCaller } from './authenticate.ts'
 import type { Broker } from './broker.ts'
+import { notFound } from './not-found.ts'
 import { mayRead, tenantsFor } from './operator.ts'
 import { type Listing, pageFrom } from './page.ts'
 
 export type { DecisionRecord, Page } from '../store/store.ts'
+export { notFound } from './not-found.ts'
 
 /**
  * An id is not authority (P11): a task sees itself and its own leases, an operator what policy lets
@@ -40,6 +41,11 @@ export async function findLease(
   const foreign = by.kind === 'task' && lease?.task !== by.task.id
   if (!lease || foreign || !mayRead(tenants, lease.tenant)) throw notFound('lease')
   return lease
+}
+
+/** How many tasks it delegated to; for whoever found it. */
+export function countChildren({ store }: Broker, { id }: Task): Promise<number> {
+  return store.tasks.countChildren(id)
 }
 
 /** Tasks of the operator's tenants, newest first. */
@@ -97,9 +103,4 @@ export async function listDecisions(
     fetch: (page) => broker.store.decisions.list({ ...request.filter, tenants }, page),
     place: (decision) => `${decision.at}.${decision.id}`,
   })
-}
-
-/** The same answer for what is not there and what is not theirs: it does not repeat the id. */
-export function notFound(what: string): MayflyError {
-  return new MayflyError('not_found', `no such ${what}`)
 }

@@ -8,6 +8,7 @@ import { PROOFS, type Task } from '../model/task.ts'
 import type { Broker, World } from './broker.ts'
 import { decideCredential } from './decide.ts'
 import { planCredential, unacceptable } from './plan.ts'
+import { principalsAbove } from './principals.ts'
 import { riskOfTask } from './risk.ts'
 
 /** What putting another world in force would end. */
@@ -34,8 +35,9 @@ export async function planReload(broker: Broker, next: World): Promise<ReloadPla
       const task = await store.tasks.byId(lease.task)
       const order = await store.leases.orderOf(lease.id)
       if (!task || !order) continue
-      const { workload, touched, claims, proof, intent } = task
-      const kind = [agent, entitlement, workload, touched, claims, proof, intent, order.intent]
+      const { workload, touched, claims, proof, intent, parent } = task
+      const own = [agent, entitlement, workload, touched, claims, proof, intent, order.intent]
+      const kind = [...own, parent] // what one task delegated has its whole chain in common
       const key = JSON.stringify([...kind, lease.ttlSeconds])
       if (!verdicts.has(key)) {
         verdicts.set(key, await refusedUnder(broker, next, { task, lease, intent: order.intent }))
@@ -120,7 +122,8 @@ async function refusedUnder(
   if (unacceptable(plan)) return 'config'
   const risk = await riskOfTask(broker, task, now)
   const activeLeases = await broker.store.leases.countActive({ task: task.id })
-  const decision = decideCredential(next, { task, plan, risk, activeLeases, now })
+  const above = await principalsAbove(broker, task, now)
+  const decision = decideCredential(next, { task, plan, risk, activeLeases, above, now })
   return decision.outcome === 'permit' ? undefined : 'policy'
 }
 

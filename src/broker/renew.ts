@@ -13,6 +13,7 @@ import {
   upstreamFailure,
 } from './mint.ts'
 import { type CredentialRequest, type Plan, planCredential } from './plan.ts'
+import { principalsAbove } from './principals.ts'
 import { takeIssuePace, unfitToMint } from './rails.ts'
 import { riskOfTask } from './risk.ts'
 
@@ -45,7 +46,8 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
 
   const risk = await riskOfTask(broker, task, now)
   const activeLeases = await store.leases.countActive({ task: task.id })
-  const decision = decideCredential(world, { task, plan, risk, activeLeases, now })
+  const above = await principalsAbove(broker, task, now)
+  const decision = decideCredential(world, { task, plan, risk, activeLeases, above, now })
   const about = { task, request, decision, risk, ttlSeconds: plan.lifetime.ttlSeconds, now }
   const record = credentialDecision(broker, about)
   if (decision.outcome !== 'permit') {

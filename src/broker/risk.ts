@@ -17,13 +17,14 @@ export async function riskOf(
   return riskAt(about, now)
 }
 
-/** The same of everybody a task stands for. */
+/** The same of everybody a task stands for; what names a task names all it delegated. */
 export function riskOfTask(
   broker: Pick<Broker, 'store' | 'world'>,
-  { id, agent, workload, tenant }: Task,
+  { id, agent, workload, tenant, chain }: Task,
   now: number,
 ): Promise<Risk> {
-  return riskOf(broker, { task: id, agent, workload, tenant }, now)
+  const ancestors = chain.map(({ task }) => task)
+  return riskOf(broker, { task: id, ancestors, agent, workload, tenant }, now)
 }
 
 /**

@@ -4,6 +4,7 @@ import type {
   AuditHeadWire,
   BlockWire,
   DecisionWire,
+  DelegatedWire,
   EndingWire,
   EntitlementWire,
   HeartbeatWire,
@@ -38,12 +39,29 @@ export interface LeaseFilter extends Paging {
   readonly provider?: string
 }
 
+export interface TaskFilter extends Paging {
+  readonly state?: string
+  readonly agent?: string
+  readonly tenant?: string
+  readonly parent?: string
+  readonly tree?: string
+}
+
 export interface OpenTask {
   readonly purpose: string
   readonly intent: readonly IntentItemWire[]
   readonly ttl_seconds?: number
   readonly heartbeat_seconds?: number
   readonly labels?: Readonly<Record<string, string>>
+  /** The token of a delegation. */
+  readonly delegation?: string
+}
+
+export interface Delegate {
+  readonly agent: string
+  readonly intent: readonly IntentItemWire[]
+  readonly ttl_seconds?: number
+  readonly purpose?: string
 }
 
 export interface CredentialRequest {
@@ -89,6 +107,9 @@ export function apiClient(options: ClientOptions) {
         body: request,
         headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey },
       }),
+    /** With a task token: a token with which that agent opens a task of its own, once. */
+    delegate: (task: string, request: Delegate) =>
+      post<DelegatedWire>(path`/v1/tasks/${task}/delegations`, request),
     heartbeat: (task: string) => post<HeartbeatWire>(path`/v1/tasks/${task}/heartbeat`, {}),
     endTask: (task: string, outcome: TaskOutcome) =>
       post<TaskWire>(path`/v1/tasks/${task}/end`, { outcome }),
@@ -100,8 +121,7 @@ export function apiClient(options: ClientOptions) {
     lease: (id: string) => get<LeaseWire>(path`/v1/leases/${id}`),
 
     leases: (filter: LeaseFilter = {}) => get<PageWire<LeaseWire>>('/v1/leases', filter),
-    tasks: (filter: Paging & { state?: string; agent?: string; tenant?: string } = {}) =>
-      get<PageWire<TaskWire>>('/v1/tasks', filter),
+    tasks: (filter: TaskFilter = {}) => get<PageWire<TaskWire>>('/v1/tasks', filter),
     agents: (paging: Paging = {}) => get<PageWire<AgentWire>>('/v1/agents', paging),
     entitlements: (paging: Paging = {}) =>
       get<PageWire<EntitlementWire>>('/v1/entitlements', paging),

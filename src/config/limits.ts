@@ -8,6 +8,14 @@ export interface LimitsConfig {
   readonly activeLeasesPerAgent: number
   readonly issuesPerMinutePerAgent: number
   readonly taskMaxTtlSeconds: number
+  /** How often work may be passed on: 3 is a planner with three levels of executors below it. */
+  readonly delegationMaxDepth: number
+  /** Used or still usable ones of one task. */
+  readonly delegationsPerTask: number
+  /** All tasks that one may have below it, ended ones too: its end ends them in one commit. */
+  readonly tasksPerTree: number
+  /** How long the token of a delegation waits to be used. */
+  readonly delegationTokenTtlSeconds: number
   /** A reload that would end more leases than this waits for confirmation (P16). */
   readonly reloadMaxEnded: number
   /** Below this much free disk nothing is minted (P17). */
@@ -21,6 +29,10 @@ export const limitsSchema = z
     active_leases_per_agent: count(1).default(200),
     issues_per_minute_per_agent: count(1).default(120),
     task_max_ttl: duration.default(8 * 3600),
+    delegation_max_depth: count(0).default(3),
+    delegations_per_task: count(1).default(50),
+    tasks_per_tree: count(1).default(250),
+    delegation_token_ttl: duration.default(300),
     reload_max_ended: count(0).default(100),
     free_disk_reserve: size.default(64 * 1024 ** 2),
   })
@@ -31,6 +43,10 @@ export const limitsSchema = z
       activeLeasesPerAgent: raw.active_leases_per_agent,
       issuesPerMinutePerAgent: raw.issues_per_minute_per_agent,
       taskMaxTtlSeconds: raw.task_max_ttl,
+      delegationMaxDepth: raw.delegation_max_depth,
+      delegationsPerTask: raw.delegations_per_task,
+      tasksPerTree: raw.tasks_per_tree,
+      delegationTokenTtlSeconds: raw.delegation_token_ttl,
       reloadMaxEnded: raw.reload_max_ended,
       freeDiskReserveBytes: raw.free_disk_reserve,
     }),

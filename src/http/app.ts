@@ -6,6 +6,7 @@ import { guardsOf } from './authenticate.ts'
 import { blockRoutes } from './blocks.ts'
 import { credentialRoutes } from './credentials.ts'
 import { decisionRoutes } from './decisions.ts'
+import { delegationRoutes } from './delegations.ts'
 import { endingRoutes } from './endings.ts'
 import { entitlementRoutes } from './entitlements.ts'
 import type { App, Env, Parts, Ready, Reload } from './env.ts'
@@ -39,6 +40,7 @@ export function createApp(broker: Broker, doors: Doors): App {
   app.onError(answerProblem(broker.log))
 
   taskRoutes(app, parts)
+  delegationRoutes(app, parts)
   credentialRoutes(app, parts)
   leaseRoutes(app, parts)
   agentRoutes(app, parts)

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { openTask } from '../broker/open-task.ts'
-import { findTask, listTasks } from '../broker/read.ts'
+import { countChildren, findTask, listTasks } from '../broker/read.ts'
 import { endTask, heartbeat, requestables } from '../broker/task-life.ts'
 import { intentSchema } from '../intent/item-schema.ts'
 import { plainText } from '../model/text.ts'
@@ -59,6 +59,13 @@ const openTaskBody = z
       .optional()
       .openapi({ description: 'Two missed beats end the task. Absent: silence does not.' }),
     labels: labels.default({}),
+    delegation: z
+      .string()
+      .regex(/^mfd_[\w-]{43}$/, 'must be the token of a delegation, mfd_…')
+      .optional()
+      .openapi({
+        description: 'Made for this agent: the task opens below the one that delegated.',
+      }),
   })
   .openapi('OpenTask', { example: OPEN_TASK_EXAMPLE })
 
@@ -98,18 +105,21 @@ function openRoute(app: App, { broker, guards }: Parts): void {
         'intent_exceeded',
         'policy_denied',
         'blocked',
+        'not_found',
         'limit_reached',
       ),
     },
   })
   app.openapi(open, async (c) => {
-    const { purpose, intent, ttl_seconds, heartbeat_seconds, labels } = c.req.valid('json')
+    const { purpose, intent, ttl_seconds, heartbeat_seconds, labels, delegation } =
+      c.req.valid('json')
     const { task, token } = await openTask(broker, c.var.evidence, {
       purpose,
       intent,
       ttlSeconds: ttl_seconds,
       heartbeatSeconds: heartbeat_seconds,
       labels,
+      delegation,
     })
     return c.json({ task: taskWire(task), token: revealToken(token) }, 201)
   })
@@ -129,6 +139,8 @@ function listRoute(app: App, { broker, guards }: Parts): void {
         state: z.enum(['open', 'ended']).optional(),
         agent: z.string().optional(),
         tenant: z.string().optional(),
+        parent: z.string().optional().openapi({ description: 'What this task delegated to.' }),
+        tree: z.string().optional().openapi({ description: 'This task and everything below it.' }),
       }),
     },
     responses: {
@@ -162,7 +174,9 @@ function showRoute(app: App, { broker, guards }: Parts): void {
   })
   app.openapi(show, async (c) => {
     const { id } = c.req.valid('param')
-    return c.json(taskWire(await findTask(broker, c.var.caller, { id, act: 'readLeases' })), 200)
+    const task = await findTask(broker, c.var.caller, { id, act: 'readLeases' })
+    const children = await countChildren(broker, task)
+    return c.json({ ...taskWire(task), children }, 200)
   })
 }
 

@@ -1,4 +1,5 @@
 import type { DecisionId, LeaseId, TaskId } from '../ids.ts'
+import type { Chain } from './chain.ts'
 
 /** Where a lease stands in its life; the arrows are in `LEASE_TRANSITIONS`. */
 export type LeaseState = 'reserved' | 'active' | 'ending' | 'ended' | 'failed'
@@ -57,6 +58,8 @@ export interface Lease {
   readonly id: LeaseId
   readonly task: TaskId
   readonly agent: string
+  /** Through whom its task came to its work. */
+  readonly chain: Chain
   readonly tenant: string
   /** `<issuer name>/<sub>` */
   readonly workload: string

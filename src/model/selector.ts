@@ -26,6 +26,8 @@ export type Selector = SelectorFields | { readonly all: true }
 export type SelectorSubject = SelectorFields & {
   /** The parents of `task`, nearest first: naming a task names its whole tree. */
   readonly ancestors?: readonly string[]
+  /** The same as each agent it was delegated by would do it: naming one of them names it, too. */
+  readonly above?: readonly SelectorSubject[]
 }
 
 const name = () => plainText().optional()
@@ -69,7 +71,9 @@ export function isSelector(value: unknown): value is Selector {
 export function matches(selector: Selector, subject: SelectorSubject): boolean {
   if ('all' in selector) return true
   const named = SELECTOR_FIELDS.filter((field) => selector[field] !== undefined)
-  return named.length > 0 && named.every((field) => matchesField(selector, subject, field))
+  if (named.length === 0) return false
+  if (named.every((field) => matchesField(selector, subject, field))) return true
+  return subject.above?.some((one) => matches(selector, one)) ?? false
 }
 
 /** A selector in words, for people: `agent=a tenant=t`, or `everything`. */

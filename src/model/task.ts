@@ -1,4 +1,5 @@
 import type { TaskId } from '../ids.ts'
+import type { Chain } from './chain.ts'
 import type { Impact, IntentItem } from './intent.ts'
 
 export type TaskState = 'open' | 'ended'
@@ -37,6 +38,9 @@ export interface Task {
   readonly outcome: TaskOutcome | null
   readonly cause: TaskCause | null
   readonly parent: TaskId | null
+  /** How often the work was passed on before it came here; 0 for a task nobody delegated. */
+  readonly depth: number
+  readonly chain: Chain
   readonly createdAt: number
   readonly deadline: number
   readonly heartbeatSeconds: number | null

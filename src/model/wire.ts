@@ -15,6 +15,13 @@ export interface IntentItemWire {
   constraints?: Record<string, string[]>
 }
 
+/** Who acts outermost, who delegated first innermost (RFC 8693 §4.1). */
+export interface ActWire {
+  sub: string
+  task?: string | undefined
+  act?: ActWire | undefined
+}
+
 export interface TaskWire {
   id: string
   agent: string
@@ -28,6 +35,12 @@ export interface TaskWire {
   /** Why it ended, where it did not end itself. */
   cause?: string
   parent?: string
+  /** How often the work was passed on before it came here. */
+  depth: number
+  /** Absent where nobody delegated. */
+  act?: ActWire
+  /** How many tasks it delegated to; only where one task is shown. */
+  children?: number
   created_at: string
   deadline: string
   heartbeat_seconds?: number
@@ -39,6 +52,8 @@ export interface LeaseWire {
   id: string
   task: string
   agent: string
+  /** Absent where nobody delegated. */
+  act?: ActWire
   tenant: string
   entitlement: string
   provider: string
@@ -82,6 +97,24 @@ export type CredentialWire =
 
 export interface OpenedTaskWire {
   task: TaskWire
+  token: string
+}
+
+export interface DelegationWire {
+  id: string
+  task: string
+  agent: string
+  tenant: string
+  purpose?: string
+  intent: IntentItemWire[]
+  created_at: string
+  expires_at: string
+  deadline: string
+  decision: string
+}
+
+export interface DelegatedWire {
+  delegation: DelegationWire
   token: string
 }
 
@@ -201,6 +234,7 @@ export interface DecisionWire {
   agent: string
   tenant: string
   task?: string
+  act?: ActWire
   entitlement?: string
   policies: string[]
   rails: string[]

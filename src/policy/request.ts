@@ -72,6 +72,23 @@ export interface CredentialQuestion {
   readonly now: number
 }
 
+/** May one agent pass this much of its work on to another? */
+export interface DelegateQuestion {
+  readonly action: 'delegate'
+  readonly agent: AgentFacts
+  /** Who is to do it. */
+  readonly executor: AgentFacts
+  readonly workload: WorkloadFacts
+  readonly task: TaskFacts
+  readonly risk: Risk
+  /** Everything that is passed on, as one. */
+  readonly request: CredentialFacts
+  /** The agents the work came through before; empty for the first. */
+  readonly chain: readonly AgentFacts[]
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
 export interface OperatorFacts {
   readonly name: string
   readonly roles: readonly string[]
@@ -88,7 +105,11 @@ export type OperatorQuestion = { readonly operator: OperatorFacts; readonly now:
   | { readonly action: SystemAct }
 )
 
-export type PolicyQuestion = OpenTaskQuestion | CredentialQuestion | OperatorQuestion
+export type PolicyQuestion =
+  | OpenTaskQuestion
+  | CredentialQuestion
+  | DelegateQuestion
+  | OperatorQuestion
 
 /** A question in Cedar's own terms, with no more entities than a policy can look into. */
 export interface CedarRequest {
@@ -105,6 +126,7 @@ export const SYSTEM_ID = 'mayfly'
 export function cedarRequest(question: PolicyQuestion): CedarRequest {
   if (question.action === 'openTask') return openTask(question)
   if (question.action === 'requestCredential') return requestCredential(question)
+  if (question.action === 'delegate') return delegation(question)
   return operatorAct(question)
 }
 
@@ -130,38 +152,59 @@ function openTask({ agent, workload, risk, ttlSeconds, depth, now }: OpenTaskQue
 }
 
 function requestCredential(question: CredentialQuestion): CedarRequest {
-  const { agent, workload, entitlement, task, risk, request, chain, now } = question
-  const agents = new Map([agent, ...chain].map((each) => [each.id, each]))
+  const { agent, workload, entitlement, chain } = question
   return {
     principal: id('Agent', agent.id),
     action: actionId('requestCredential'),
     resource: id('Entitlement', entitlement.id),
-    context: {
-      workload: ref('Workload', workload.name),
-      task: {
-        ageSeconds: long(task.ageSeconds),
-        depth: long(task.depth),
-        zones: [...task.zones].map((zone) => ref('Zone', zone)),
-        datasets: [...task.datasets],
-        impact: [...task.impact],
-        activeLeases: long(task.activeLeases),
-      },
-      risk: riskRecord(risk),
-      now: nowRecord(now),
-      request: {
-        ttlSeconds: long(request.ttlSeconds),
-        actions: [...request.actions],
-        datasets: [...request.datasets],
-        impact: [...request.impact],
-      },
-      chain: chain.map((each) => ref('Agent', each.id)),
-    },
+    context: workContext(question),
     entities: [
-      ...[...agents.values()].map(agentEntity),
+      ...agentEntities([agent, ...chain]),
       workloadEntity(workload),
       entitlementEntity(entitlement),
     ],
   }
+}
+
+function delegation(question: DelegateQuestion): CedarRequest {
+  const { agent, executor, workload, chain } = question
+  return {
+    principal: id('Agent', agent.id),
+    action: actionId('delegate'),
+    resource: id('Agent', executor.id),
+    context: workContext(question),
+    entities: [...agentEntities([agent, executor, ...chain]), workloadEntity(workload)],
+  }
+}
+
+/** The context of everything an agent does within a task. */
+function workContext(question: CredentialQuestion | DelegateQuestion): CedarRequest['context'] {
+  const { workload, task, risk, request, chain, now } = question
+  return {
+    workload: ref('Workload', workload.name),
+    task: {
+      ageSeconds: long(task.ageSeconds),
+      depth: long(task.depth),
+      zones: [...task.zones].map((zone) => ref('Zone', zone)),
+      datasets: [...task.datasets],
+      impact: [...task.impact],
+      activeLeases: long(task.activeLeases),
+    },
+    risk: riskRecord(risk),
+    now: nowRecord(now),
+    request: {
+      ttlSeconds: long(request.ttlSeconds),
+      actions: [...request.actions],
+      datasets: [...request.datasets],
+      impact: [...request.impact],
+    },
+    chain: chain.map((each) => ref('Agent', each.id)),
+  }
+}
+
+/** Each agent once, whatever parts it plays. */
+function agentEntities(agents: readonly AgentFacts[]): EntityJson[] {
+  return [...new Map(agents.map((each) => [each.id, each])).values()].map(agentEntity)
 }
 
 function operatorAct(question: OperatorQuestion): CedarRequest {

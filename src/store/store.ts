@@ -4,7 +4,17 @@
  * value, never an exception; a failed commit rejects, and nothing of it happened.
  */
 import type { Actor, AuditDraft, AuditEvent } from '../audit/events.ts'
-import type { BlockId, DecisionId, KillId, LeaseId, SignalId, TaskId } from '../ids.ts'
+import type {
+  BlockId,
+  DecisionId,
+  DelegationId,
+  KillId,
+  LeaseId,
+  SignalId,
+  TaskId,
+} from '../ids.ts'
+import type { Chain } from '../model/chain.ts'
+import type { Delegation } from '../model/delegation.ts'
 import type { IntentItem } from '../model/intent.ts'
 import type { Containment, ContainmentProof, EndCause, Lane, Lease } from '../model/lease.ts'
 import type { RiskLevel } from '../model/risk.ts'
@@ -13,6 +23,7 @@ import type { Task, TaskCause, TaskOutcome } from '../model/task.ts'
 
 export interface Store {
   readonly tasks: TaskStore
+  readonly delegations: DelegationStore
   readonly leases: LeaseStore
   readonly endings: EndingStore
   readonly kills: KillStore
@@ -65,27 +76,40 @@ export interface OneTimeEvidence {
 export type OpenTaskResult =
   | { readonly ok: true; readonly task: Task }
   | { readonly ok: false; readonly why: 'blocked'; readonly block: BlockId }
-  | { readonly ok: false; readonly why: 'limit' | 'evidence-used' }
+  /** `delegation`: it is not there any more, for this agent, to be used now. */
+  | { readonly ok: false; readonly why: 'limit' | 'evidence-used' | 'delegation' | 'tree-limit' }
 
 export interface TaskFilter {
   readonly tenants: readonly string[] | null
   readonly agent?: string
   readonly tenant?: string
   readonly state?: Task['state']
+  /** Only what this task delegated. */
+  readonly parent?: string
+  /** Only this task and everything below it. */
+  readonly tree?: string
 }
 
 export interface TaskStore {
-  /** Opens a task unless a live block, the agent's cap, or spent evidence stands against it. */
+  /**
+   * Opens a task unless a live block, the agent's cap, or spent evidence stands against it; with a
+   * `delegation`, below the task that delegated, and only if this is its first use.
+   */
   open(
     task: NewTask,
     against: {
       readonly openTasksPerAgent: number
       readonly evidence: OneTimeEvidence | undefined
+      readonly delegation?: { readonly id: DelegationId; readonly tasksPerTree: number } | undefined
       readonly decision: NewDecision
     },
   ): Promise<OpenTaskResult>
   byToken(tokenHash: string): Promise<Task | undefined>
   byId(id: TaskId): Promise<Task | undefined>
+  /** The tasks of its chain, nearest first; one that is gone is missing. */
+  above(task: Pick<Task, 'chain'>): Promise<readonly Task[]>
+  /** How many tasks it delegated to, ended ones too. */
+  countChildren(id: TaskId): Promise<number>
   /** Moves the dead man's switch of an open task; undefined if it is no longer open. */
   heartbeat(id: TaskId, now: number): Promise<Task | undefined>
   /** Ends an open task, its descendants and all their leases; false if it was not open. */
@@ -107,6 +131,27 @@ export interface TaskStore {
   openCounts(): Promise<ReadonlyMap<string, number>>
 }
 
+// Delegations -------------------------------------------------------------------------------
+
+export type NewDelegation = Omit<Delegation, 'usedAt' | 'child' | 'decision'> & {
+  readonly tokenHash: string
+}
+
+export type DelegateResult =
+  | { readonly ok: true; readonly delegation: Delegation }
+  | { readonly ok: false; readonly why: 'blocked'; readonly block: BlockId }
+  | { readonly ok: false; readonly why: 'task-ended' | 'limit' }
+
+export interface DelegationStore {
+  /** Records a delegation unless its task has ended, is blocked, or has passed on enough. */
+  create(
+    delegation: NewDelegation,
+    against: { readonly delegationsPerTask: number; readonly decision: NewDecision },
+  ): Promise<DelegateResult>
+  /** Also one that is used or expired: it is consumed by `tasks.open` alone. */
+  byToken(tokenHash: string): Promise<Delegation | undefined>
+}
+
 // Decisions ---------------------------------------------------------------------------------
 
 export interface NewDecision {
@@ -119,6 +164,8 @@ export interface NewDecision {
   readonly workload: string
   readonly task: TaskId | null
   readonly entitlement: string | null
+  /** Through whom the asking task came to its work; absent: nobody. */
+  readonly chain?: Chain
   readonly policies: readonly string[]
   readonly rails: readonly string[]
   readonly reasons: readonly string[]
@@ -128,6 +175,7 @@ export interface NewDecision {
 }
 
 export interface DecisionRecord extends NewDecision {
+  readonly chain: Chain
   readonly lease: LeaseId | null
 }
 

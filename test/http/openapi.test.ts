@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { STATUS_OF } from '../../src/errors.ts'
-import { type Api, testApi } from '../fixture/http.ts'
+import { type Api, TICKET, testApi } from '../fixture/http.ts'
 
 interface Document {
   openapi: string
@@ -85,6 +85,7 @@ it('real answers are what the document says', async () => {
     ['POST', '/v1/leases/{id}/renew', task.token],
     ['GET', '/v1/tasks/{id}', task.token],
     ['POST', '/v1/tasks/{id}/heartbeat', task.token],
+    ['POST', '/v1/tasks/{id}/delegations', task.token, { agent: 'twin-2', intent: [TICKET] }],
     ['GET', '/v1/tasks/{id}/entitlements', task.token],
     ['GET', '/v1/leases/{id}', admin],
     ['POST', '/v1/kills', admin, { selector: { all: true }, reason: 'x', dry_run: true }],
@@ -129,16 +130,8 @@ it('real answers are what the document says', async () => {
   expect(seen).toEqual(new Set(all))
 })
 
-/** A schema of the document, made to check values again: its references are put in place. */
+/** A schema of the document, made to check values again; what it refers to comes with it. */
 function schemaOf(document: Document, schema: object): z.ZodType {
-  const inline = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(inline)
-    if (typeof value !== 'object' || value === null) return value
-    const { $ref } = value as { $ref?: string }
-    if ($ref !== undefined) {
-      return inline(document.components.schemas[$ref.slice('#/components/schemas/'.length)])
-    }
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, inline(inner)]))
-  }
-  return z.fromJSONSchema(inline(schema) as Parameters<typeof z.fromJSONSchema>[0])
+  const text = JSON.stringify({ ...schema, $defs: document.components.schemas })
+  return z.fromJSONSchema(JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')))
 }

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { QueuedEnding } from '../../broker/read-trouble.ts'
 import type { Lease } from '../../model/lease.ts'
 import type { EndingWire, LeaseWire } from '../../model/wire.ts'
+import { actAnswer, actWire } from './act.ts'
 import { credentialAnswer } from './credential.ts'
 import { known, rfc3339, rfc3339OrNone } from './known.ts'
 
@@ -28,6 +29,7 @@ export const leaseAnswer = z
     id: z.string(),
     task: z.string(),
     agent: z.string(),
+    act: actAnswer.optional(),
     tenant: z.string(),
     entitlement: z.string(),
     provider: z.string(),
@@ -92,6 +94,7 @@ export function leaseWire(lease: Lease): LeaseWire {
     id: lease.id,
     task: lease.task,
     agent: lease.agent,
+    ...actWire(lease),
     tenant: lease.tenant,
     entitlement: lease.entitlement,
     provider: lease.provider,

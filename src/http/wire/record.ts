@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { AuditEvent } from '../../audit/events.ts'
 import type { DecisionRecord } from '../../broker/read.ts'
 import type { AuditEventWire, DecisionWire } from '../../model/wire.ts'
+import { actAnswer, actWire } from './act.ts'
 import { known, rfc3339 } from './known.ts'
 
 const instant = z.iso.datetime()
@@ -15,6 +16,7 @@ export const decisionAnswer = z
     agent: z.string(),
     tenant: z.string(),
     task: z.string().optional(),
+    act: actAnswer.optional(),
     entitlement: z.string().optional(),
     policies: z.array(z.string()),
     rails: z.array(z.string()),
@@ -52,6 +54,7 @@ export function decisionWire(decision: DecisionRecord): DecisionWire {
     agent: decision.agent,
     tenant: decision.tenant,
     ...known({ task: decision.task, entitlement: decision.entitlement }),
+    ...actWire(decision),
     policies: [...decision.policies],
     rails: [...decision.rails],
     reasons: [...decision.reasons],

@@ -3,6 +3,7 @@ import type { Requestable } from '../../broker/task-life.ts'
 import { type Lease, REVOCABILITIES } from '../../model/lease.ts'
 import type { Task } from '../../model/task.ts'
 import type { HeartbeatWire, RequestableWire, TaskWire } from '../../model/wire.ts'
+import { actAnswer, actWire } from './act.ts'
 import { intentItemAnswer, intentWire } from './intent.ts'
 import { known, rfc3339, rfc3339OrNone } from './known.ts'
 
@@ -20,7 +21,15 @@ export const taskAnswer = z
     state: z.enum(['open', 'ended']),
     outcome: z.enum(['completed', 'failed', 'cancelled']).optional(),
     cause: z.string().optional(),
-    parent: z.string().optional(),
+    parent: z.string().optional().openapi({ description: 'The task that delegated to it.' }),
+    depth: z
+      .int()
+      .openapi({ description: 'How often the work was passed on before it came here.' }),
+    act: actAnswer.optional(),
+    children: z
+      .int()
+      .optional()
+      .openapi({ description: 'How many tasks it delegated to; where one task is shown.' }),
     created_at: instant,
     deadline: instant.openapi({ description: 'Nothing of the task outlives it.' }),
     heartbeat_seconds: z.int().optional(),
@@ -77,6 +86,8 @@ export function taskWire(task: Task): TaskWire {
     labels: { ...task.labels },
     state: task.state,
     ...known({ outcome: task.outcome, cause: task.cause, parent: task.parent }),
+    depth: task.depth,
+    ...actWire({ ...task, task: task.id }),
     created_at: rfc3339(task.createdAt),
     deadline: rfc3339(task.deadline),
     ...known({

@@ -24,6 +24,7 @@ export function recordDecision(db: Db): RecordDecision {
       workload: decision.workload,
       task: decision.task,
       entitlement: decision.entitlement,
+      chainJson: decision.chain?.length ? JSON.stringify(decision.chain) : null,
       lease,
       policiesJson: JSON.stringify(decision.policies),
       railsJson: JSON.stringify(decision.rails),
@@ -86,8 +87,11 @@ export function decisionStore(db: Db, commit: GroupCommit, record: RecordDecisio
   }
 }
 
-/** An opened task has its own event; everything else speaks through its decision. */
+/** An opened task and a delegation have their own events; all else speaks through its decision. */
 function eventType(decision: NewDecision): AuditType | undefined {
+  const delegates = decision.action === 'delegate'
+  if (delegates && decision.outcome === 'permit') return undefined
+  if (delegates || decision.rails.includes('delegation')) return 'delegation.refused'
   const opens = decision.action === 'openTask'
   if (decision.outcome === 'permit') return opens ? undefined : 'credential.permitted'
   return opens ? 'task.refused' : 'credential.refused'

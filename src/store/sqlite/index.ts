@@ -6,11 +6,13 @@ import { auditStore } from './audit.ts'
 import { GroupCommit } from './commit.ts'
 import { openDatabase } from './database.ts'
 import { decisionStore, recordDecision } from './decisions.ts'
+import { delegationStore } from './delegations.ts'
 import { endingStore } from './endings.ts'
 import { takeEpoch } from './epoch.ts'
 import { killStore } from './kills.ts'
 import { leaseMoves } from './lease-moves.ts'
 import { leaseStore } from './leases.ts'
+import { lineage as lineageOf } from './lineage.ts'
 import { signalStore } from './signals.ts'
 import { standing as standingOf } from './standing.ts'
 import { taskStore } from './tasks.ts'
@@ -57,14 +59,17 @@ function buildStore(
     rememberedAt = clock.monotonic()
     reached(seq)
   })
-  const moves = leaseMoves(db)
+  const lineage = lineageOf(db)
+  const moves = leaseMoves(db, lineage)
   const standing = standingOf(db)
   const record = recordDecision(db)
-  const tasks = taskStore({ db, commit, moves, standing, record })
+  const delegations = delegationStore({ db, commit, lineage, standing, record })
+  const tasks = taskStore({ db, commit, moves, lineage, standing, record, delegations })
   const kills = killStore({ db, commit, moves, standing, endTask: tasks.endWithin })
   const store: Store = {
     tasks,
-    leases: leaseStore({ db, commit, moves, standing, record }),
+    delegations,
+    leases: leaseStore({ db, commit, moves, lineage, standing, record }),
     endings: endingStore({ db, commit, moves }),
     kills,
     signals: signalStore(db, commit, kills.orderWithin),

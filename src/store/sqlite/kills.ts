@@ -13,6 +13,7 @@ import { blocks, killLeases, kills, leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { isLive, isOpen } from './states.ts'
 import type { EndTask } from './tasks.ts'
+import { treeOf } from './tree.ts'
 
 /** Writes a kill and its block inside the caller's transaction; shared with signals. */
 export type OrderKill = (tx: Tx, order: KillOrder) => Kill
@@ -296,13 +297,6 @@ function taskWhere(
     issuer === undefined ? undefined : eq(tasks.issuer, issuer),
     among(tasks.tenant, tenants),
   )
-}
-
-/** A task and everything below it. Index: tasks_parent. */
-function treeOf(task: string): SQL {
-  return sql`(with recursive tree(id) as (
-    select ${task} union select t.id from tasks t join tree on t.parent = tree.id
-  ) select id from tree)`
 }
 
 function blockIsLive(now: number) {

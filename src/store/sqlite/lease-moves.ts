@@ -4,8 +4,9 @@ import type { SelectorSubject } from '../../model/selector.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, eq, sql } from './drizzle.ts'
+import { type Lineage, subjectsAbove } from './lineage.ts'
 import { type LeaseRow, laneRank } from './rows.ts'
-import { leases, tasks } from './schema.ts'
+import { leases } from './schema.ts'
 import { param, prepared } from './statement.ts'
 import { isEnding, isReservedOrActive } from './states.ts'
 
@@ -23,12 +24,11 @@ export interface LeaseMoves {
   end(tx: Tx, lease: LeaseRow, ending: Ending): boolean
   /** Ends what is still reserved or active of one task. Returns how many. */
   endOfTask(tx: Tx, task: string, ending: Ending): number
-  /** What selectors see of a lease or task. */
-  ancestorsOf(task: string): string[]
+  /** What selectors see of a lease. */
   subjectOf(lease: LeaseRow): SelectorSubject
 }
 
-export function leaseMoves(db: Db): LeaseMoves {
+export function leaseMoves(db: Db, lineage: Lineage): LeaseMoves {
   const byId = prepared(
     db,
     db
@@ -43,13 +43,6 @@ export function leaseMoves(db: Db): LeaseMoves {
       .select()
       .from(leases)
       .where(and(eq(leases.task, param('task')), isReservedOrActive)),
-  )
-  const parentOf = prepared(
-    db,
-    db
-      .select({ parent: tasks.parent })
-      .from(tasks)
-      .where(eq(tasks.id, param('id'))),
   )
   const toEnding = prepared(
     db,
@@ -103,29 +96,12 @@ export function leaseMoves(db: Db): LeaseMoves {
     endOfTask(tx, task, ending) {
       return live.all({ task }).filter((lease) => moves.end(tx, lease, ending)).length
     },
-    ancestorsOf(task) {
-      const chain: string[] = []
-      let next = parentOf.get({ id: task })?.parent ?? null
-      while (next !== null) {
-        chain.push(next)
-        next = parentOf.get({ id: next })?.parent ?? null
-      }
-      return chain
-    },
     subjectOf(lease) {
-      return {
-        lease: lease.id,
-        task: lease.task,
-        ancestors: moves.ancestorsOf(lease.task),
-        agent: lease.agent,
-        workload: lease.workload,
-        tenant: lease.tenant,
-        entitlement: lease.entitlement,
-        provider: lease.provider,
-        target: lease.target,
-        issuer: lease.issuer,
-        policy_hash: lease.policyHash,
-      }
+      const { id, task, agent, workload, tenant, issuer } = lease
+      const { entitlement, provider, target, policyHash: policy_hash } = lease
+      const request = { entitlement, provider, target, policy_hash }
+      const above = subjectsAbove(lineage(task), request)
+      return { lease: id, task, agent, workload, tenant, issuer, ...request, ...above }
     },
   }
   return moves

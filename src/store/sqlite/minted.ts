@@ -5,6 +5,7 @@ import type { Db } from './database.ts'
 import type { RecordDecision } from './decisions.ts'
 import { and, eq, inArray, sql } from './drizzle.ts'
 import type { LeaseMoves } from './lease-moves.ts'
+import type { Lineage } from './lineage.ts'
 import { type LeaseRow, laneRank } from './rows.ts'
 import { leases } from './schema.ts'
 import type { Standing } from './standing.ts'
@@ -15,6 +16,7 @@ export interface LeaseRooms {
   readonly db: Db
   readonly commit: GroupCommit
   readonly moves: LeaseMoves
+  readonly lineage: Lineage
   readonly standing: Standing
   readonly record: RecordDecision
 }

@@ -6,6 +6,7 @@ import { type RecordDecision, refusedByRail } from './decisions.ts'
 import { and, eq, isNotNull, sql } from './drizzle.ts'
 import { fairShare } from './fair-share.ts'
 import type { LeaseMoves } from './lease-moves.ts'
+import { type Ancestor, type Lineage, subjectsAbove } from './lineage.ts'
 import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
@@ -25,10 +26,11 @@ const LIMIT_REASONS = {
 export function reserving(rooms: {
   readonly db: Db
   readonly moves: LeaseMoves
+  readonly lineage: Lineage
   readonly standing: Standing
   readonly record: RecordDecision
 }): (tx: Tx, order: Reservation) => ReserveResult {
-  const { db, moves, standing, record } = rooms
+  const { db, moves, lineage, standing, record } = rooms
   const insert = insertStatement(db, leases)
   const taskById = prepared(
     db,
@@ -72,9 +74,10 @@ export function reserving(rooms: {
     if (task?.state !== 'open' || task.deadline <= order.now) {
       return { ok: false, why: 'task-ended' }
     }
-    const subject = subjectOf(task, order, moves)
-    const { ancestors, agent, workload, tenant, issuer } = subject
-    const whole = { task: task.id, ancestors, agent, workload, tenant, issuer }
+    const above = task.parent === null ? [] : lineage(task.id)
+    const subject = subjectOf(task, order, above)
+    const { agent, workload, tenant, issuer } = subject
+    const whole = { task: task.id, agent, workload, tenant, issuer, ...subjectsAbove(above) }
     if (standing.isDoomed(whole, task.createdAt)) return { ok: false, why: 'task-ended' }
     const block = standing.blockAgainst(subject, order.now)
     if (block) {
@@ -105,6 +108,11 @@ export function reserving(rooms: {
     const row = rowOf(order, task, slot, standing.latestKill())
     insert(row)
     touchTask(order, task)
+    // What an executor touched flows back to whoever it works for.
+    for (const { id } of above) {
+      const planner = taskById.get({ id })
+      if (planner) touchTask(order, planner)
+    }
     record(tx, order.decision, order.id)
     tx.event({
       type: 'lease.reserved',
@@ -173,19 +181,22 @@ function reaches(db: Db, where: ReturnType<typeof and>): (of: string, limit: num
   return (of, limit) => (statement.get({ of, limit })?.n ?? 0) >= limit
 }
 
-function subjectOf(task: TaskRow, order: Reservation, moves: LeaseMoves) {
-  return {
-    lease: order.id,
-    task: task.id,
-    ancestors: task.parent === null ? [] : moves.ancestorsOf(task.id),
-    agent: task.agent,
-    workload: task.workload,
-    tenant: task.tenant,
+function subjectOf(task: TaskRow, order: Reservation, above: readonly Ancestor[]) {
+  const request = {
     entitlement: order.entitlement,
     provider: order.provider,
     target: order.target,
-    issuer: task.issuer,
     policy_hash: order.decision.policyHash,
+  }
+  return {
+    lease: order.id,
+    task: task.id,
+    agent: task.agent,
+    workload: task.workload,
+    tenant: task.tenant,
+    issuer: task.issuer,
+    ...request,
+    ...subjectsAbove(above, request),
   }
 }
 
@@ -197,6 +208,7 @@ function rowOf(order: Reservation, task: TaskRow, slot: string | null, killSeq: 
     tenant: task.tenant,
     workload: task.workload,
     issuer: task.issuer,
+    chainJson: task.chainJson,
     entitlement: order.entitlement,
     provider: order.provider,
     target: order.target,

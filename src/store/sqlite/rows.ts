@@ -1,4 +1,6 @@
-import type { BlockId, DecisionId, KillId, LeaseId, TaskId } from '../../ids.ts'
+import type { BlockId, DecisionId, DelegationId, KillId, LeaseId, TaskId } from '../../ids.ts'
+import type { Chain } from '../../model/chain.ts'
+import type { Delegation } from '../../model/delegation.ts'
 import type { IntentItem } from '../../model/intent.ts'
 import type {
   Containment,
@@ -26,6 +28,7 @@ export function leaseOf(row: LeaseRow): Lease {
     id: row.id as LeaseId,
     task: row.task as TaskId,
     agent: row.agent,
+    chain: chainOf(row),
     tenant: row.tenant,
     workload: row.workload,
     issuer: row.issuer,
@@ -77,6 +80,8 @@ export function taskOf(row: TaskRow): Task {
     outcome: row.outcome as TaskOutcome | null,
     cause: row.cause as TaskCause | null,
     parent: row.parent as TaskId | null,
+    depth: row.depth,
+    chain: chainOf(row),
     createdAt: row.createdAt,
     deadline: row.deadline,
     heartbeatSeconds: row.heartbeatSeconds,
@@ -84,6 +89,23 @@ export function taskOf(row: TaskRow): Task {
     lastHeartbeatAt: row.lastHeartbeatAt,
     endedAt: row.endedAt,
     touched: JSON.parse(row.touchedJson) as Task['touched'],
+  }
+}
+
+export function delegationOf(row: typeof schema.delegations.$inferSelect): Delegation {
+  return {
+    id: row.id as DelegationId,
+    task: row.task as TaskId,
+    agent: row.agent,
+    tenant: row.tenant,
+    purpose: row.purpose,
+    intent: JSON.parse(row.intentJson) as IntentItem[],
+    createdAt: row.createdAt,
+    expiresAt: row.expiresAt,
+    deadline: row.deadline,
+    usedAt: row.usedAt,
+    child: row.child as TaskId | null,
+    decision: row.decision as DecisionId,
   }
 }
 
@@ -98,6 +120,7 @@ export function decisionOf(row: typeof schema.decisions.$inferSelect): DecisionR
     workload: row.workload,
     task: row.task as TaskId | null,
     entitlement: row.entitlement,
+    chain: chainOf(row),
     lease: row.lease as LeaseId | null,
     policies: JSON.parse(row.policiesJson) as string[],
     rails: JSON.parse(row.railsJson) as string[],
@@ -133,6 +156,11 @@ export function blockOf(row: typeof schema.blocks.$inferSelect): Block {
     liftedAt: row.liftedAt,
     liftedBy: row.liftedBy,
   }
+}
+
+/** Most are nobody's executor. */
+function chainOf({ chainJson }: { readonly chainJson: string | null }): Chain {
+  return chainJson === null ? [] : (JSON.parse(chainJson) as Chain)
 }
 
 export function laneOf(rank: number | null): Lane | null {

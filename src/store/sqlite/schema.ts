@@ -26,6 +26,9 @@ export const tasks = sqliteTable(
     outcome: text('outcome'),
     cause: text('cause'),
     parent: text('parent'),
+    depth: integer('depth').notNull().default(0),
+    /** Through whom it came to its work; null where nobody delegated it. */
+    chainJson: text('chain_json'),
     createdAt: integer('created_at').notNull(),
     deadline: integer('deadline').notNull(),
     heartbeatSeconds: integer('heartbeat_seconds'),
@@ -47,6 +50,32 @@ export const tasks = sqliteTable(
   ],
 )
 
+export const delegations = sqliteTable(
+  'delegations',
+  {
+    id: text('id').primaryKey(),
+    /** The task that delegated. */
+    task: text('task').notNull(),
+    agent: text('agent').notNull(),
+    tenant: text('tenant').notNull(),
+    /** SHA-256 of the delegation's token, lower-case hex. */
+    tokenHash: text('token_hash').notNull(),
+    purpose: text('purpose'),
+    intentJson: text('intent_json').notNull(),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    deadline: integer('deadline').notNull(),
+    usedAt: integer('used_at'),
+    /** The task it opened. */
+    child: text('child'),
+    decision: text('decision').notNull(),
+  },
+  (t) => [
+    uniqueIndex('delegations_token').on(t.tokenHash),
+    index('delegations_task').on(t.task, t.expiresAt),
+  ],
+)
+
 export const leases = sqliteTable(
   'leases',
   {
@@ -56,6 +85,7 @@ export const leases = sqliteTable(
     tenant: text('tenant').notNull(),
     workload: text('workload').notNull(),
     issuer: text('issuer').notNull(),
+    chainJson: text('chain_json'),
     entitlement: text('entitlement').notNull(),
     provider: text('provider').notNull(),
     target: text('target').notNull(),
@@ -137,6 +167,7 @@ export const decisions = sqliteTable(
     workload: text('workload').notNull(),
     task: text('task'),
     entitlement: text('entitlement'),
+    chainJson: text('chain_json'),
     lease: text('lease'),
     policiesJson: text('policies_json').notNull(),
     railsJson: text('rails_json').notNull(),

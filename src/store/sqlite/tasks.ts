@@ -1,24 +1,30 @@
 import type { TaskId } from '../../ids.ts'
+import type { Chain } from '../../model/chain.ts'
 import { MISSED_BEATS, type Task } from '../../model/task.ts'
 import type { NewTask, TaskStore } from '../store.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { type RecordDecision, refusedByRail } from './decisions.ts'
-import { and, asc, eq, isNotNull, lte, sql } from './drizzle.ts'
+import type { DelegationUse, Usable } from './delegations.ts'
+import { and, asc, eq, inArray, isNotNull, lte, sql } from './drizzle.ts'
 import type { Ending, LeaseMoves } from './lease-moves.ts'
+import { type Lineage, subjectsAbove } from './lineage.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { type TaskRow, taskOf } from './rows.ts'
 import { evidenceUsed, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
 import { isOpen } from './states.ts'
+import { treeOf } from './tree.ts'
 
 interface Rooms {
   readonly db: Db
   readonly commit: GroupCommit
   readonly moves: LeaseMoves
+  readonly lineage: Lineage
   readonly standing: Standing
   readonly record: RecordDecision
+  readonly delegations: DelegationUse
 }
 
 /**
@@ -31,9 +37,8 @@ export type EndTask = (
   ending: Ending & { readonly outcome: Task['outcome']; readonly taskCause: Task['cause'] },
 ) => boolean
 
-export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskStore & {
-  readonly endWithin: EndTask
-} {
+export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTask } {
+  const { db, commit, moves, lineage, standing, record, delegations } = rooms
   const insert = insertStatement(db, tasks)
   const insertEvidence = prepared(
     db,
@@ -75,6 +80,13 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
       .select({ id: tasks.id })
       .from(tasks)
       .where(and(eq(tasks.parent, param('parent')), isOpen)),
+  )
+  const children = prepared(
+    db,
+    db
+      .select({ n: sql<number>`count(*)` })
+      .from(tasks)
+      .where(eq(tasks.parent, param('parent'))),
   )
   const beat = prepared(
     db,
@@ -143,10 +155,15 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
 
   return {
     endWithin,
-    open: (task, { openTasksPerAgent, evidence, decision }) =>
+    open: (task, { openTasksPerAgent, evidence, delegation, decision }) =>
       commit.run((tx) => {
         const now = task.createdAt
-        const block = standing.blockAgainst(subjectOf(task), now)
+        const from = delegation && delegations.usable(delegation.id, task)
+        if (from && 'refused' in from) {
+          record(tx, refusedByRail(decision, { rail: 'delegation', reason: from.refused }), null)
+          return { ok: false, why: 'delegation' }
+        }
+        const block = standing.blockAgainst(subjectOf(task, from?.planner, lineage), now)
         if (block) {
           record(
             tx,
@@ -157,13 +174,19 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
         }
         const open = openOfAgent.get({ agent: task.agent })?.n ?? 0
         if (open >= openTasksPerAgent) return { ok: false, why: 'limit' }
+        if (from && delegations.treeIsFull(from.planner, delegation.tasksPerTree)) {
+          const reason = 'the tree has as many tasks as it may have'
+          record(tx, refusedByRail(decision, { rail: 'tree', reason }), null)
+          return { ok: false, why: 'tree-limit' }
+        }
         if (evidence) {
           forgetEvidence.run({ now })
           if (insertEvidence.run({ ...evidence }).changes === 0) {
             return { ok: false, why: 'evidence-used' }
           }
         }
-        const row = rowOf(task)
+        if (from) delegations.use(tx, from, task)
+        const row = rowOf(task, from)
         insert(row)
         record(tx, decision, null)
         tx.event({
@@ -177,6 +200,7 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
             purpose: task.purpose,
             deadline: new Date(task.deadline).toISOString(),
             decision: decision.id,
+            ...(row.parent === null ? {} : { parent: row.parent, depth: row.depth }),
           },
         })
         return { ok: true, task: taskOf(row) }
@@ -188,6 +212,15 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
     async byId(id) {
       const row = byId.get({ id })
       return row && taskOf(row)
+    },
+    async above({ chain }) {
+      return chain.flatMap(({ task }) => {
+        const row = byId.get({ id: task })
+        return row === undefined ? [] : [taskOf(row)]
+      })
+    },
+    async countChildren(id) {
+      return children.get({ parent: id })?.n ?? 0
     },
     heartbeat: (id, now) =>
       commit.run(() => {
@@ -238,6 +271,8 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
         filter.agent === undefined ? undefined : eq(tasks.agent, filter.agent),
         filter.tenant === undefined ? undefined : eq(tasks.tenant, filter.tenant),
         filter.state === undefined ? undefined : eq(tasks.state, filter.state),
+        filter.parent === undefined ? undefined : eq(tasks.parent, filter.parent),
+        filter.tree === undefined ? undefined : inArray(tasks.id, treeOf(filter.tree)),
         beforeId(tasks.createdAt, tasks.id, page),
       ]
       return pageOf(db, tasks, where, page).map(taskOf)
@@ -255,7 +290,8 @@ export function taskStore({ db, commit, moves, standing, record }: Rooms): TaskS
   }
 }
 
-function rowOf(task: NewTask): TaskRow {
+function rowOf(task: NewTask, from: Usable | undefined): TaskRow {
+  const chain = from && chainBelow(from.planner)
   return {
     id: task.id,
     agent: task.agent,
@@ -271,7 +307,9 @@ function rowOf(task: NewTask): TaskRow {
     state: 'open',
     outcome: null,
     cause: null,
-    parent: null,
+    parent: from?.planner.id ?? null,
+    depth: chain?.length ?? 0,
+    chainJson: chain === undefined ? null : JSON.stringify(chain),
     createdAt: task.createdAt,
     deadline: task.deadline,
     heartbeatSeconds: task.heartbeatSeconds,
@@ -282,12 +320,20 @@ function rowOf(task: NewTask): TaskRow {
   }
 }
 
+/** The chain of what a task delegates: itself, then its own. */
+function chainBelow({ id, agent, chainJson }: TaskRow): Chain {
+  // Written by this store from the same types.
+  const above = chainJson === null ? [] : (JSON.parse(chainJson) as Chain)
+  return [{ agent, task: id as TaskId }, ...above]
+}
+
 /** Two intervals after the last sign of life; null for a task without a heartbeat. */
 function silenceEnds(task: { heartbeatSeconds: number | null }, now: number): number | null {
   return task.heartbeatSeconds === null ? null : now + MISSED_BEATS * task.heartbeatSeconds * 1000
 }
 
-function subjectOf(task: NewTask) {
+function subjectOf(task: NewTask, planner: TaskRow | undefined, lineage: Lineage) {
   const { id, agent, tenant, workload, issuer } = task
-  return { task: id, agent, tenant, workload, issuer }
+  const above = planner && subjectsAbove([planner, ...lineage(planner.id)])
+  return { task: id, agent, tenant, workload, issuer, ...above }
 }
