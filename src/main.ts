@@ -46,7 +46,13 @@ async function run(argv: readonly string[]): Promise<number> {
   const { runCli } = await import('./cli/program.ts')
   const { env, stdout, stderr } = process
   const real = { env, clockSource, random: (bytes: number) => randomBytes(bytes) }
-  return runCli(argv, { ...real, stdout, stderr, ask, serve: (file) => serve({ ...real, file }) })
+  return runCli(argv, {
+    ...real,
+    stdout,
+    stderr,
+    ask,
+    serve: (order) => serve({ ...real, ...order }),
+  })
 }
 
 type ServeOptions = Parameters<typeof import('./serve.ts').serve>[0]

@@ -28,6 +28,8 @@ export interface ServeOptions extends Omit<LoadRequest, 'now'> {
   /** Where the log goes, one JSON line each. */
   readonly logTo: pino.DestinationStream
   readonly logLevel?: pino.LevelWithSilent
+  /** The time an operator says it is, where the host's clock is far ahead of the database. */
+  readonly acceptTime?: number
   /** Instead of the configured port; 0 takes a free one. */
   readonly port?: number
 }
@@ -67,6 +69,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     keysDir: config.keysDir,
     migrations: MIGRATIONS,
     clockSource: options.clockSource,
+    acceptTime: options.acceptTime,
   })
   try {
     let world: World = buildWorld(config, { clock, log, epoch: store.epoch, policies })

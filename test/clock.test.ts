@@ -72,6 +72,28 @@ it('P5: never starts below what the store has known', () => {
   expect(clock.earliest()).toBe(1_000_700)
 })
 
+const DAY = 86_400_000
+
+it('P5: a leap of years is not believed unasked: it ends things, but nothing bears its time', () => {
+  const world = source()
+  const clock = steadyClock(world.clockSource, 0)
+  world.step(365 * DAY)
+  expect([clock.now(), clock.earliest()]).toEqual([1_000_000, 1_000_000])
+  expect(clock.latest()).toBe(world.wall())
+  world.pass(5_000)
+  expect(clock.now()).toBe(1_005_000)
+  world.step(-365 * DAY)
+  world.pass(1_000)
+  expect([clock.now(), clock.latest()]).toEqual([1_006_000, 1_006_000])
+})
+
+it('believes a machine that slept for a week', () => {
+  const world = source()
+  const clock = steadyClock(world.clockSource, 0)
+  world.step(7 * DAY)
+  expect([clock.now(), clock.latest()]).toEqual([world.wall(), world.wall()])
+})
+
 it('P5: under any steps, now is whole, never turns back, and never passes slower than the tick', () => {
   const moves = fc.array(
     fc.oneof(

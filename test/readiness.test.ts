@@ -10,7 +10,13 @@ it('P12: strangers who ask for readiness force at most one disk write a second',
       writes += 1
     },
   } as unknown as Store // nothing else of it is asked
-  const clock = { now: () => 0, earliest: () => 0, monotonic: () => tick, after: () => () => {} }
+  const clock = {
+    now: () => 0,
+    earliest: () => 0,
+    latest: () => 0,
+    monotonic: () => tick,
+    after: () => () => {},
+  }
   const ready = readiness(store, clock)
   for (let n = 0; n < 1_000; n += 1) expect(await ready()).toEqual([])
   expect(writes).toBe(1)

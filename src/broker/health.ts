@@ -61,6 +61,15 @@ export class Health {
     this.#stateOf(provider).blocking = blocking.map((finding) => finding.what)
   }
 
+  /**
+   * Why nothing begins now: the wall clock leapt so far ahead that nobody knows what time it is, and
+   * what would begin in that future could outlive its deadline (P5). Ends and kills go on.
+   */
+  timeInDoubt(): string | undefined {
+    if (this.#clock.latest() <= this.#clock.now()) return undefined
+    return 'the clock of the broker leapt far ahead, and nobody has confirmed it yet'
+  }
+
   disk(problem: string | undefined): void {
     this.#diskProblem = problem
   }

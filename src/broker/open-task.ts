@@ -47,6 +47,7 @@ export async function openTask(
   const workload = await world.identity.verify(evidence)
   const agent = world.identity.agentFor(workload)
   takeOpenPace(broker, agent)
+  refuseTimeInDoubt(broker)
   const now = broker.clock.now()
   const { limits } = world.config
   const token = request.delegation
@@ -117,6 +118,12 @@ function takeOpenPace({ pace, world }: Broker, agent: AgentConfig): void {
   throw new MayflyError('limit_reached', 'the agent opened too many tasks this minute', {
     retryAfterSeconds: wait,
   })
+}
+
+/** A task opened now could outlive its deadline by as far as the clock leapt (P5). */
+function refuseTimeInDoubt({ health }: Broker): void {
+  const doubt = health.timeInDoubt()
+  if (doubt) throw new MayflyError('unavailable', doubt, { retryAfterSeconds: 60 })
 }
 
 async function decide(

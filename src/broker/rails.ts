@@ -16,6 +16,8 @@ export function takeIssuePace({ pace, world }: Broker, agent: string): void {
 export function unfitToMint({ health }: Broker, plan: Plan): RailRefusal | undefined {
   const refused = unacceptable(plan)
   if (refused) return refused
+  const doubt = health.timeInDoubt()
+  if (doubt) return { code: 'not_revocable_now', rail: 'clock', message: doubt }
   const { provider, weakestRevocability } = plan.entitlement
   const paused = health.mintPaused(provider)
   if (paused) return { code: 'upstream_unavailable', rail: 'mint-circuit', message: paused }

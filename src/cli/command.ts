@@ -13,7 +13,13 @@ export interface CommandIo {
   readonly clockSource: ClockSource
   readonly random: Random
   /** Runs the broker until it is stopped; resolves to the exit code. */
-  readonly serve: (configFile: string) => Promise<number>
+  readonly serve: (order: ServeOrder) => Promise<number>
+}
+
+export interface ServeOrder {
+  /** The configuration. */
+  readonly file: string
+  readonly acceptTime?: number
 }
 
 /** What every command gets besides its own arguments. */

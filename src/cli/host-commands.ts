@@ -13,9 +13,19 @@ export function addHostCommands(program: Command, run: Run): void {
     .action((directory, flags) =>
       run(async (context) => (await import('./init.ts')).init(context, { directory, ...flags })),
     )
-  withFile(program.command('serve').description('run the broker')).action(({ config }) =>
-    run(async ({ io }) => ((await io.serve(fileOf(config, io.env))) === 0 ? 0 : 1)),
-  )
+  withFile(program.command('serve').description('run the broker'))
+    .option('--accept-time <time>', 'the time it is, once serve asks whether the clock is right')
+    .action(({ config, acceptTime }) =>
+      run(async ({ io }) => {
+        const { instantOf } = await import('./instant.ts')
+        const accepted = instantOf('--accept-time', acceptTime)
+        const order = {
+          file: fileOf(config, io.env),
+          ...(accepted === undefined ? {} : { acceptTime: accepted }),
+        }
+        return (await io.serve(order)) === 0 ? 0 : 1
+      }),
+    )
   withFile(program.command('doctor').description('check host, issuers and providers')).action(
     ({ config }) =>
       run(async (context) =>

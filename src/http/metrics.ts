@@ -134,6 +134,14 @@ function standing({ store, clock, health }: Broker, registers: Registry[]): void
     },
   })
   new Gauge({
+    name: 'mayfly_clock_leap_seconds',
+    help: 'how far the host clock leapt ahead unconfirmed; nothing is opened or issued unless 0',
+    registers,
+    collect() {
+      this.set(Math.round((clock.latest() - clock.now()) / 1000))
+    },
+  })
+  new Gauge({
     name: 'mayfly_provider_trouble',
     help: '1 while nothing is minted at a provider: circuit open, not revocable, clocks apart',
     labelNames: ['provider'],

@@ -22,6 +22,7 @@ export class Checks {
     const tick = this.#broker.clock.monotonic()
     if (tick - this.#diskAt >= DISK_EVERY_MS) {
       this.#diskAt = tick
+      reportLeap(this.#broker)
       await checkDisk(this.#broker)
     }
     if (tick - this.#checkedAt >= CHECK_EVERY_MS) {
@@ -61,6 +62,15 @@ export class Checks {
       this.#underWay.delete(provider)
     }
   }
+}
+
+/** Until an operator sets the clock right, or restarts with their word for it, nothing begins (P5). */
+function reportLeap({ health, clock, log }: Broker): void {
+  const problem = health.timeInDoubt()
+  if (problem === undefined) return
+  const [known, wall] = [clock.now(), clock.latest()].map((at) => new Date(at).toISOString())
+  const fix = `set the clock right, or restart with --accept-time ${wall}`
+  log.error({ known, wall, fix }, problem)
 }
 
 /** A damaged signal keeps its subject at HIGH until somebody mends it: they have to be told (P3). */

@@ -7,6 +7,7 @@ const CHUNK = 200
  * later clock ends, the earlier one says what is dead: no clock step makes a living one ended (P5).
  */
 export async function sweepExpiry({ store, clock }: Broker): Promise<void> {
-  while ((await store.leases.expire(clock.now(), CHUNK)) === CHUNK);
+  const late = () => ({ latest: clock.latest(), now: clock.now(), limit: CHUNK })
+  while ((await store.leases.expire(late())) === CHUNK);
   while ((await store.endings.runOut(clock.earliest(), CHUNK)) === CHUNK);
 }

@@ -312,8 +312,8 @@ export interface LeaseStore {
     readonly actor: Actor
     readonly now: number
   }): Promise<Lease | undefined>
-  /** Active leases past their expiry → ending, in the expiry lane. Returns how many. */
-  expire(now: number, limit: number): Promise<number>
+  /** Active leases whose expiry `latest` has passed → ending, in the expiry lane. Returns how many. */
+  expire(order: { latest: number; now: number; limit: number }): Promise<number>
   nextExpiry(): Promise<number | undefined>
   /** After a start: what was reserved or renewing when the process died has an unknown outcome. */
   settleAfterRestart(now: number, limit: number): Promise<number>

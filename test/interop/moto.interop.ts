@@ -270,6 +270,7 @@ function providerAt(
     clock: {
       now: Date.now,
       earliest: Date.now,
+      latest: Date.now,
       monotonic: () => performance.now(),
       after: (ms, after) => {
         const timer = setTimeout(after, ms)

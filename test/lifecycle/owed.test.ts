@@ -2,9 +2,6 @@ import { test } from 'vitest'
 
 // Promises that are kept only in part. Each line says what is missing.
 test.todo(
-  'P5: a wall clock years ahead at start is asked about before it becomes the high-water mark',
-)
-test.todo(
   'P6: leases of an upstream whose address changed are ended at the old one (gcp; vault without a handle)',
 )
 test.todo('DESIGN §10: credential requests reach 50 % of the floor (measured 20 to 26 %)')

@@ -18,6 +18,8 @@ import { openSqliteStore } from '../../src/store/sqlite/index.ts'
 import { ManualTime } from '../fixture/time.ts'
 import { MIGRATIONS, shed } from './fixture.ts'
 
+const DAY = 86_400_000
+
 function directory(): string {
   const dir = mkdtempSync(join(tmpdir(), 'mayfly-database-'))
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
@@ -141,6 +143,62 @@ describe('P5: the time a store has known', () => {
     const { time } = one
     await one.restart()
     expect(one.clock.now()).toBe(time.wall())
+  })
+})
+
+describe('P5: a wall clock years ahead at start', () => {
+  const YEARS = 3 * 365 * DAY
+  const CLOCK = '2030-01-14T12:00:00Z'
+
+  async function ahead(ms = YEARS) {
+    const one = shed()
+    await one.openTask()
+    await one.store.close()
+    one.time.stepWall(ms)
+    const { path, keysDir } = one
+    const start = (accepted?: string) => {
+      const acceptTime = accepted === undefined ? undefined : Date.parse(accepted)
+      const options = { path, keysDir, migrations: MIGRATIONS, clockSource: one.time, acceptTime }
+      const opened = openSqliteStore(options)
+      onTestFinished(() => opened.store.close())
+      return opened
+    }
+    return { time: one.time, start }
+  }
+
+  it('is asked about, with both times and what to do, and forgotten once it is set right', async () => {
+    const { time, start } = await ahead()
+    expect(() => start()).toThrow(
+      expect.objectContaining({
+        code: 'config_invalid',
+        message: expect.stringMatching(
+          `says ${CLOCK}, but the last this database knew is 2027-01-15T12:00:00Z; if .*--accept-time ${CLOCK}`,
+        ),
+      }),
+    )
+    time.stepWall(-YEARS)
+    const { clock, store } = start()
+    await store.ready()
+    expect(clock.now()).toBe(time.wall())
+  })
+
+  it('is believed where an operator says the same time, and then for good', async () => {
+    const { time, start } = await ahead()
+    const { store, clock } = start('2030-01-14T13:30:00+01:00')
+    expect(clock.now()).toBe(time.wall())
+    await store.ready()
+    await store.close()
+    expect(start().store.highWater).toBe(time.wall())
+  })
+
+  it('is not believed for a time that was confirmed another day', async () => {
+    const { start } = await ahead()
+    expect(() => start('2027-01-15T12:00:00Z')).toThrow('--accept-time says 2027-01-15T12:00:00Z')
+  })
+
+  it('is no question after a stop over the holidays', async () => {
+    const { time, start } = await ahead(13 * DAY)
+    expect(start('2001-01-01T00:00:00Z').clock.now()).toBe(time.wall())
   })
 })
 

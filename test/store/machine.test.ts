@@ -156,7 +156,7 @@ class Run {
     if (step.do === 'reserve') return await this.#reserve(step)
     if (step.do === 'pass') {
       await one.time.advance(step.ms)
-      await leases.expire(one.clock.now(), 100)
+      await leases.expire({ latest: one.clock.now(), now: one.clock.now(), limit: 100 })
       await endings.runOut(one.clock.now(), 100)
       return
     }

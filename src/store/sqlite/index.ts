@@ -10,6 +10,7 @@ import { delegationStore } from './delegations.ts'
 import { endingStore } from './endings.ts'
 import { takeEpoch } from './epoch.ts'
 import { killStore } from './kills.ts'
+import { refuseLeap } from './leap.ts'
 import { leaseMoves } from './lease-moves.ts'
 import { leaseStore } from './leases.ts'
 import { lineage as lineageOf } from './lineage.ts'
@@ -32,6 +33,8 @@ export function openSqliteStore(options: {
   readonly keysDir: string
   readonly migrations: string
   readonly clockSource: ClockSource
+  /** What an operator says the time is: believed where the host's clock leapt ahead and agrees. */
+  readonly acceptTime?: number | undefined
 }): OpenStore {
   const opened = openDatabase(options.path, options.migrations)
   try {
@@ -47,10 +50,12 @@ const REMEMBER_EVERY_MS = 1_000
 
 function buildStore(
   { sqlite, db }: ReturnType<typeof openDatabase>,
-  options: { readonly keysDir: string; readonly clockSource: ClockSource },
+  options: Pick<Parameters<typeof openSqliteStore>[0], 'keysDir' | 'clockSource' | 'acceptTime'>,
 ): OpenStore {
   const highWater = readHighWater(sqlite)
-  const clock = steadyClock(options.clockSource, highWater)
+  const { clockSource, acceptTime: confirmed } = options
+  refuseLeap({ wall: clockSource.wall(), highWater, confirmed })
+  const clock = steadyClock(clockSource, highWater)
   const commit = new GroupCommit(sqlite, db, clock)
   const { epoch, reached } = takeEpoch(sqlite, options.keysDir, commit.head.seq)
   let rememberedAt = clock.monotonic()

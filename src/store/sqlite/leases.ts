@@ -67,7 +67,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
     db
       .select()
       .from(leases)
-      .where(and(isActive, lte(leases.expiresAt, param('now'))))
+      .where(and(isActive, lte(leases.expiresAt, param('latest'))))
       .orderBy(asc(leases.expiresAt))
       .limit(sql.placeholder('limit')),
   )
@@ -118,9 +118,9 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
         const after = moves.byId(id)
         return after && leaseOf(after)
       }),
-    expire: (now, limit) =>
+    expire: ({ latest, now, limit }) =>
       commit.run((tx) => {
-        const rows = expired.all({ now, limit })
+        const rows = expired.all({ latest, limit })
         const ending = { cause: 'expired', lane: 'expiry', actor: 'mayfly', now } as const
         for (const row of rows) moves.end(tx, row, ending)
         return rows.length

@@ -48,6 +48,7 @@ export class AwsBench {
     const clock: Clock = {
       now: () => Date.now() + this.ours,
       earliest: () => Date.now() + this.ours,
+      latest: () => Date.now() + this.ours,
       monotonic: () => performance.now() + this.#ticks,
       after: (ms, run) => {
         const timer = setTimeout(run, ms)

@@ -62,6 +62,7 @@ export class TestClock implements Clock {
   #ahead = 0
   readonly now = () => Date.now() + this.#ahead
   readonly earliest = this.now
+  readonly latest = this.now
   readonly monotonic = () => performance.now()
   advance(ms: number): void {
     this.#ahead += ms

@@ -128,7 +128,13 @@ describe('mayfly’s own identity at vault', () => {
     return new VaultSession({
       client,
       auth,
-      clock: { now: () => now, earliest: () => now, monotonic: () => 0, after: () => () => {} },
+      clock: {
+        now: () => now,
+        earliest: () => now,
+        latest: () => now,
+        monotonic: () => 0,
+        after: () => () => {},
+      },
       secret: (reference) => new Secret(secrets.get(reference) ?? ''),
     })
   }
