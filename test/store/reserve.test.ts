@@ -56,6 +56,31 @@ describe('P1: a reservation', () => {
     const all = await Promise.all(Array.from({ length: 40 }, () => one.reserve(task, { limits })))
     expect(all.filter((result) => result.ok)).toHaveLength(5)
   })
+
+  it('an agent has its places back, each once, by every way a lease leaves them', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const limits = { activeLeasesPerTask: 100, activeLeasesPerAgent: 3 }
+    const now = one.clock.now()
+    const [failed, ended, lost] = [
+      await one.reserved(task, { limits }),
+      await one.active(task, { limits }),
+      await one.reserved(task, { limits }),
+    ]
+    const full = { ok: false, why: 'agent-limit' }
+    expect(await one.reserve(task, { limits })).toEqual(full)
+    const unwritable = decision(now, { request: { never: 1n } })
+    const roomy = { ...limits, activeLeasesPerAgent: 10 }
+    await expect(one.reserve(task, { limits: roomy, decision: unwritable })).rejects.toThrow()
+    expect(await one.reserve(task, { limits })).toEqual(full)
+    await one.store.leases.fail(failed.id, 'x', now)
+    await one.store.leases.fail(failed.id, 'x', now)
+    await one.end(ended)
+    await one.end(ended)
+    await one.store.leases.unknownOutcome(lost.id, 'x', now)
+    const tries = Array.from({ length: 5 }, () => one.reserve(task, { limits }))
+    expect((await Promise.all(tries)).filter((result) => result.ok)).toHaveLength(3)
+  })
 })
 
 describe('P9: one Idempotency-Key', () => {

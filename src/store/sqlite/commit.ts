@@ -37,6 +37,7 @@ export class GroupCommit {
   readonly #clock: Clock
   readonly #listeners: (() => void)[] = []
   readonly #committed: ((head: { readonly seq: number }) => void)[] = []
+  readonly #undone: (() => void)[] = []
   #waiting: Unit[] = []
   #head: { seq: number; hash: string; at: number }
   #nudged = false
@@ -76,6 +77,11 @@ export class GroupCommit {
   /** Calls back after every durable commit, with the head of the chain. */
   onCommit(listener: (head: { readonly seq: number }) => void): void {
     this.#committed.push(listener)
+  }
+
+  /** Calls back when something written was taken back: what was remembered of it is wrong. */
+  onUndo(listener: () => void): void {
+    this.#undone.push(listener)
   }
 
   /** Runs `work` in the next group; resolves with its result once that is durable. */
@@ -120,6 +126,7 @@ export class GroupCommit {
     } catch (error) {
       this.#head = headBefore
       this.#rollBack()
+      for (const listener of this.#undone) listener()
       const refusal = storeRefusal(error)
       for (const unit of units) unit.refuse(refusal)
     }
@@ -150,6 +157,7 @@ export class GroupCommit {
         // A full disk or a failing one ends the whole transaction, not just this unit.
         if (!this.#sqlite.inTransaction) throw error
         this.#statements.undo.run()
+        for (const listener of this.#undone) listener()
         settle.push(() => unit.refuse(storeRefusal(error)))
       }
       this.#statements.release.run()

@@ -2,6 +2,7 @@ import type BetterSqlite3 from 'better-sqlite3'
 import { type Clock, type ClockSource, steadyClock } from '../../clock.ts'
 import { MayflyError } from '../../errors.ts'
 import type { Store } from '../store.ts'
+import { activeCounts } from './active-counts.ts'
 import { auditStore } from './audit.ts'
 import { GroupCommit } from './commit.ts'
 import { openDatabase } from './database.ts'
@@ -65,7 +66,9 @@ function buildStore(
     reached(seq)
   })
   const lineage = lineageOf(db)
-  const moves = leaseMoves(db, lineage)
+  const counts = activeCounts(db)
+  commit.onUndo(counts.forget)
+  const moves = leaseMoves(db, { lineage, counts })
   const standing = standingOf(db)
   const record = recordDecision(db)
   const delegations = delegationStore({ db, commit, lineage, standing, record })
@@ -74,7 +77,7 @@ function buildStore(
   const store: Store = {
     tasks,
     delegations,
-    leases: leaseStore({ db, commit, moves, lineage, standing, record }),
+    leases: leaseStore({ db, commit, moves, counts, lineage, standing, record }),
     endings: endingStore({ db, commit, moves }),
     kills,
     signals: signalStore(db, commit, kills.orderWithin),

@@ -1,6 +1,7 @@
 import type { Actor } from '../../audit/events.ts'
 import type { EndCause, Lane } from '../../model/lease.ts'
 import type { SelectorSubject } from '../../model/selector.ts'
+import type { ActiveCounts } from './active-counts.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, eq, sql } from './drizzle.ts'
@@ -28,7 +29,10 @@ export interface LeaseMoves {
   subjectOf(lease: LeaseRow): SelectorSubject
 }
 
-export function leaseMoves(db: Db, lineage: Lineage): LeaseMoves {
+export function leaseMoves(
+  db: Db,
+  { lineage, counts }: { readonly lineage: Lineage; readonly counts: ActiveCounts },
+): LeaseMoves {
   const byId = prepared(
     db,
     db
@@ -82,6 +86,7 @@ export function leaseMoves(db: Db, lineage: Lineage): LeaseMoves {
         if (hurry.run(order).changes > 0) tx.nudge()
         return false
       }
+      counts.moved(lease.agent, -1)
       tx.event({
         type: 'lease.ending',
         actor,

@@ -12,6 +12,7 @@ import {
   isActive,
   isEnding,
   isLive,
+  isNotEnded,
   isReserved,
   isReservedOrActive,
   isUnsettled,
@@ -21,7 +22,7 @@ import {
 const STRANDED_MS = 3 * MINT_DEADLINE_MS
 
 export function leaseStore(rooms: LeaseRooms): LeaseStore {
-  const { db, commit, moves, standing } = rooms
+  const { db, commit, moves, counts, standing } = rooms
   const reserve = reserving(rooms)
   const learn = mintFacts(db)
   const { settleOwed, ...renewing } = renewals(rooms, learn)
@@ -94,7 +95,8 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       commit.run((tx) => {
         const row = moves.byId(id)
         if (!row || toFailed.run({ id, error, now }).changes === 0) return
-        const { tenant, task } = row
+        const { tenant, task, agent } = row
+        counts.moved(agent, -1)
         tx.event({
           type: 'lease.failed',
           actor: 'mayfly',
@@ -251,9 +253,9 @@ function activated(row: LeaseRow, facts: MintFacts) {
 }
 
 const STATE_IS = {
-  reserved: isReserved,
-  active: isActive,
-  ending: isEnding,
+  reserved: and(isReserved, isNotEnded),
+  active: and(isActive, isNotEnded),
+  ending: and(isEnding, isNotEnded),
   ended: sql`${leases.state} = 'ended'`,
   failed: sql`${leases.state} = 'failed'`,
 }

@@ -1,5 +1,6 @@
 import type { EndCause } from '../../model/lease.ts'
 import type { MintFacts } from '../store.ts'
+import type { ActiveCounts } from './active-counts.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import type { RecordDecision } from './decisions.ts'
@@ -16,6 +17,7 @@ export interface LeaseRooms {
   readonly db: Db
   readonly commit: GroupCommit
   readonly moves: LeaseMoves
+  readonly counts: ActiveCounts
   readonly lineage: Lineage
   readonly standing: Standing
   readonly record: RecordDecision

@@ -1,5 +1,6 @@
 import type { LeaseId } from '../../ids.ts'
 import type { Reservation, ReserveResult } from '../store.ts'
+import type { ActiveCounts } from './active-counts.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { type RecordDecision, refusedByRail } from './decisions.ts'
@@ -26,11 +27,12 @@ const LIMIT_REASONS = {
 export function reserving(rooms: {
   readonly db: Db
   readonly moves: LeaseMoves
+  readonly counts: ActiveCounts
   readonly lineage: Lineage
   readonly standing: Standing
   readonly record: RecordDecision
 }): (tx: Tx, order: Reservation) => ReserveResult {
-  const { db, moves, lineage, standing, record } = rooms
+  const { db, moves, counts, lineage, standing, record } = rooms
   const insert = insertStatement(db, leases)
   const taskById = prepared(
     db,
@@ -49,9 +51,8 @@ export function reserving(rooms: {
       .orderBy(sql`${leases}.rowid desc`)
       .limit(1),
   )
-  // Indexes: leases_task, leases_agent.
-  const activeOfTask = reaches(db, and(eq(leases.task, param('of')), live()))
-  const activeOfAgent = reaches(db, and(eq(leases.agent, param('of')), live()))
+  // Index: leases_task.
+  const activeOfTask = reaches(db, and(eq(leases.task, param('of')), isReservedOrActive))
   const shareReached = fairShare(db)
   // Index: leases_slot.
   const takenSlots = prepared(
@@ -107,6 +108,7 @@ export function reserving(rooms: {
     }
     const row = rowOf(order, task, slot, standing.latestKill())
     insert(row)
+    counts.moved(row.agent, 1)
     touchTask(order, task)
     // What an executor touched flows back to whoever it works for.
     for (const { id } of above) {
@@ -147,7 +149,7 @@ export function reserving(rooms: {
     const { limits } = order
     const ends = replaced ? 1 : 0
     if (activeOfTask(task.id, limits.activeLeasesPerTask + ends)) return 'task-limit'
-    if (activeOfAgent(task.agent, limits.activeLeasesPerAgent + ends)) return 'agent-limit'
+    if (counts.ofAgent(task.agent) >= limits.activeLeasesPerAgent + ends) return 'agent-limit'
     return shareReached(order, task)
   }
 
@@ -168,10 +170,6 @@ export function reserving(rooms: {
     const text = JSON.stringify(after)
     if (text !== task.touchedJson) touch.run({ id: task.id, touched: text })
   }
-}
-
-function live() {
-  return isReservedOrActive
 }
 
 /** Whether at least `limit` rows match; looks at no more rows than that. */

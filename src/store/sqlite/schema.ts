@@ -135,13 +135,14 @@ export const leases = sqliteTable(
     index('leases_expiry').on(t.expiresAt).where(sql`state = 'active'`),
     index('leases_running_out').on(t.latestPossibleExpiry).where(sql`state = 'ending'`),
     index('leases_unsettled').on(t.id).where(sql`state = 'reserved' or renewing = 1`),
-    index('leases_live').on(t.provider).where(sql`state in ('reserved', 'active', 'ending')`),
+    // From here on without the state, so that an activation leaves these pages alone; `ended_at` is
+    // null as long as a lease is reserved, active or ending.
+    index('leases_live').on(t.provider).where(sql`ended_at is null`),
     index('leases_created').on(t.createdAt, t.id),
-    // Without the state, so that an activation leaves this page alone.
     index('leases_task').on(t.task),
-    index('leases_agent').on(t.agent, t.state),
-    index('leases_tenant').on(t.tenant, t.state),
-    index('leases_entitlement').on(t.entitlement, t.state),
+    index('leases_agent').on(t.agent, t.endedAt),
+    index('leases_tenant').on(t.tenant, t.endedAt),
+    index('leases_entitlement').on(t.entitlement, t.endedAt),
     index('leases_group')
       .on(t.groupKey, t.latestPossibleExpiry, t.tenant, t.agent)
       .where(sql`group_key is not null and containment is not null`),

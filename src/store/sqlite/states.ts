@@ -8,9 +8,11 @@ export const isOpen = sql`${tasks.state} = 'open'`
 export const isReserved = sql`${leases.state} = 'reserved'`
 export const isActive = sql`${leases.state} = 'active'`
 export const isEnding = sql`${leases.state} = 'ending'`
+/** Reserved, active or ending: true of what has no `ended_at`, which the indexes are made of. */
+export const isNotEnded = sql`${leases.endedAt} is null`
 /** Counts against caps, and may still be ended by what ends its task. */
-export const isReservedOrActive = sql`${leases.state} in ('reserved', 'active')`
+export const isReservedOrActive = sql`(${leases.state} in ('reserved', 'active') and ${isNotEnded})`
 /** Something at an upstream may still honour it. Index: leases_live. */
-export const isLive = sql`${leases.state} in ('reserved', 'active', 'ending')`
+export const isLive = sql`(${leases.state} in ('reserved', 'active', 'ending') and ${isNotEnded})`
 /** Index: leases_unsettled. */
 export const isUnsettled = sql`(${leases.state} = 'reserved' or ${leases.renewing} = 1)`
