@@ -2,6 +2,7 @@ import { steadyClock } from '../../src/clock.ts'
 import { MayflyError } from '../../src/errors.ts'
 import { createIdentity, type Identity } from '../../src/identity/identity.ts'
 import { agentSchema, issuerSchema } from '../../src/identity/settings.ts'
+import { Secret } from '../../src/secret.ts'
 import type { IssuerServer } from './issuer-server.ts'
 
 /** A moment all tests share; the clock stands still unless a test moves it. */
@@ -19,6 +20,7 @@ export function identityFor(
   server: IssuerServer,
   overlay: Record<string, unknown> = {},
   agents: readonly Record<string, unknown>[] = [],
+  options: { secret?: () => string; own?: readonly string[]; fetch?: typeof fetch } = {},
 ): IdentityFixture {
   let passed = 0
   const warnings: Record<string, unknown>[] = []
@@ -26,20 +28,20 @@ export function identityFor(
     { wall: () => NOW + passed, monotonic: () => passed, after: () => () => {} },
     0,
   )
-  const issuer = issuerSchema.parse({
+  const given = {
     name: 'corp',
     type: 'oidc',
     issuer: server.url,
     audience: 'mayfly',
     jwks_uri: server.jwksUri,
     ...overlay,
-  })
+  }
+  const issuer = issuerSchema.parse(withoutUndefined(given))
   const identity = createIdentity({
     issuers: [issuer],
-    ownIdentities: [],
-    secret: () => {
-      throw new Error('no secrets here')
-    },
+    ownIdentities: options.own ?? [],
+    secret: () => new Secret(options.secret?.() ?? ''),
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
     agents: agents.map((agent) => agentSchema.parse(agent)),
     clock,
     log: { warn: (data) => warnings.push(data) },
@@ -71,4 +73,9 @@ export async function refusal(
     return { code: error.code, message: error.message, reason: String(error.detail?.reason) }
   }
   throw new Error('it was accepted')
+}
+
+/** An overlay takes a field away by saying undefined. */
+function withoutUndefined(given: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
