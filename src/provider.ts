@@ -21,6 +21,12 @@ export interface ProviderDefinition<Settings = unknown, Target = unknown> {
   readonly target: z.ZodType<Target>
   readonly vocabulary: Vocabulary
   /**
+   * Which upstream these settings reach, readable and without secrets: the place where its leases
+   * are ended. Settings that differ here may not take over each other's leases, since what another
+   * upstream does not know looks like an end. Credentials are no part of it.
+   */
+  upstreamOf(settings: Settings): string
+  /**
    * What of a target only one tenant may draw on, readable (a role's ARN); undefined: nothing, or
    * the operator marked it as shared. Absent where the upstream keeps tenants apart itself.
    */

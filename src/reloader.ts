@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Actor } from './audit/events.ts'
 import type { Broker, World } from './broker/broker.ts'
 import { assertReloadable, enforceWorld, planReload } from './broker/reload.ts'
+import { adoptUpstreams } from './broker/upstreams.ts'
 import { diffConfig } from './config/diff.ts'
 import { MayflyError } from './errors.ts'
 import { type LoadRequest, loadConfig } from './load-config.ts'
@@ -59,7 +60,7 @@ async function reload(
     log.warn({ changes, would_end: plan.leases.length, confirm: wanted }, 'a reload waits')
     return { applied: false, changes, would_end: plan.leases.length, confirm: wanted }
   }
-  await store.audit.append([
+  await adoptUpstreams(broker, next, [
     { type: 'config.reloaded', actor, data: { changes, would_end: plan.leases.length } },
   ])
   swap(next)

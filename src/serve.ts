@@ -8,7 +8,7 @@ import pino from 'pino'
 import type { Broker, World } from './broker/broker.ts'
 import { Health } from './broker/health.ts'
 import { Pace } from './broker/pace.ts'
-import { abandonedProviders } from './broker/reload.ts'
+import { adoptUpstreams } from './broker/upstreams.ts'
 import type { ClockSource } from './clock.ts'
 import type { Config } from './config.ts'
 import { loggable, MayflyError } from './errors.ts'
@@ -82,7 +82,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
       pace: new Pace(clock),
       world: () => world,
     }
-    await refuseAbandoned(broker, world)
+    await adoptUpstreams(broker, world, [])
     const lifecycle = await startLifecycle(broker)
     const reload = createReloader(broker, { load: options, swap: (next) => (world = next) })
     const app = createApp(broker, { ready: readiness(store, clock), reload })
@@ -109,12 +109,6 @@ function started(config: Config, store: Store) {
     actor: 'mayfly',
     data: { installation, epoch: store.epoch },
   } as const
-}
-
-async function refuseAbandoned(broker: Broker, world: World): Promise<void> {
-  const problems = await abandonedProviders(broker, world)
-  if (problems.length === 0) return
-  throw new MayflyError('config_invalid', 'the configuration cannot be used', { problems })
 }
 
 type Fetch = Parameters<typeof createAdaptorServer>[0]['fetch']

@@ -83,7 +83,12 @@ function createInstance(
     secret: (reference) => config.secret(reference),
     log,
   })
-  return { config: provider, provider: created }
+  const { definition, settings, type } = provider
+  return {
+    config: provider,
+    provider: created,
+    upstream: `${type} ${definition.upstreamOf(settings)}`,
+  }
 }
 
 function targetsOf(config: Config, provider: string): unknown[] {

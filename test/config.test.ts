@@ -40,6 +40,7 @@ const files = defineProvider({
     overlaps: (a, b) => a.startsWith(b) || b.startsWith(a),
     impactOf: () => [],
   },
+  upstreamOf: ({ root }) => root,
   oneTenantOf: ({ folder }) => folder,
   accountsOf: ({ account }) => ({ own: account === undefined ? [] : [account], shared: [] }),
   describe: ({ target, intent }): Description | { refused: string } => {

@@ -113,6 +113,69 @@ describe('a reload', () => {
     })
   })
 
+  test('P6: refuses to reach another upstream under the name of live leases, which end at theirs', async () => {
+    const broker = await served()
+    const lease = await broker.issue('robot', TICKET)
+    broker.upstream.mint = 'unknown'
+    expect(await broker.issueStatus('robot', TICKET)).toBe(503)
+    broker.upstream.mint = 'ok'
+    const there = broker.upstream.at('there')
+    broker.configure((doc) => {
+      doc.providers.upstream.address = 'there'
+    })
+    const refused = await broker.call('POST', '/v1/reload', {})
+    expect(refused.status).toBe(422)
+    expect(refused.body.errors).toEqual([
+      {
+        path: 'providers.upstream',
+        message: expect.stringMatching(/now reaches fake there, but .* 2 are .* at fake here/),
+      },
+    ])
+    await broker.call('POST', `/v1/leases/${lease.id}/end`, {})
+    await expect
+      .poll(() => broker.lease(lease.id))
+      .toMatchObject({ state: 'ended', containment: 'proved' })
+    expect(broker.upstream.revoked.has(lease.upstream_name)).toBe(true)
+    expect(there.revokeCalls).toEqual([])
+    // The lost mint may still land.
+    expect((await broker.call('POST', '/v1/reload', {})).status).toBe(422)
+    expect(await broker.issueStatus('robot', TICKET)).toBe(201)
+    expect(there.minted).toEqual([])
+  })
+
+  test('P6: reaches another upstream once nothing of the old one is left', async () => {
+    const broker = await served()
+    const lease = await broker.issue('robot', TICKET)
+    await broker.call('POST', `/v1/leases/${lease.id}/end`, {})
+    await expect.poll(() => broker.lease(lease.id)).toMatchObject({ state: 'ended' })
+    broker.configure((doc) => {
+      doc.providers.upstream.address = 'there'
+    })
+    expect(await broker.reload()).toMatchObject({ applied: true })
+    const next = await broker.issue('robot', TICKET)
+    expect(broker.upstream.at('there').minted).toHaveLength(1)
+    await broker.call('POST', `/v1/leases/${next.id}/end`, {})
+    await expect.poll(() => broker.lease(next.id)).toMatchObject({ containment: 'proved' })
+    expect(broker.upstream.at('there').revoked.has(next.upstream_name)).toBe(true)
+    expect(broker.upstream.revoked.has(next.upstream_name)).toBe(false)
+  })
+
+  test('P6: takes the new upstream at once under a name of its own; the old leases end at theirs', async () => {
+    const broker = await served()
+    const lease = await broker.issue('robot', TICKET)
+    broker.configure((doc) => {
+      doc.providers.newer = { type: 'fake', address: 'there' }
+      for (const entitlement of doc.entitlements) entitlement.provider = 'newer'
+    })
+    expect(await broker.reload()).toMatchObject({ applied: true })
+    await broker.issue('robot', TICKET)
+    expect(broker.upstream.at('there').minted).toHaveLength(1)
+    await broker.call('POST', `/v1/leases/${lease.id}/end`, {})
+    await expect.poll(() => broker.lease(lease.id)).toMatchObject({ containment: 'proved' })
+    expect(broker.upstream.revoked.has(lease.upstream_name)).toBe(true)
+    expect(broker.upstream.at('there').revokeCalls).toEqual([])
+  })
+
   test('P7: what was in flight under old policies is not delivered under new ones', async () => {
     const broker = await served()
     broker.upstream.mint = 'hold'
@@ -151,6 +214,30 @@ describe('a restart', () => {
       code: 'config_invalid',
       problems: [{ path: 'providers.upstream' }],
     })
+  })
+
+  test('P6: refuses to reach another upstream under the name of live leases', async () => {
+    const broker = await served()
+    const lease = await broker.issue('robot', TICKET)
+    await broker.stop()
+    const move = (upstream: object) =>
+      broker.configure((doc) => {
+        doc.providers.upstream = upstream
+      })
+    for (const elsewhere of [{ type: 'fake', address: 'there' }, { type: 'twin' }]) {
+      move(elsewhere)
+      await expect(broker.start()).rejects.toMatchObject({
+        code: 'config_invalid',
+        problems: [{ path: 'providers.upstream', message: expect.stringContaining('fake here') }],
+      })
+    }
+    // What was refused has changed nothing: the old configuration still knows its leases.
+    move({ type: 'fake' })
+    await broker.start()
+    expect(await broker.lease(lease.id)).toMatchObject({ state: 'active' })
+    await broker.call('POST', `/v1/leases/${lease.id}/end`, {})
+    await expect.poll(() => broker.lease(lease.id)).toMatchObject({ containment: 'proved' })
+    expect(broker.upstream.at('there').revokeCalls).toEqual([])
   })
 
   test('P7: with other policies ends the leases that they would refuse', async () => {
@@ -195,7 +282,10 @@ async function served(change: (doc: Doc) => void = () => {}) {
     serve({
       file: join(dir, 'mayfly.yaml'),
       env: { SIEM_SECRET, SUPPORT_SECRET },
-      providerTypes: { fake: async () => definition },
+      providerTypes: {
+        fake: async () => definition,
+        twin: async () => ({ ...definition, type: 'twin' }),
+      },
       clockSource: {
         wall: Date.now,
         monotonic: () => performance.now(),

@@ -21,6 +21,8 @@ export const awsSts = defineProvider({
   settings: settingsSchema,
   target: targetSchema,
   vocabulary: awsVocabulary,
+  // Where roles are written. Of which account they are is checked with every write.
+  upstreamOf: ({ endpoints }) => new URL(endpoints?.iam ?? 'https://iam.amazonaws.com').origin,
   oneTenantOf: ({ role_arn, shared }) => (shared === true ? undefined : role_arn),
   identitiesOf: ({ role_arn }) => [role_arn, sessionsOf(role_arn)],
   describe,

@@ -1,7 +1,7 @@
 import { defineProvider, type Provider, type ProviderContext } from '../../src/provider.ts'
 import { describe } from './compile.ts'
 import { AccountPool } from './pool.ts'
-import { type Settings, settings } from './settings.ts'
+import { endpointsOf, type Settings, settings } from './settings.ts'
 import { accountsOf, target } from './target.ts'
 import { vocabulary } from './vocabulary.ts'
 
@@ -14,6 +14,8 @@ export const gcp = defineProvider({
   settings,
   target,
   vocabulary,
+  // Accounts are named alike everywhere; where they are switched off is what matters.
+  upstreamOf: (settings) => endpointsOf(settings).iam.origin,
   accountsOf: (target) =>
     'shared' in target
       ? { own: [], shared: [target.service_account] }

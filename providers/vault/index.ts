@@ -13,7 +13,7 @@ import { prove } from './prove.ts'
 import { renew } from './renew.ts'
 import { VaultSession } from './session.ts'
 import { type Settings, settingsSchema, targetSchema } from './settings.ts'
-import type { Upstream } from './upstream.ts'
+import { type Upstream, vaultOf } from './upstream.ts'
 import { vaultVocabulary } from './vocabulary.ts'
 
 export const vault = defineProvider({
@@ -21,6 +21,7 @@ export const vault = defineProvider({
   settings: settingsSchema,
   target: targetSchema,
   vocabulary: vaultVocabulary,
+  upstreamOf: vaultOf,
   describe: describeLease,
   create,
 })

@@ -36,6 +36,8 @@ export interface World {
 export interface ProviderInstance {
   readonly config: ProviderConfig
   readonly provider: Provider
+  /** What it reaches, readable; see `ProviderDefinition.upstreamOf`. */
+  readonly upstream: string
 }
 
 /** Structured logging; messages and data hold no secret (P2). */

@@ -88,6 +88,7 @@ function reservationOf(
     task: task.id,
     entitlement: entitlement.id,
     provider: entitlement.provider,
+    upstream: plan.instance.upstream,
     target: description.target,
     targetSpec: entitlement.target,
     group: description.group,
@@ -158,6 +159,10 @@ function notReserved(refused: Extract<ReserveResult, { ok: false }>): MayflyErro
         'too many leases on this target are being refused early; the rest is kept for kills',
         { retryAfterSeconds: 60 },
       )
+    case 'moved':
+      return new MayflyError('unavailable', 'the configuration changed meanwhile; ask again', {
+        retryAfterSeconds: 1,
+      })
     case 'tenant-share':
       return noPlaceFor('tenant')
     case 'agent-share':

@@ -10,6 +10,7 @@ import { decideCredential } from './decide.ts'
 import { planCredential, unacceptable } from './plan.ts'
 import { principalsAbove } from './principals.ts'
 import { riskOfTask } from './risk.ts'
+import { abandonedProviders } from './upstreams.ts'
 
 /** What putting another world in force would end. */
 export interface ReloadPlan {
@@ -89,21 +90,6 @@ export async function assertReloadable(broker: Broker, next: World): Promise<voi
   throw new MayflyError('config_invalid', 'this configuration cannot be loaded while running', {
     problems,
   })
-}
-
-/** Providers that `next` no longer has although leases of theirs are still live. */
-export async function abandonedProviders(
-  { store }: Pick<Broker, 'store'>,
-  next: World,
-): Promise<Problem[]> {
-  const used = new Set([...(await store.endings.nextDue()).keys()])
-  for (const provider of await store.leases.liveProviders()) used.add(provider)
-  return [...used]
-    .filter((name) => !next.providers.has(name))
-    .map((name) => ({
-      path: `providers.${name}`,
-      message: `is gone, but leases of it are still live; keep it until \`mayfly leases ls --state live --provider ${name}\` is empty`,
-    }))
 }
 
 async function refusedUnder(

@@ -37,11 +37,30 @@ export interface Store {
   /** The world that live leases were last held against as a whole; undefined before the first. */
   enforcedWorld(): Promise<string | undefined>
   noteEnforced(world: string): Promise<void>
+  /** Providers whose leases are unfinished although `next` (upstream by provider) leaves them. */
+  abandonedUpstreams(next: ReadonlyMap<string, string>): Promise<readonly AbandonedUpstream[]>
+  /**
+   * Unless any is abandoned, which it then answers: records `next` together with `events`. From
+   * then on nothing is reserved at an upstream that its provider does not reach in `next`.
+   */
+  adoptUpstreams(
+    next: ReadonlyMap<string, string>,
+    events: readonly AuditDraft[],
+  ): Promise<readonly AbandonedUpstream[]>
   /** Calls back after every commit that gave the ending queue or the timers something to do. */
   onWork(listener: () => void): void
   /** Whether a durable write would succeed now; rejects with the reason if not. */
   ready(): Promise<void>
   close(): Promise<void>
+}
+
+export interface AbandonedUpstream {
+  readonly provider: string
+  /** What it reached; undefined: not recorded. */
+  readonly upstream: string | undefined
+  readonly live: number
+  /** Dead, but not cleaned up yet. */
+  readonly dead: number
 }
 
 export interface Page {
@@ -202,6 +221,8 @@ export interface Reservation {
   readonly task: TaskId
   readonly entitlement: string
   readonly provider: string
+  /** Where it will be minted, and alone can be ended. */
+  readonly upstream: string
   readonly target: string
   readonly targetSpec: unknown
   readonly group: string | null
@@ -234,6 +255,7 @@ export type ReserveResult =
         | 'task-ended'
         | 'task-limit'
         | 'agent-limit'
+        | 'moved'
         | 'no-slot'
         | 'capacity'
         | 'tenant-share'
@@ -330,8 +352,6 @@ export interface LeaseStore {
   ): Promise<{ readonly intent: readonly IntentItem[]; readonly targetSpec: unknown } | undefined>
   list(filter: LeaseFilter, page: Page): Promise<readonly Lease[]>
   endedOfTask(task: TaskId, since: number): Promise<readonly Lease[]>
-  /** Providers that something live was drawn on. */
-  liveProviders(): Promise<readonly string[]>
   /** Live leases by what decides about them alike, for re-decision on reload. */
   activeClasses(): Promise<
     readonly { readonly agent: string; readonly entitlement: string; readonly count: number }[]

@@ -14,6 +14,7 @@ export function noopProvider(firstRevoked: Map<string, number>): AnyProviderDefi
     settings: z.strictObject({ type: z.literal('noop') }),
     target: z.strictObject({ account: z.string() }),
     vocabulary,
+    upstreamOf: () => 'nowhere',
     describe: ({ target, intent }) => ({
       scope: { allow: intent.map(({ actions, locations }) => ({ actions, locations })) },
       target: target.account,

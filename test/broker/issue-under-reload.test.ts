@@ -19,3 +19,14 @@ it('P7: what the world in force refuses is not answered, though it was reserved 
   const [lease] = (await api.as('admin', 'GET /v1/leases')).body.items
   expect(lease).toMatchObject({ state: 'ending', cause: 'policy' })
 })
+
+it('P6: what was planned for an upstream that its provider left meanwhile is not minted there', async () => {
+  const api = await testApi()
+  const task = await api.open()
+  await api.store.adoptUpstreams(new Map([['upstream', 'fake there']]), [])
+  const answer = await api.issue(task)
+  expect([answer.status, answer.body.code]).toEqual([503, 'unavailable'])
+  expect(answer.headers.get('retry-after')).toBe('1')
+  expect(api.upstream.minted).toEqual([])
+  expect((await api.as('admin', 'GET /v1/leases')).body.items).toEqual([])
+})

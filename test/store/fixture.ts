@@ -207,6 +207,7 @@ export function reservation(
     task: task.id,
     entitlement: 'tickets-read',
     provider: 'upstream',
+    upstream: 'fake here',
     target: 'tickets',
     targetSpec: { account: 'tickets' },
     group: null,

@@ -31,7 +31,8 @@ async function useAll(one: Shed): Promise<void> {
   await store.leases.nextExpiry()
   await store.leases.settleAfterRestart(now, 10)
   await store.leases.settleStranded(now, 10)
-  await store.leases.liveProviders()
+  await store.adoptUpstreams(new Map([['upstream', 'fake here']]), [])
+  await store.abandonedUpstreams(new Map())
   await store.leases.activeClasses()
   await store.leases.activeOfClass('summariser', 'tickets-read')
   await store.leases.countActive({ task: task.id })
@@ -158,7 +159,12 @@ describe('P14: a start', () => {
     for (const provider of ['vault', 'aws', 'aws', 'gcp']) await one.active(task, { provider })
     const failed = await one.reserved(task, { provider: 'gone' })
     await one.store.leases.fail(failed.id, 'x', one.clock.now())
-    expect(await one.store.leases.liveProviders()).toEqual(['aws', 'gcp', 'vault'])
+    const abandoned = await one.store.abandonedUpstreams(new Map())
+    expect(abandoned.map(({ provider, live }) => [provider, live])).toEqual([
+      ['aws', 2],
+      ['gcp', 1],
+      ['vault', 1],
+    ])
   })
 
   it('takes as long over 50,000 live leases as over none', async () => {

@@ -15,9 +15,11 @@ import { refuseLeap } from './leap.ts'
 import { leaseMoves } from './lease-moves.ts'
 import { leaseStore } from './leases.ts'
 import { lineage as lineageOf } from './lineage.ts'
+import { readMeta, writeMeta } from './meta.ts'
 import { signalStore } from './signals.ts'
 import { standing as standingOf } from './standing.ts'
 import { taskStore } from './tasks.ts'
+import { upstreamsOf } from './upstreams.ts'
 
 export interface OpenStore {
   readonly store: Store
@@ -70,6 +72,7 @@ function buildStore(
   commit.onUndo(counts.forget)
   const moves = leaseMoves(db, { lineage, counts })
   const standing = standingOf(db)
+  const upstreams = upstreamsOf(db)
   const record = recordDecision(db)
   const delegations = delegationStore({ db, commit, lineage, standing, record })
   const tasks = taskStore({ db, commit, moves, lineage, standing, record, delegations })
@@ -77,7 +80,7 @@ function buildStore(
   const store: Store = {
     tasks,
     delegations,
-    leases: leaseStore({ db, commit, moves, counts, lineage, standing, record }),
+    leases: leaseStore({ db, commit, moves, counts, lineage, standing, upstreams, record }),
     endings: endingStore({ db, commit, moves }),
     kills,
     signals: signalStore(db, commit, kills.orderWithin),
@@ -89,6 +92,17 @@ function buildStore(
       return readMeta(sqlite, 'enforced_world')
     },
     noteEnforced: (world) => commit.run(() => writeMeta(sqlite, 'enforced_world', world)),
+    async abandonedUpstreams(next) {
+      return upstreams.abandonedIn(next)
+    },
+    adoptUpstreams: (next, events) =>
+      commit.run((tx) => {
+        const abandoned = upstreams.abandonedIn(next)
+        if (abandoned.length > 0) return abandoned
+        upstreams.adopt(next)
+        for (const event of events) tx.event(event)
+        return []
+      }),
     onWork: (listener) => commit.onWork(listener),
     ready: () => commit.run(() => undefined),
     async close() {
@@ -108,17 +122,4 @@ function readHighWater(sqlite: BetterSqlite3.Database): number {
     'config_invalid',
     'store.url: the time recorded in the database is unreadable; restore a backup',
   )
-}
-
-function readMeta(sqlite: BetterSqlite3.Database, key: string): string | undefined {
-  const value = sqlite.prepare('select value from meta where key = ?').pluck().get(key)
-  return value === undefined ? undefined : String(value)
-}
-
-function writeMeta(sqlite: BetterSqlite3.Database, key: string, value: string): void {
-  sqlite
-    .prepare(
-      'insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value',
-    )
-    .run(key, value)
 }

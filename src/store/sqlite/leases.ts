@@ -186,19 +186,6 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       )
       return db.select().from(leases).where(where).limit(100).all().map(leaseOf)
     },
-    async liveProviders() {
-      // Index: leases_live, from one provider to the next: a start must not read what is alive.
-      const rows = db.all<{ provider: string }>(sql`
-        with recursive found (provider) as (
-          select min(${leases.provider}) from ${leases} where ${isLive}
-          union all
-          select (select min(${leases.provider}) from ${leases}
-            where ${isLive} and ${leases.provider} > found.provider)
-          from found where found.provider is not null
-        )
-        select provider from found where provider is not null`)
-      return rows.map((row) => row.provider)
-    },
     async activeClasses() {
       const { agent, entitlement } = leases
       return db

@@ -11,6 +11,7 @@ import { type LeaseRow, laneRank } from './rows.ts'
 import { leases } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { param, prepared } from './statement.ts'
+import type { Upstreams } from './upstreams.ts'
 
 /** What the transitions of leases are built from. */
 export interface LeaseRooms {
@@ -20,6 +21,7 @@ export interface LeaseRooms {
   readonly counts: ActiveCounts
   readonly lineage: Lineage
   readonly standing: Standing
+  readonly upstreams: Upstreams
   readonly record: RecordDecision
 }
 

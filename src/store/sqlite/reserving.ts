@@ -13,6 +13,7 @@ import { leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
 import { isReservedOrActive } from './states.ts'
+import type { Upstreams } from './upstreams.ts'
 
 const LIMIT_REASONS = {
   'task-limit': 'the task has as many active leases as it may have',
@@ -30,9 +31,10 @@ export function reserving(rooms: {
   readonly counts: ActiveCounts
   readonly lineage: Lineage
   readonly standing: Standing
+  readonly upstreams: Upstreams
   readonly record: RecordDecision
 }): (tx: Tx, order: Reservation) => ReserveResult {
-  const { db, moves, counts, lineage, standing, record } = rooms
+  const { db, moves, counts, lineage, standing, upstreams, record } = rooms
   const insert = insertStatement(db, leases)
   const taskById = prepared(
     db,
@@ -84,6 +86,13 @@ export function reserving(rooms: {
     if (block) {
       recordRefusal(tx, order, { rail: 'block', reason: `blocked by ${block}` })
       return { ok: false, why: 'blocked', block }
+    }
+    if (!upstreams.isReached(order.provider, order.upstream)) {
+      recordRefusal(tx, order, {
+        rail: 'moved',
+        reason: 'its provider reaches another upstream now',
+      })
+      return { ok: false, why: 'moved' }
     }
     const before = order.idempotency && byKey.get({ task: task.id, key: order.idempotency.key })
     if (before && before.requestHash !== order.idempotency?.requestHash) {

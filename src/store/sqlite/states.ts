@@ -14,5 +14,7 @@ export const isNotEnded = sql`${leases.endedAt} is null`
 export const isReservedOrActive = sql`(${leases.state} in ('reserved', 'active') and ${isNotEnded})`
 /** Something at an upstream may still honour it. Index: leases_live. */
 export const isLive = sql`(${leases.state} in ('reserved', 'active', 'ending') and ${isNotEnded})`
+/** Nothing honours it any more; something of it may still have to be cleaned up. */
+export const isDead = sql`${leases.state} in ('ended', 'failed')`
 /** Index: leases_unsettled. */
 export const isUnsettled = sql`(${leases.state} = 'reserved' or ${leases.renewing} = 1)`

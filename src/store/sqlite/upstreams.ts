@@ -1,0 +1,79 @@
+import type { AbandonedUpstream } from '../store.ts'
+import type { Db } from './database.ts'
+import { and, eq, isNotNull, sql } from './drizzle.ts'
+import { writeMeta } from './meta.ts'
+import { leases, meta } from './schema.ts'
+import { param, prepared } from './statement.ts'
+import { isDead, isLive } from './states.ts'
+
+/**
+ * Which upstream each provider's name stands for. It changes only while no lease of that name is
+ * unfinished, and nothing is reserved for another: so whatever is asked to end a lease is what
+ * minted it, over reloads and restarts (P6).
+ */
+export interface Upstreams {
+  /** Whether a lease of this upstream may be reserved under this provider's name. */
+  isReached(provider: string, upstream: string): boolean
+  /** Providers of unfinished leases that `next` lacks, or that reach another upstream in it. */
+  abandonedIn(next: ReadonlyMap<string, string>): AbandonedUpstream[]
+  /** From this transaction on `next` says what is reached; the caller has looked for abandoned ones. */
+  adopt(next: ReadonlyMap<string, string>): void
+}
+
+const KEY = 'upstreams'
+
+export function upstreamsOf(db: Db): Upstreams {
+  const stored = prepared(db, db.select({ value: meta.value }).from(meta).where(eq(meta.key, KEY)))
+  const { provider } = leases
+  const ofProvider = eq(provider, param('provider'))
+  // Indexes: leases_live, leases_due.
+  const live = counting(db, and(ofProvider, isLive))
+  const dead = counting(db, and(ofProvider, isNotNull(leases.dueAt), isDead))
+
+  return {
+    isReached(name, upstream) {
+      const reached = recorded()
+      return reached === undefined || reached[name] === upstream
+    },
+    abandonedIn(next) {
+      const before = recorded()
+      const used = new Set([...providersWith(isLive), ...providersWith(sql`due_at is not null`)])
+      return [...used]
+        .toSorted()
+        .filter((name) => !next.has(name) || (before?.[name] ?? next.get(name)) !== next.get(name))
+        .map((name) => ({
+          provider: name,
+          upstream: before?.[name],
+          live: live(name),
+          dead: dead(name),
+        }))
+    },
+    adopt: (next) => writeMeta(db.$client, KEY, JSON.stringify(Object.fromEntries(next))),
+  }
+
+  /** Undefined: nobody has said yet. Written above from the same type. */
+  function recorded(): Readonly<Record<string, string>> | undefined {
+    const row = stored.get()
+    return row && (JSON.parse(row.value) as Record<string, string>)
+  }
+
+  /** By index from one provider to the next: a start must not read what is alive. */
+  function providersWith(state: ReturnType<typeof sql>): string[] {
+    const rows = db.all<{ provider: string }>(sql`
+      with recursive found (provider) as (
+        select min(${provider}) from ${leases} where ${state}
+        union all
+        select (select min(${provider}) from ${leases}
+          where ${state} and ${provider} > found.provider)
+        from found where found.provider is not null
+      )
+      select provider from found where provider is not null`)
+    return rows.map((row) => row.provider)
+  }
+}
+
+function counting(db: Db, where: ReturnType<typeof and>): (provider: string) => number {
+  const select = db.select({ n: sql<number>`count(*)` }).from(leases).where(where)
+  const statement = prepared(db, select)
+  return (provider) => statement.get({ provider })?.n ?? 0
+}
