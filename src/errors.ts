@@ -35,6 +35,9 @@ export interface Problem {
   message: string
 }
 
+/** What a request under the scheme DPoP lacks (RFC 9449 §7.1). */
+export type Challenge = 'use_dpop_nonce' | 'invalid_dpop_proof'
+
 export interface ErrorExtras {
   cause?: unknown
   /** For audit and log; never sent to an agent. */
@@ -42,6 +45,8 @@ export interface ErrorExtras {
   /** Single problems, with their paths, safe for the caller. */
   problems?: readonly Problem[]
   retryAfterSeconds?: number
+  /** For the `WWW-Authenticate` of an `unauthenticated` answer. */
+  challenge?: Challenge
 }
 
 /** The one error class. `message` is safe for the caller; `cause` and `detail` are not. */
@@ -50,6 +55,7 @@ export class MayflyError extends Error {
   readonly detail: Record<string, unknown> | undefined
   readonly problems: readonly Problem[] | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly challenge: Challenge | undefined
 
   constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause })
@@ -58,6 +64,7 @@ export class MayflyError extends Error {
     this.detail = extras.detail
     this.problems = extras.problems
     this.retryAfterSeconds = extras.retryAfterSeconds
+    this.challenge = extras.challenge
   }
 }
 

@@ -13,7 +13,9 @@ import type { ClockSource } from './clock.ts'
 import type { Config } from './config.ts'
 import { loggable, MayflyError } from './errors.ts'
 import { createApp } from './http/app.ts'
+import { createDpop } from './identity/dpop.ts'
 import type { Random } from './ids.ts'
+import { keptKey } from './kept-key.ts'
 import { type Lifecycle, startLifecycle } from './lifecycle/lifecycle.ts'
 import { type LoadRequest, loadConfig } from './load-config.ts'
 import { readiness } from './readiness.ts'
@@ -80,6 +82,11 @@ export async function serve(options: ServeOptions): Promise<Served> {
       log,
       health: new Health(clock),
       pace: new Pace(clock),
+      dpop: createDpop({
+        publicUrl: config.server.publicUrl,
+        nonceKey: keptKey(config.keysDir, 'dpop-nonce.key', options.random),
+        clock,
+      }),
       world: () => world,
     }
     await adoptUpstreams(broker, world, [])

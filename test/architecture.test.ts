@@ -14,6 +14,7 @@ const HEIGHT: Record<string, number> = {
   'providers-list': 82,
   world: 80,
   readiness: 80,
+  'kept-key': 80,
   http: 70,
   lifecycle: 70,
   client: 66,

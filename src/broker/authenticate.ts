@@ -3,9 +3,11 @@ import type { Actor } from '../audit/events.ts'
 import type { OperatorConfig } from '../config.ts'
 import { MayflyError } from '../errors.ts'
 import { matchesWorkload } from '../identity/match.ts'
+import type { Shown } from '../identity/shown.ts'
 import type { Task } from '../model/task.ts'
 import type { Broker } from './broker.ts'
 import { hashToken } from './open-task.ts'
+import { assertHoldsKey, spendProof, workloadShown } from './possession.ts'
 
 /** Who calls: a task by its token, or an operator by token or OIDC evidence. */
 export type Caller =
@@ -16,25 +18,29 @@ export type OperatorCaller = Extract<Caller, { kind: 'operator' }>
 export type TaskCaller = Extract<Caller, { kind: 'task' }>
 
 /**
- * Bearer → caller. Everything that does not hold is `unauthenticated` with one text; a task that
- * has ended has a dead token.
+ * Shown → caller. Everything that does not hold is `unauthenticated`, also a bound task's token
+ * without its key; a task that has ended has a dead token.
  */
-export async function authenticate(broker: Broker, bearer: string): Promise<Caller> {
-  if (bearer.startsWith('mft_')) return await authenticateTask(broker, bearer)
-  if (bearer.startsWith('mfo_')) return operatorCaller(operatorByToken(broker, bearer))
-  return operatorCaller(await operatorByEvidence(broker, bearer))
+export async function authenticate(broker: Broker, shown: Shown): Promise<Caller> {
+  const { token = '' } = shown
+  if (token.startsWith('mft_')) return await authenticateTask(broker, shown, token)
+  if (token.startsWith('mfo_')) return operatorCaller(operatorByToken(broker, shown, token))
+  return operatorCaller(await operatorByEvidence(broker, shown))
 }
 
-async function authenticateTask({ store, clock }: Broker, token: string): Promise<TaskCaller> {
+async function authenticateTask(broker: Broker, shown: Shown, token: string): Promise<TaskCaller> {
+  const { store, clock } = broker
   const task = await store.tasks.byToken(hashToken(token))
   if (!task) throw refused('no such task token')
+  await assertHoldsKey(broker, task, { shown, token })
   if (task.state !== 'open' || task.deadline <= clock.now()) {
     throw new MayflyError('task_ended', 'the task has ended')
   }
   return { kind: 'task', task, actor: `agent:${task.agent}` }
 }
 
-function operatorByToken({ world, clock }: Broker, token: string): OperatorConfig {
+function operatorByToken({ world, clock }: Broker, shown: Shown, token: string): OperatorConfig {
+  if (shown.dpop !== undefined) throw refused('operator tokens come as Bearer')
   const hash = Buffer.from(hashToken(token))
   const operator = world().config.operators.find(
     ({ tokenSha256 }) =>
@@ -47,9 +53,9 @@ function operatorByToken({ world, clock }: Broker, token: string): OperatorConfi
   return operator
 }
 
-async function operatorByEvidence({ world }: Broker, evidence: string): Promise<OperatorConfig> {
-  const { identity, config } = world()
-  const workload = await identity.verify(evidence)
+async function operatorByEvidence(broker: Broker, shown: Shown): Promise<OperatorConfig> {
+  const { config } = broker.world()
+  const { workload, proof } = await workloadShown(broker, shown)
   const matching = config.operators.filter(
     ({ match }) => match !== undefined && matchesWorkload(match, workload),
   )
@@ -59,6 +65,7 @@ async function operatorByEvidence({ world }: Broker, evidence: string): Promise<
   if (!operator || matching.length > 1) {
     throw refused(matching.length > 1 ? 'several operators match' : 'no operator matches')
   }
+  await spendProof(broker, proof)
   return operator
 }
 

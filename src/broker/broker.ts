@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Config, EntitlementConfig, ProviderConfig } from '../config.ts'
+import type { Dpop } from '../identity/dpop.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { AgentConfig } from '../identity/settings.ts'
 import type { Random } from '../ids.ts'
@@ -17,6 +18,7 @@ export interface Broker {
   readonly log: Log
   readonly health: Health
   readonly pace: Pace
+  readonly dpop: Dpop
   /** What is configured and in force now; a reload replaces it as a whole. */
   world(): World
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { MayflyError } from '../errors.ts'
 import type { AgentConfig } from '../identity/settings.ts'
+import type { Shown } from '../identity/shown.ts'
 import type { Workload } from '../identity/workload.ts'
 import { newId, newToken } from '../ids.ts'
 import type { IntentItem } from '../model/intent.ts'
@@ -11,6 +12,8 @@ import type { Broker } from './broker.ts'
 import { beyondCeilings, beyondDelegator } from './cover-intent.ts'
 import { type ShownDelegation, shownDelegation } from './delegation-shown.ts'
 import { notFound } from './not-found.ts'
+import { reportOtherKey } from './other-key.ts'
+import { proofUsed, workloadShown } from './possession.ts'
 import { riskOf } from './risk.ts'
 
 export interface OpenTaskRequest {
@@ -40,11 +43,11 @@ const DEFAULT_TASK_TTL_SECONDS = 3_600
  */
 export async function openTask(
   broker: Broker,
-  evidence: string,
+  evidence: Shown,
   request: OpenTaskRequest,
 ): Promise<OpenedTask> {
   const world = broker.world()
-  const workload = await world.identity.verify(evidence)
+  const { workload, key, proof } = await workloadShown(broker, evidence)
   const agent = world.identity.agentFor(workload)
   takeOpenPace(broker, agent)
   refuseTimeInDoubt(broker)
@@ -86,6 +89,7 @@ export async function openTask(
       workload: workload.name,
       issuer: workload.issuer,
       proof: workload.proof,
+      key,
       claims: workload.claims,
       purpose: request.purpose,
       intent: request.intent,
@@ -98,11 +102,16 @@ export async function openTask(
     {
       openTasksPerAgent: limits.openTasksPerAgent,
       evidence: oneTimeEvidence(workload),
+      proof,
+      instance: instanceOf(workload),
       delegation: shown && { id: shown.delegation.id, tasksPerTree: limits.tasksPerTree },
       decision: record,
     },
   )
-  if (!opened.ok) throw notOpened(opened.why)
+  if (!opened.ok) {
+    if (opened.why === 'other-key') await reportInstance(broker, workload)
+    throw notOpened(opened.why)
+  }
   return { task: opened.task, token: new Secret(taskToken) }
 }
 
@@ -175,6 +184,15 @@ function oneTimeEvidence(workload: Workload) {
   return { id: workload.evidenceId, expiresAt: workload.evidenceExpiresAt }
 }
 
+/** Evidence that names its key itself needs none pinned. */
+function instanceOf({ proof, pin, evidenceExpiresAt }: Workload) {
+  return proof === 'key' ? undefined : { name: pin, pinnedUntil: evidenceExpiresAt }
+}
+
+async function reportInstance(broker: Broker, { name, pin }: Workload): Promise<void> {
+  await reportOtherKey(broker, { name: pin, subject: { workload: name } })
+}
+
 function notOpened(why: Extract<OpenTaskResult, { ok: false }>['why']): MayflyError {
   switch (why) {
     case 'blocked':
@@ -186,8 +204,16 @@ function notOpened(why: Extract<OpenTaskResult, { ok: false }>['why']): MayflyEr
     case 'tree-limit':
       return new MayflyError('limit_reached', 'what was delegated has as many tasks as it may have')
     case 'evidence-used':
-      return new MayflyError('unauthenticated', 'the evidence was not accepted', {
-        detail: { reason: 'its jti was used before' },
-      })
+      return notAccepted('its jti was used before')
+    case 'proof-used':
+      return proofUsed()
+    case 'other-key':
+      return notAccepted('its instance showed another key before')
+    case 'key-missing':
+      return notAccepted('its instance showed a key before, and now none')
   }
+}
+
+function notAccepted(reason: string): MayflyError {
+  return new MayflyError('unauthenticated', 'the evidence was not accepted', { detail: { reason } })
 }

@@ -1,3 +1,4 @@
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import {
   authenticate,
@@ -7,9 +8,10 @@ import {
 } from '../broker/authenticate.ts'
 import type { Broker } from '../broker/broker.ts'
 import { MayflyError } from '../errors.ts'
+import type { Shown } from '../identity/shown.ts'
 
 /** No issuer's token is longer; whatever is, is not worth looking at. */
-const MAX_BEARER = 16_384
+const MAX_TOKEN = 16_384
 
 export type Guards = ReturnType<typeof guardsOf>
 
@@ -18,34 +20,47 @@ export type Guards = ReturnType<typeof guardsOf>
  * workload whose evidence the use case verifies itself. What they may see there is for the use case.
  */
 export function guardsOf(broker: Broker) {
+  const shownBy = (c: Context): Shown => shown(broker, c)
   return {
     task: createMiddleware<{ Variables: { caller: TaskCaller } }>(async (c, next) => {
-      const caller = await authenticate(broker, bearerOf(c.req.header('authorization')))
+      const caller = await authenticate(broker, shownBy(c))
       if (caller.kind !== 'task') throw forbidden('this call is for a task, with its own token')
       c.set('caller', caller)
       await next()
     }),
     operator: createMiddleware<{ Variables: { caller: OperatorCaller } }>(async (c, next) => {
-      const caller = await authenticate(broker, bearerOf(c.req.header('authorization')))
+      const caller = await authenticate(broker, shownBy(c))
       if (caller.kind !== 'operator') throw forbidden('this call is for operators')
       c.set('caller', caller)
       await next()
     }),
     either: createMiddleware<{ Variables: { caller: Caller } }>(async (c, next) => {
-      c.set('caller', await authenticate(broker, bearerOf(c.req.header('authorization'))))
+      c.set('caller', await authenticate(broker, shownBy(c)))
       await next()
     }),
-    workload: createMiddleware<{ Variables: { evidence: string } }>(async (c, next) => {
-      c.set('evidence', bearerOf(c.req.header('authorization')))
+    workload: createMiddleware<{ Variables: { evidence: Shown } }>(async (c, next) => {
+      c.set('evidence', shownBy(c))
       await next()
     }),
   }
 }
 
-function bearerOf(header: string | undefined): string {
-  const token = /^Bearer +([\x21-\x7e]+)$/i.exec(header ?? '')?.[1]
-  if (token !== undefined && token.length <= MAX_BEARER) return token
-  throw new MayflyError('unauthenticated', 'send Authorization: Bearer with a token')
+/** Reads what a request shows; whoever speaks DPoP also hears the nonce of its next proof. */
+function shown({ dpop }: Broker, c: Context): Shown {
+  const [, scheme = '', token = ''] =
+    /^(Bearer|DPoP) +([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '') ?? []
+  if (token === '' || token.length > MAX_TOKEN) {
+    throw new MayflyError('unauthenticated', 'send Authorization: Bearer or DPoP with a token')
+  }
+  const proof = c.req.header('dpop')
+  if (scheme.toLowerCase() === 'bearer') {
+    if (proof === undefined) return { token }
+    // Read as it stands it would open a task that anybody with its token can use.
+    throw new MayflyError('unauthenticated', 'a DPoP proof comes with Authorization: DPoP')
+  }
+  c.header('dpop-nonce', dpop.nonce())
+  const { pathname } = new URL(c.req.url)
+  return { token, dpop: { proof, method: c.req.method, path: pathname } }
 }
 
 function forbidden(message: string): MayflyError {

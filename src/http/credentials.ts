@@ -8,6 +8,7 @@ import { byId, json, refusals } from './answers.ts'
 import { BODY_REFUSALS, body, jsonBody } from './body.ts'
 import type { App, Parts } from './env.ts'
 import { idempotencyHeaders } from './idempotency-key.ts'
+import { BY_TASK } from './security.ts'
 import { issuedAnswer, leaseWire } from './wire/lease.ts'
 import { revealCredential } from './wire/reveal.ts'
 
@@ -32,7 +33,7 @@ export function credentialRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks/{id}/credentials',
     tags: ['credentials'],
     summary: 'Ask for a credential within the task',
-    security: [{ task: [] }],
+    security: BY_TASK,
     middleware: [guards.task, jsonBody] as const,
     request: { params: byId, headers: idempotencyHeaders, body: body(credentialBody) },
     responses: {

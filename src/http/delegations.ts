@@ -6,6 +6,7 @@ import { plainText } from '../model/text.ts'
 import { byId, json, refusals } from './answers.ts'
 import { BODY_REFUSALS, body, jsonBody } from './body.ts'
 import type { App, Parts } from './env.ts'
+import { BY_TASK } from './security.ts'
 import { delegatedAnswer, delegationWire } from './wire/delegation.ts'
 import { revealToken } from './wire/reveal.ts'
 
@@ -45,7 +46,7 @@ export function delegationRoutes(app: App, { broker, guards }: Parts): void {
     summary: 'Delegate a part of the task to another agent',
     description:
       'Each item of the intent must be within one item of the task’s own. With the token the other agent, showing its own identity, opens one task below this one.',
-    security: [{ task: [] }],
+    security: BY_TASK,
     middleware: [guards.task, jsonBody] as const,
     request: { params: byId, body: body(delegateBody) },
     responses: {

@@ -6,6 +6,7 @@ import { byId, json, refusals } from './answers.ts'
 import { BODY_REFUSALS, jsonBody, optionalBody } from './body.ts'
 import type { App, Parts } from './env.ts'
 import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
+import { BY_TASK } from './security.ts'
 import { known } from './wire/known.ts'
 import { leaseAnswer, leaseWire, renewedAnswer } from './wire/lease.ts'
 import { revealCredential } from './wire/reveal.ts'
@@ -63,7 +64,7 @@ function showRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/leases/{id}',
     tags,
     summary: 'One lease',
-    security: [{ task: [] }, { operator: [] }],
+    security: [...BY_TASK, { operator: [] }],
     middleware: guards.either,
     request: { params: byId },
     responses: {
@@ -83,7 +84,7 @@ function renewRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/leases/{id}/renew',
     tags,
     summary: 'Prolong a lease, under the policies of now',
-    security: [{ task: [] }],
+    security: BY_TASK,
     middleware: [guards.task, jsonBody] as const,
     request: { params: byId, body: optionalBody(z.strictObject({})) },
     responses: {
@@ -124,7 +125,7 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/leases/{id}/end',
     tags,
     summary: 'End a lease; the answer is durable, the upstream follows',
-    security: [{ task: [] }, { operator: [] }],
+    security: [...BY_TASK, { operator: [] }],
     middleware: [guards.either, jsonBody] as const,
     request: { params: byId, body: optionalBody(z.strictObject({})) },
     responses: {

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { JSONValue } from 'hono/utils/types'
 import { json, refusals } from './answers.ts'
 import type { App, Parts } from './env.ts'
+import { SCHEMES } from './security.ts'
 
 /** `/openapi.json`: every route of this application, from the schemas that check it. */
 export function documentRoutes(app: App, { broker }: Parts): void {
@@ -38,23 +39,3 @@ const ABOUT = {
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
 }
-
-const SCHEMES = {
-  evidence: {
-    type: 'http',
-    scheme: 'bearer',
-    description: "The workload's own token of a configured issuer.",
-  },
-  task: { type: 'http', scheme: 'bearer', description: 'The token of one open task (mft_…).' },
-  operator: {
-    type: 'http',
-    scheme: 'bearer',
-    description: "An operator token (mfo_…), or an operator's token of a configured issuer.",
-  },
-  signature: {
-    type: 'apiKey',
-    in: 'header',
-    name: 'webhook-signature',
-    description: 'Standard Webhooks: with webhook-id and webhook-timestamp, over the exact body.',
-  },
-} as const

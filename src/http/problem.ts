@@ -2,6 +2,7 @@ import type { Context, ErrorHandler, NotFoundHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { Log } from '../broker/broker.ts'
 import { type ErrorCode, MayflyError, STATUS_OF, traceOf } from '../errors.ts'
+import { DPOP_ALGORITHMS } from '../identity/dpop-jwk.ts'
 import type { ProblemWire } from '../model/wire.ts'
 import type { App, Env } from './env.ts'
 
@@ -76,8 +77,14 @@ function problem(c: Context<Env>, refusal: MayflyError): Response {
   c.set('refusal', refusal)
   c.header('content-type', 'application/problem+json')
   if (retryAfterSeconds !== undefined) c.header('retry-after', String(retryAfterSeconds))
-  if (status === 401) c.header('www-authenticate', 'Bearer realm="mayfly"')
+  if (status === 401) c.header('www-authenticate', challengeOf(refusal))
   return c.body(JSON.stringify(body), status)
+}
+
+/** RFC 6750 §3 and RFC 9449 §7.1; the error is named only to who speaks DPoP. */
+function challengeOf({ challenge }: MayflyError): string {
+  const error = challenge === undefined ? '' : `, error="${challenge}"`
+  return `Bearer realm="mayfly", DPoP algs="${DPOP_ALGORITHMS.join(' ')}"${error}`
 }
 
 function refusalOf(error: Error): MayflyError {

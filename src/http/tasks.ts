@@ -8,6 +8,7 @@ import { byId, json, refusals } from './answers.ts'
 import { BODY_REFUSALS, body, jsonBody, optionalBody } from './body.ts'
 import type { App, Parts } from './env.ts'
 import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
+import { BY_EVIDENCE, BY_TASK } from './security.ts'
 import { known } from './wire/known.ts'
 import { revealToken } from './wire/reveal.ts'
 import {
@@ -91,7 +92,7 @@ function openRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks',
     tags,
     summary: 'Open a task with workload evidence',
-    security: [{ evidence: [] }],
+    security: BY_EVIDENCE,
     middleware: [guards.workload, jsonBody] as const,
     request: { body: body(openTaskBody) },
     responses: {
@@ -164,7 +165,7 @@ function showRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks/{id}',
     tags,
     summary: 'One task',
-    security: [{ task: [] }, { operator: [] }],
+    security: [...BY_TASK, { operator: [] }],
     middleware: guards.either,
     request: { params: byId },
     responses: {
@@ -186,7 +187,7 @@ function beatRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks/{id}/heartbeat',
     tags,
     summary: 'A sign of life; answers which leases ended since the one before',
-    security: [{ task: [] }],
+    security: BY_TASK,
     middleware: [guards.task, jsonBody] as const,
     request: { params: byId, body: optionalBody(z.strictObject({})) },
     responses: {
@@ -207,7 +208,7 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks/{id}/end',
     tags,
     summary: 'End a task and all its leases; its token is dead when this answers',
-    security: [{ task: [] }, { operator: [] }],
+    security: [...BY_TASK, { operator: [] }],
     middleware: [guards.either, jsonBody] as const,
     request: { params: byId, body: optionalBody(outcomeBody) },
     responses: {
@@ -229,7 +230,7 @@ function requestableRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks/{id}/entitlements',
     tags,
     summary: 'What the task may ask for',
-    security: [{ task: [] }, { operator: [] }],
+    security: [...BY_TASK, { operator: [] }],
     middleware: guards.either,
     request: { params: byId },
     responses: {

@@ -27,7 +27,7 @@ export interface IdentityContext {
 
 export interface Identity {
   /**
-   * Evidence → workload. `unauthenticated` for anything not beyond doubt, always with the same
+   * Evidence → workload, with proof `bearer` until its key is seen (`withKeys`). `unauthenticated` for anything not beyond doubt, always with the same
    * text and the reason in `detail`; `unavailable` while the issuer's keys cannot be had.
    */
   verify(token: string): Promise<Workload>

@@ -21,7 +21,16 @@ export interface UnverifiedToken {
  * Returns the reason instead where it is refused; nothing here is verified yet.
  */
 export function readToken(token: string): UnverifiedToken | string {
-  if (token.length > MAX_TOKEN_BYTES) return `larger than ${MAX_TOKEN_BYTES} bytes`
+  const read = readCompact(token, MAX_TOKEN_BYTES)
+  if (typeof read === 'string') return read
+  const refused = REFUSED_HEADERS.find((name) => Object.hasOwn(read.header, name))
+  if (refused !== undefined) return `header "${refused}" is not accepted`
+  return isKeyId(read.header.kid) ? read : 'header "kid" is not a name'
+}
+
+/** Any compact JWS of at most `maxBytes`, whatever its header says; or why it is none. */
+export function readCompact(token: string, maxBytes: number): UnverifiedToken | string {
+  if (token.length > maxBytes) return `larger than ${maxBytes} bytes`
   const parts = token.split('.')
   if (parts.length === 5) return 'encrypted tokens are not accepted'
   const [head, body, signature] = parts
@@ -29,9 +38,6 @@ export function readToken(token: string): UnverifiedToken | string {
   if (!parts.every(isBase64url)) return 'not base64url'
   const header = readObject(head)
   if (typeof header === 'string') return `header ${header}`
-  const refused = REFUSED_HEADERS.find((name) => Object.hasOwn(header, name))
-  if (refused !== undefined) return `header "${refused}" is not accepted`
-  if (!isKeyId(header.kid)) return 'header "kid" is not a name'
   const payload = readObject(body)
   if (typeof payload === 'string') return `payload ${payload}`
   if (signature === '') return 'not signed'

@@ -8,6 +8,7 @@ import type { Issuer } from './issuer.ts'
 import { issuerUrl } from './issuer-settings.ts'
 import type { Issuers } from './issuers.ts'
 import { ownIdentityIn } from './own-identity.ts'
+import { confirmationOf, pinName } from './possession.ts'
 import { readToken } from './token.ts'
 import type { Workload } from './workload.ts'
 
@@ -30,7 +31,7 @@ export async function verifyEvidence(verifier: Verifier, token: string): Promise
     throw refused('its issuer is not configured', { iss: excerpt(payload.iss) })
   checkHeader(issuer, header)
   const claims = await verifiedClaims(issuer, { clock: verifier.clock, token, payload })
-  const workload = workloadOf(issuer, claims, verifier.clock.now())
+  const workload = workloadOf(issuer, claims, { token, now: verifier.clock.now() })
   const own = ownIdentityIn(workload, verifier.ownIdentities)
   if (own !== undefined) {
     const { name } = issuer.config
@@ -76,7 +77,11 @@ async function verifiedClaims(
   }
 }
 
-function workloadOf(issuer: Issuer, claims: JWTPayload, now: number): Workload {
+function workloadOf(
+  issuer: Issuer,
+  claims: JWTPayload,
+  { token, now }: { token: string; now: number },
+): Workload {
   const { config, rules } = issuer
   const { name, audience } = config
   const { sub, aud, jti } = claims
@@ -93,6 +98,10 @@ function workloadOf(issuer: Issuer, claims: JWTPayload, now: number): Workload {
   const end = endOf(issuer, claims, now)
   const facts = issuer.read(claims)
   if (typeof facts === 'string') throw refused(facts, { issuer: name })
+  const confirmation = confirmationOf(claims.cnf)
+  if (confirmation === undefined) {
+    throw refused('its cnf is no key that can be shown here (jkt or x5t#S256)', { issuer: name })
+  }
   const flat = flattenClaims({ ...claims })
   const taken = flat && Object.keys(facts.names).some((key) => Object.hasOwn(flat.claims, key))
   if (flat === undefined || taken)
@@ -104,7 +113,9 @@ function workloadOf(issuer: Issuer, claims: JWTPayload, now: number): Workload {
     issuerUrl: url,
     subject: sub,
     instance: facts.instance,
+    pin: pinName({ issuerUrl: url, subject: sub, instance: facts.instance, jti, token }),
     proof: 'bearer',
+    confirmation,
     claims: { ...flat.claims, ...facts.names },
     lists: flat.lists,
     evidenceId: jti === undefined ? null : evidenceId(url, jti),

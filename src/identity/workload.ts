@@ -1,3 +1,4 @@
+import type { KeyName } from '../model/key.ts'
 import type { Proof } from '../model/task.ts'
 
 /** A running process whose identity an issuer vouches for, as its verified evidence says. */
@@ -10,7 +11,12 @@ export interface Workload {
   readonly subject: string
   /** Tells running copies of one workload apart (a pod's uid); null where the evidence does not. */
   readonly instance: string | null
+  /** SHA-256 of what a first key is pinned to; see `pinName`. */
+  readonly pin: string
+  /** `bearer` as long as no key was seen. */
   readonly proof: Proof
+  /** The key the evidence itself names: without it the evidence is worth nothing. */
+  readonly confirmation: KeyName | null
   /**
    * Claims as text for policies; nested ones by path, for example `kubernetes.io/namespace`,
    * and under the short names of the issuer's kind, for example `namespace`.

@@ -1,6 +1,7 @@
 import type { TaskId } from '../ids.ts'
 import type { Chain } from './chain.ts'
 import type { Impact, IntentItem } from './intent.ts'
+import type { KeyName } from './key.ts'
 
 export type TaskState = 'open' | 'ended'
 export type TaskOutcome = 'completed' | 'failed' | 'cancelled'
@@ -28,6 +29,8 @@ export interface Task {
   readonly workload: string
   readonly issuer: string
   readonly proof: Proof
+  /** Shown when it was opened and needed by every later call; null with proof `bearer`. */
+  readonly key: KeyName | null
   /** The verified claims policies may read, flattened to strings. */
   readonly claims: Readonly<Record<string, string>>
   /** The agent's own text: shown, never an input to a decision. */

@@ -3,6 +3,7 @@
  * Times are RFC 3339 in UTC, durations whole seconds, names in snake case.
  */
 import type { Containment, EndCause, Lane, LeaseState, Revocability } from './lease.ts'
+import type { Proof } from './task.ts'
 
 export type TaskState = 'open' | 'ended'
 export type TaskOutcome = 'completed' | 'failed' | 'cancelled'
@@ -27,6 +28,9 @@ export interface TaskWire {
   agent: string
   tenant: string
   workload: string
+  proof: Proof
+  /** What every call of a bound task must hold. */
+  key?: string
   purpose: string
   intent: IntentItemWire[]
   labels: Record<string, string>

@@ -10,9 +10,15 @@ const secretReference = z
 
 const names = z.array(plainText(128)).min(1).max(100)
 
+/** The source of what Mayfly itself notices. */
+export const OWN_SOURCE = 'mayfly'
+
 /** A source of signals, as configured. */
 export const signalSourceSchema = z.strictObject({
-  name: z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be 1 to 63 of a-z 0-9 -'),
+  name: z
+    .string()
+    .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be 1 to 63 of a-z 0-9 -')
+    .refine((name) => name !== OWN_SOURCE, `must not be "${OWN_SOURCE}", which is our own`),
   type: z.literal('webhook'),
   secret: secretReference,
   /** Also accepted while the sender is being moved to `secret`. */

@@ -78,6 +78,7 @@ export type NewTask = Pick<
   | 'workload'
   | 'issuer'
   | 'proof'
+  | 'key'
   | 'claims'
   | 'purpose'
   | 'intent'
@@ -87,16 +88,34 @@ export type NewTask = Pick<
   | 'heartbeatSeconds'
 > & { readonly tokenHash: string }
 
+/** Evidence or a DPoP proof that is good for one use; from `expiresAt` on it is refused anyway. */
 export interface OneTimeEvidence {
   readonly id: string
   readonly expiresAt: number
 }
 
+/** The instance of a workload that opens a task, whose first key stays its key. */
+export interface Instance {
+  readonly name: string
+  /** Until when a first key is pinned; later evidence of the same instance prolongs it. */
+  readonly pinnedUntil: number
+}
+
 export type OpenTaskResult =
   | { readonly ok: true; readonly task: Task }
   | { readonly ok: false; readonly why: 'blocked'; readonly block: BlockId }
-  /** `delegation`: it is not there any more, for this agent, to be used now. */
-  | { readonly ok: false; readonly why: 'limit' | 'evidence-used' | 'delegation' | 'tree-limit' }
+  | {
+      readonly ok: false
+      readonly why:
+        | 'limit'
+        | 'evidence-used'
+        | 'proof-used'
+        | 'other-key'
+        | 'key-missing'
+        /** It is not there any more, for this agent, to be used now. */
+        | 'delegation'
+        | 'tree-limit'
+    }
 
 export interface TaskFilter {
   readonly tenants: readonly string[] | null
@@ -111,18 +130,25 @@ export interface TaskFilter {
 
 export interface TaskStore {
   /**
-   * Opens a task unless a live block, the agent's cap, or spent evidence stands against it; with a
-   * `delegation`, below the task that delegated, and only if this is its first use.
+   * Opens a task unless a live block, the agent's cap, spent evidence or the key its workload's
+   * instance showed before stands against it; a first key is pinned. With a `delegation`, below the
+   * task that delegated, and only if this is its first use.
    */
   open(
     task: NewTask,
     against: {
       readonly openTasksPerAgent: number
       readonly evidence: OneTimeEvidence | undefined
+      /** The DPoP proof its key was shown with. */
+      readonly proof?: OneTimeEvidence | undefined
+      /** Absent: the evidence names its key itself, nothing is pinned. */
+      readonly instance?: Instance | undefined
       readonly delegation?: { readonly id: DelegationId; readonly tasksPerTree: number } | undefined
       readonly decision: NewDecision
     },
   ): Promise<OpenTaskResult>
+  /** Keeps what is good for one use; false if it was used before. Survives a restart. */
+  spend(once: OneTimeEvidence, now: number): Promise<boolean>
   byToken(tokenHash: string): Promise<Task | undefined>
   byId(id: TaskId): Promise<Task | undefined>
   /** The tasks of its chain, nearest first; one that is gone is missing. */

@@ -21,13 +21,17 @@ it('P5: no lease is longer than planned, whatever its upstream says', async () =
     expiresAt: order.notAfter + anHour,
     nativeExpiresAt: order.notAfter + anHour,
   })
-  const { task } = await openTask(broker, await house.evidence(), {
-    purpose: 'summarise ticket 4711',
-    intent,
-    ttlSeconds: undefined,
-    heartbeatSeconds: undefined,
-    labels: {},
-  })
+  const { task } = await openTask(
+    broker,
+    { token: await house.evidence() },
+    {
+      purpose: 'summarise ticket 4711',
+      intent,
+      ttlSeconds: undefined,
+      heartbeatSeconds: undefined,
+      labels: {},
+    },
+  )
   const { lease } = await issueCredential(broker, task, {
     entitlement: 'tickets-read',
     intent: undefined,

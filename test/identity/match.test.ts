@@ -60,6 +60,8 @@ const workload: Workload = {
   proof: 'bearer',
   claims: { sub: 'robot', groups: 'on-call,staff', note: 'on-call' },
   lists: { groups: ['on-call', 'staff'] },
+  confirmation: null,
+  pin: '',
   evidenceId: null,
   evidenceExpiresAt: 0,
   oneTime: false,

@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest'
 import type { Broker, ProviderInstance } from '../../src/broker/broker.ts'
 import { Health } from '../../src/broker/health.ts'
 import { Pace } from '../../src/broker/pace.ts'
+import { createDpop } from '../../src/identity/dpop.ts'
 import { type Lifecycle, startLifecycle } from '../../src/lifecycle/lifecycle.ts'
 import type { EndOrder, EndOutcome, Provider, RevokeBatch } from '../../src/provider.ts'
 import { settle } from '../fixture/time.ts'
@@ -109,6 +110,11 @@ export function station(upstreams: Record<string, Scripted>, anchorPath?: string
     log,
     health,
     pace,
+    dpop: createDpop({
+      publicUrl: 'http://broker',
+      nonceKey: new Uint8Array(32),
+      clock: one.clock,
+    }),
     // What the lifecycle reads of a world, and no more.
     world: () => world as unknown as ReturnType<Broker['world']>,
   }

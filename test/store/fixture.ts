@@ -163,6 +163,7 @@ export function newTask(now: number, change: Partial<NewTask> = {}): NewTask {
     workload: 'corp/robot',
     issuer: 'corp',
     proof: 'bearer',
+    key: null,
     claims: {},
     purpose: 'summarise tickets',
     intent: [],

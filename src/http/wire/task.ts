@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Requestable } from '../../broker/task-life.ts'
 import { type Lease, REVOCABILITIES } from '../../model/lease.ts'
-import type { Task } from '../../model/task.ts'
+import { PROOFS, type Task } from '../../model/task.ts'
 import type { HeartbeatWire, RequestableWire, TaskWire } from '../../model/wire.ts'
 import { actAnswer, actWire } from './act.ts'
 import { intentItemAnswer, intentWire } from './intent.ts'
@@ -15,6 +15,11 @@ export const taskAnswer = z
     agent: z.string(),
     tenant: z.string(),
     workload: z.string(),
+    proof: z.enum(PROOFS).openapi({ description: 'How strongly its calls are tied to it.' }),
+    key: z
+      .string()
+      .optional()
+      .openapi({ description: 'The key every call needs: `jkt:` or `x5t#S256:` and its hash.' }),
     purpose: z.string(),
     intent: z.array(intentItemAnswer),
     labels: z.record(z.string(), z.string()),
@@ -81,6 +86,8 @@ export function taskWire(task: Task): TaskWire {
     agent: task.agent,
     tenant: task.tenant,
     workload: task.workload,
+    proof: task.proof,
+    ...known({ key: task.key }),
     purpose: task.purpose,
     intent: intentWire(task.intent),
     labels: { ...task.labels },

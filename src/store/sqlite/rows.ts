@@ -2,6 +2,7 @@ import type { BlockId, DecisionId, DelegationId, KillId, LeaseId, TaskId } from 
 import type { Chain } from '../../model/chain.ts'
 import type { Delegation } from '../../model/delegation.ts'
 import type { IntentItem } from '../../model/intent.ts'
+import type { KeyName } from '../../model/key.ts'
 import type {
   Containment,
   ContainmentProof,
@@ -72,6 +73,7 @@ export function taskOf(row: TaskRow): Task {
     workload: row.workload,
     issuer: row.issuer,
     proof: row.proof as Proof,
+    key: row.key as KeyName | null,
     claims: JSON.parse(row.claimsJson) as Record<string, string>,
     purpose: row.purpose,
     intent: JSON.parse(row.intentJson) as IntentItem[],

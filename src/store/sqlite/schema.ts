@@ -36,6 +36,8 @@ export const tasks = sqliteTable(
     lastHeartbeatAt: integer('last_heartbeat_at'),
     endedAt: integer('ended_at'),
     touchedJson: text('touched_json').notNull(),
+    /** The key it is bound to, by name; null where its token alone is enough. */
+    key: text('key'),
   },
   (t) => [
     uniqueIndex('tasks_token').on(t.tokenHash),
@@ -260,6 +262,7 @@ export const signals = sqliteTable(
   ],
 )
 
+/** What is good for one use, also DPoP proofs, by its SHA-256. */
 export const evidenceUsed = sqliteTable(
   'evidence_used',
   {
@@ -267,6 +270,17 @@ export const evidenceUsed = sqliteTable(
     expiresAt: integer('expires_at').notNull(),
   },
   (t) => [index('evidence_expiry').on(t.expiresAt)],
+)
+
+/** The first key an instance of a workload showed. */
+export const pins = sqliteTable(
+  'pins',
+  {
+    instance: text('instance').primaryKey(),
+    key: text('key').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (t) => [index('pins_expiry').on(t.expiresAt)],
 )
 
 export const audit = sqliteTable(

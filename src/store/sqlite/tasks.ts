@@ -9,9 +9,11 @@ import type { DelegationUse, Usable } from './delegations.ts'
 import { and, asc, eq, inArray, isNotNull, lte, sql } from './drizzle.ts'
 import type { Ending, LeaseMoves } from './lease-moves.ts'
 import { type Lineage, subjectsAbove } from './lineage.ts'
+import { spender } from './once.ts'
 import { among, beforeId, pageOf } from './paging.ts'
+import { pinsOf } from './pins.ts'
 import { type TaskRow, taskOf } from './rows.ts'
-import { evidenceUsed, tasks } from './schema.ts'
+import { tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
 import { isOpen } from './states.ts'
@@ -40,17 +42,8 @@ export type EndTask = (
 export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTask } {
   const { db, commit, moves, lineage, standing, record, delegations } = rooms
   const insert = insertStatement(db, tasks)
-  const insertEvidence = prepared(
-    db,
-    db
-      .insert(evidenceUsed)
-      .values({ id: sql.placeholder('id'), expiresAt: sql.placeholder('expiresAt') })
-      .onConflictDoNothing(),
-  )
-  const forgetEvidence = prepared(
-    db,
-    db.delete(evidenceUsed).where(lte(evidenceUsed.expiresAt, param('now'))),
-  )
+  const spend = spender(db)
+  const pins = pinsOf(db)
   const byToken = prepared(
     db,
     db
@@ -155,7 +148,7 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
 
   return {
     endWithin,
-    open: (task, { openTasksPerAgent, evidence, delegation, decision }) =>
+    open: (task, { openTasksPerAgent, evidence, proof, instance, delegation, decision }) =>
       commit.run((tx) => {
         const now = task.createdAt
         const from = delegation && delegations.usable(delegation.id, task)
@@ -179,13 +172,12 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
           record(tx, refusedByRail(decision, { rail: 'tree', reason }), null)
           return { ok: false, why: 'tree-limit' }
         }
-        if (evidence) {
-          forgetEvidence.run({ now })
-          if (insertEvidence.run({ ...evidence }).changes === 0) {
-            return { ok: false, why: 'evidence-used' }
-          }
-        }
+        const mismatch = instance && pins.mismatch(instance, task.key, now)
+        if (mismatch) return { ok: false, why: mismatch }
+        if (evidence && !spend(evidence, now)) return { ok: false, why: 'evidence-used' }
+        if (proof && !spend(proof, now)) return { ok: false, why: 'proof-used' }
         if (from) delegations.use(tx, from, task)
+        if (instance && task.key !== null) pins.keep(instance, task.key, now)
         const row = rowOf(task, from)
         insert(row)
         record(tx, decision, null)
@@ -197,6 +189,7 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
           data: {
             workload: task.workload,
             proof: task.proof,
+            ...(task.key === null ? {} : { key: task.key }),
             purpose: task.purpose,
             deadline: new Date(task.deadline).toISOString(),
             decision: decision.id,
@@ -205,6 +198,7 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
         })
         return { ok: true, task: taskOf(row) }
       }),
+    spend: (once, now) => commit.run(() => spend(once, now)),
     async byToken(hash) {
       const row = byToken.get({ hash })
       return row && taskOf(row)
@@ -317,6 +311,7 @@ function rowOf(task: NewTask, from: Usable | undefined): TaskRow {
     lastHeartbeatAt: null,
     endedAt: null,
     touchedJson: JSON.stringify({ zones: [], datasets: [], impact: [] }),
+    key: task.key,
   }
 }
 

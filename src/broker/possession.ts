@@ -1,0 +1,86 @@
+import { MayflyError } from '../errors.ts'
+import { certificateKey } from '../identity/certificate.ts'
+import { withKeys } from '../identity/possession.ts'
+import type { Shown } from '../identity/shown.ts'
+import type { Workload } from '../identity/workload.ts'
+import type { KeyName } from '../model/key.ts'
+import type { Task } from '../model/task.ts'
+import type { OneTimeEvidence } from '../store/store.ts'
+import type { Broker } from './broker.ts'
+import { reportOtherKey } from './other-key.ts'
+
+/** The keys a request was seen to hold, strongest word first, and the proof to be spent with them. */
+export interface HeldKeys {
+  readonly keys: readonly KeyName[]
+  readonly proof: OneTimeEvidence | undefined
+}
+
+/** Evidence → workload, with the key it is bound to from now on, if any. */
+export async function workloadShown(
+  broker: Broker,
+  shown: Shown,
+): Promise<{
+  readonly workload: Workload
+  readonly key: KeyName | null
+  readonly proof: OneTimeEvidence | undefined
+}> {
+  const { token } = shown
+  if (token === undefined) throw refused('there is neither a token nor a client certificate')
+  const verified = await broker.world().identity.verify(token)
+  const { keys, proof } = await keysHeld(broker, shown, token)
+  return { ...withKeys(verified, keys), proof }
+}
+
+/**
+ * That whoever shows a bound task's token holds the task's key, with a proof not seen before. A
+ * token without it is answered like an unknown one; with another key it is also a signal, because
+ * somebody else has the token. The token of an unbound task comes as `Bearer`, and is enough.
+ */
+export async function assertHoldsKey(
+  broker: Broker,
+  task: Task,
+  { shown, token }: { readonly shown: Shown; readonly token: string },
+): Promise<void> {
+  if (task.key === null) {
+    if (shown.dpop === undefined) return
+    throw refused('the task is bound to no key: its token comes as Bearer', { task: task.id })
+  }
+  const { keys, proof } = await keysHeld(broker, shown, token)
+  if (!keys.includes(task.key)) {
+    const [other] = keys
+    if (other === undefined) throw refused('the token came without its key', { task: task.id })
+    await reportOtherKey(broker, { name: task.id, subject: { task: task.id } })
+    throw refused('the token came with another key', { task: task.id, key: other })
+  }
+  await spendProof(broker, proof)
+}
+
+/** Throws `unauthenticated` for a proof that was used before. */
+export async function spendProof(
+  { store, clock }: Broker,
+  proof: OneTimeEvidence | undefined,
+): Promise<void> {
+  if (proof === undefined || (await store.tasks.spend(proof, clock.now()))) return
+  throw proofUsed()
+}
+
+export function proofUsed(): MayflyError {
+  return new MayflyError('unauthenticated', 'the DPoP proof was not accepted', {
+    detail: { reason: 'dpop: it was used before' },
+    challenge: 'invalid_dpop_proof',
+  })
+}
+
+async function keysHeld({ dpop }: Broker, shown: Shown, token: string): Promise<HeldKeys> {
+  const certificate = shown.certificate?.()
+  const own = certificate === undefined ? [] : [certificateKey(certificate)]
+  if (shown.dpop === undefined) return { keys: own, proof: undefined }
+  const { key, once } = await dpop.check(shown.dpop, token)
+  return { keys: [key, ...own], proof: once }
+}
+
+function refused(reason: string, detail: Record<string, unknown> = {}): MayflyError {
+  return new MayflyError('unauthenticated', 'the credentials were not accepted', {
+    detail: { ...detail, reason },
+  })
+}
