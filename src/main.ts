@@ -43,9 +43,10 @@ async function run(argv: readonly string[]): Promise<number> {
     throw error
   })
   const { randomBytes } = await import('node:crypto')
+  const { pooled } = await import('./random.ts')
   const { runCli } = await import('./cli/program.ts')
   const { env, stdout, stderr } = process
-  const real = { env, clockSource, random: (bytes: number) => randomBytes(bytes) }
+  const real = { env, clockSource, random: pooled(randomBytes) }
   return runCli(argv, {
     ...real,
     stdout,

@@ -31,7 +31,7 @@ const HEIGHT: Record<string, number> = {
   model: 30,
   small: 10,
 }
-const SMALL = ['errors', 'ids', 'clock', 'secret', 'duration']
+const SMALL = ['errors', 'ids', 'random', 'clock', 'secret', 'duration']
 
 /** What a room must not know although it lies further down. */
 const FORBIDDEN: [from: string, to: string, why: string][] = [

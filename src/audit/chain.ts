@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 
 /** What the first event of a chain follows. */
@@ -46,5 +46,5 @@ export function hashCanonical(
     (task === undefined ? '' : `,"task":${JSON.stringify(task)}`) +
     (tenant === undefined ? '' : `,"tenant":${JSON.stringify(tenant)}`) +
     `,"type":${JSON.stringify(type)}}`
-  return createHash('sha256').update(`${prev}\n${text}`).digest('hex')
+  return hash('sha256', `${prev}\n${text}`, 'hex')
 }

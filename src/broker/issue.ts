@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { MayflyError } from '../errors.ts'
 import { newId, upstreamName } from '../ids.ts'
 import type { Risk } from '../model/risk.ts'
@@ -120,7 +120,7 @@ function reservationOf(
 
 function hashOf({ entitlement, intent, ttlSeconds }: IssueRequest): string {
   const text = JSON.stringify([entitlement, intent ?? null, ttlSeconds ?? null])
-  return createHash('sha256').update(text).digest('hex')
+  return hash('sha256', text, 'hex')
 }
 
 async function deny(broker: Broker, record: NewDecision): Promise<never> {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { MayflyError } from '../errors.ts'
 import type { AgentConfig } from '../identity/settings.ts'
 import type { Shown } from '../identity/shown.ts'
@@ -117,7 +117,7 @@ export async function openTask(
 
 /** How task and operator tokens are stored: lower-case hex SHA-256. */
 export function hashToken(token: string): string {
-  return createHash('sha256').update(token).digest('hex')
+  return hash('sha256', token, 'hex')
 }
 
 /** Opening is as frequent as issuing at most; refused before anything is written. */

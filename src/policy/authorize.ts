@@ -1,44 +1,45 @@
-import { createHash } from 'node:crypto'
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
 import type { Answer, PolicySet } from './policy-set.ts'
 import { prepared } from './prepared.ts'
-import { prune } from './prune.ts'
+import { prune, pruneEntity, pruneRecord } from './prune.ts'
 import type { CedarRequest } from './request.ts'
 import type { Slice } from './slice.ts'
 
 /** Entities of these types hold nothing a policy could look into, so they may stay out. */
 const EMPTY_TYPES = new Set(['Mayfly::Tenant', 'Mayfly::Role', 'Mayfly::System', 'Mayfly::Zone'])
 
-/** Answers kept per policy set: about 200 bytes each. */
-const MAX_REMEMBERED = 8_192
+/** Answers kept per policy set: one or two kilobytes each. */
+const MAX_REMEMBERED = 4_096
 
 /**
  * Asks the engine, and believes only a clean yes: success, allow, no evaluation error, and every
  * entity present. The engine skips a `forbid` that errors, for example over a missing entity, and
  * would let a permit win.
+ *
+ * An answer depends on nothing but the slice and what its policies can see of the request, so it is
+ * remembered: the engine takes some 300 µs to read a request it has seen before. What failed is
+ * asked again.
  */
 export function authorize(set: PolicySet, request: CedarRequest): Answer {
-  const faults = requestFaults(request)
-  if (faults.length > 0) return failure(faults)
   const slice = set.slice(request)
-  return ask(set, slice, prune(request, slice.words))
-}
-
-/**
- * An answer depends on nothing but the slice and the request, so it is remembered: the engine takes
- * some 300 µs to read a request it has seen before. What failed is asked again.
- */
-function ask(set: PolicySet, slice: Slice, request: CedarRequest): Answer {
-  const key = createHash('sha256')
-    .update(JSON.stringify([slice.id, request]))
-    .digest('base64')
+  const key = visible(slice, request)
   const known = set.remembered.get(key)
   if (known !== undefined) return known
-  const answer = askEngine(set, slice, request)
+  const faults = requestFaults(request)
+  if (faults.length > 0) return failure(faults)
+  const answer = askEngine(set, slice, prune(request, slice.words))
   if (answer.failed) return answer
   if (set.remembered.size >= MAX_REMEMBERED) set.remembered.clear()
   set.remembered.set(key, answer)
   return answer
+}
+
+/** All that the slice's policies could tell apart. */
+function visible({ id, words }: Slice, request: CedarRequest): string {
+  const { principal, action, resource } = request
+  const context = pruneRecord(request.context, words)
+  const entities = request.entities.map((entity) => pruneEntity(entity, words))
+  return JSON.stringify([id, principal, action, resource, context, entities])
 }
 
 function askEngine({ hash }: PolicySet, slice: Slice, request: CedarRequest): Answer {

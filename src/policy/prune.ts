@@ -36,9 +36,13 @@ export function prune(request: CedarRequest, words: ReadonlySet<string>): CedarR
 
 type CedarRecord = Record<string, CedarValueJson>
 
-function pruneRecord(record: CedarRecord, words: ReadonlySet<string>): CedarRecord {
-  const kept = Object.entries(record).filter(([key]) => words.has(key))
-  return Object.fromEntries(kept.map(([key, value]) => [key, pruneValue(value, words)]))
+export function pruneRecord(record: CedarRecord, words: ReadonlySet<string>): CedarRecord {
+  const kept: CedarRecord = {}
+  for (const key in record) {
+    const value = record[key]
+    if (value !== undefined && words.has(key)) kept[key] = pruneValue(value, words)
+  }
+  return kept
 }
 
 function pruneValue(value: CedarValueJson, words: ReadonlySet<string>): CedarValueJson {
@@ -47,7 +51,7 @@ function pruneValue(value: CedarValueJson, words: ReadonlySet<string>): CedarVal
   return '__entity' in value ? value : pruneRecord(value as CedarRecord, words)
 }
 
-function pruneEntity(entity: EntityJson, words: ReadonlySet<string>): EntityJson {
+export function pruneEntity(entity: EntityJson, words: ReadonlySet<string>): EntityJson {
   const { uid, parents, tags } = entity
   const attrs = pruneRecord(entity.attrs, words)
   const usesTags = words.has('hasTag') || words.has('getTag')

@@ -1,5 +1,6 @@
 /** A real Mayfly, with an upstream that costs nothing. argv: the configuration file. */
 import { randomBytes } from 'node:crypto'
+import { pooled } from '../../src/random.ts'
 import { serve } from '../../src/serve.ts'
 import { noopProvider } from './noop-provider.ts'
 
@@ -17,7 +18,7 @@ const served = await serve({
       return () => clearTimeout(timer)
     },
   },
-  random: (bytes) => randomBytes(bytes),
+  random: pooled(randomBytes),
   logTo: process.stdout,
   port: 0,
 })
