@@ -78,5 +78,14 @@ describe('P6: what a provider reaches', () => {
     await one.store.adoptUpstreams(HERE, [event])
     const types = (await one.store.audit.read(0, 100)).map(({ type }) => type)
     expect(types.filter((type) => type === 'config.reloaded')).toHaveLength(1)
+    await expect(
+      one.store.adoptUpstreams(new Map([...THERE, ['more', 'fake more']]), [
+        { ...event, data: { never: 1n } },
+      ]),
+    ).rejects.toThrow()
+    const task = await one.openTask()
+    const more = { provider: 'more', upstream: 'fake more' }
+    expect(await one.reserve(task, more)).toMatchObject({ why: 'moved' })
+    expect(await one.reserve(task, { upstream: 'fake there' })).toMatchObject({ ok: true })
   })
 })

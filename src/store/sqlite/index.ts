@@ -73,6 +73,7 @@ function buildStore(
   const moves = leaseMoves(db, { lineage, counts })
   const standing = standingOf(db)
   const upstreams = upstreamsOf(db)
+  commit.onUndo(upstreams.forget)
   const record = recordDecision(db)
   const delegations = delegationStore({ db, commit, lineage, standing, record })
   const tasks = taskStore({ db, commit, moves, lineage, standing, record, delegations })

@@ -18,6 +18,8 @@ export interface Upstreams {
   abandonedIn(next: ReadonlyMap<string, string>): AbandonedUpstream[]
   /** From this transaction on `next` says what is reached; the caller has looked for abandoned ones. */
   adopt(next: ReadonlyMap<string, string>): void
+  /** What is rolled back has to be forgotten, and is read anew. */
+  forget(): void
 }
 
 const KEY = 'upstreams'
@@ -30,31 +32,43 @@ export function upstreamsOf(db: Db): Upstreams {
   const live = counting(db, and(ofProvider, isLive))
   const dead = counting(db, and(ofProvider, isNotNull(leases.dueAt), isDead))
 
+  let known: ReadonlyMap<string, string> | undefined
+
   return {
     isReached(name, upstream) {
       const reached = recorded()
-      return reached === undefined || reached[name] === upstream
+      return reached === undefined || reached.get(name) === upstream
     },
     abandonedIn(next) {
       const before = recorded()
       const used = new Set([...providersWith(isLive), ...providersWith(sql`due_at is not null`)])
       return [...used]
         .toSorted()
-        .filter((name) => !next.has(name) || (before?.[name] ?? next.get(name)) !== next.get(name))
+        .filter(
+          (name) => !next.has(name) || (before?.get(name) ?? next.get(name)) !== next.get(name),
+        )
         .map((name) => ({
           provider: name,
-          upstream: before?.[name],
+          upstream: before?.get(name),
           live: live(name),
           dead: dead(name),
         }))
     },
-    adopt: (next) => writeMeta(db.$client, KEY, JSON.stringify(Object.fromEntries(next))),
+    adopt(next) {
+      writeMeta(db.$client, KEY, JSON.stringify([...next]))
+      known = new Map(next)
+    },
+    forget: () => {
+      known = undefined
+    },
   }
 
-  /** Undefined: nobody has said yet. Written above from the same type. */
-  function recorded(): Readonly<Record<string, string>> | undefined {
-    const row = stored.get()
-    return row && (JSON.parse(row.value) as Record<string, string>)
+  /** Undefined: nobody has said yet. */
+  function recorded(): ReadonlyMap<string, string> | undefined {
+    const row = known === undefined ? stored.get() : undefined
+    // Written above from the same type.
+    if (row) known = new Map(JSON.parse(row.value) as [string, string][])
+    return known
   }
 
   /** By index from one provider to the next: a start must not read what is alive. */
