@@ -1,15 +1,22 @@
 import { MayflyError } from '../errors.ts'
 import { type DecisionId, newId } from '../ids.ts'
 import type { Decision } from '../model/decision.ts'
-import { deniedByRail } from '../model/decision.ts'
+import { deniedByRail, strictest } from '../model/decision.ts'
 import type { Lease } from '../model/lease.ts'
 import type { Risk } from '../model/risk.ts'
 import type { Task } from '../model/task.ts'
+import type { AgentQuestion } from '../policy/described.ts'
 import type { TaskFacts, WorkloadFacts } from '../policy/request.ts'
 import type { NewDecision } from '../store/store.ts'
 import type { Broker, World } from './broker.ts'
+import { keptInputs } from './kept-input.ts'
 import { type CredentialRequest, type Plan, planCredential, type RailRefusal } from './plan.ts'
 import type { Principal } from './principals.ts'
+
+/** A decision, with what the policies were asked, if they were: several times for delegated work. */
+export interface Decided extends Decision {
+  readonly questions?: readonly AgentQuestion[]
+}
 
 interface CredentialFacts {
   readonly task: Task
@@ -26,7 +33,7 @@ interface CredentialFacts {
 export function decideCredential(
   world: World,
   facts: CredentialFacts & { readonly above: readonly Principal[] },
-): Decision {
+): Decided {
   const own = decideForOne(world, facts)
   const { task, plan, above, now } = facts
   if (task.chain.length === 0) return own
@@ -34,11 +41,12 @@ export function decideCredential(
     const reason = 'a task it was delegated by is gone'
     return deniedByRail({ rail: 'chain', reason, policyHash: world.policy.hash })
   }
-  return strictest([own, ...above.map((one) => decideAbove(world, { ...one, plan, now }))])
+  const all = [own, ...above.map((one) => decideAbove(world, { ...one, plan, now }))]
+  return { ...strictest(own, all), questions: all.flatMap((one) => one.questions ?? []) }
 }
 
 /** The same credential as if the delegating task asked for it itself. */
-function decideAbove(world: World, facts: CredentialFacts): Decision {
+function decideAbove(world: World, facts: CredentialFacts): Decided {
   const { task, plan, now } = facts
   const { intent, entitlement, lifetime } = plan
   const request = { entitlement: entitlement.id, intent, ttlSeconds: lifetime.ttlSeconds }
@@ -52,24 +60,7 @@ function decideAbove(world: World, facts: CredentialFacts): Decision {
   return { ...decision, reasons: decision.reasons.map((reason) => `${by}${reason}`) }
 }
 
-/** Of several decisions that must all permit: the strictest outcome, and those who came to it. */
-function strictest(decisions: readonly [Decision, ...Decision[]]): Decision {
-  const outcome = (['deny', 'needs-approval'] as const).find((strict) =>
-    decisions.some((one) => one.outcome === strict),
-  )
-  const [own] = decisions
-  if (outcome === undefined) return own
-  const those = decisions.filter((one) => one.outcome === outcome)
-  return {
-    ...own,
-    outcome,
-    policies: [...new Set(those.flatMap((one) => one.policies))],
-    rails: [...new Set(those.flatMap((one) => one.rails))],
-    reasons: [...new Set(those.flatMap((one) => one.reasons))],
-  }
-}
-
-function decideForOne(world: World, facts: CredentialFacts): Decision {
+function decideForOne(world: World, facts: CredentialFacts): Decided {
   const { task, plan, risk, now } = facts
   const { entitlement, description } = plan
   const agent = world.agents.get(task.agent)
@@ -79,7 +70,7 @@ function decideForOne(world: World, facts: CredentialFacts): Decision {
     const reason = 'the agent is no longer configured'
     return deniedByRail({ rail: 'agent', reason, policyHash: world.policy.hash })
   }
-  return world.policy.decide({
+  const { question, ...decision } = world.policy.decide({
     action: 'requestCredential',
     agent,
     ...factsOfTask(task, facts),
@@ -103,6 +94,7 @@ function decideForOne(world: World, facts: CredentialFacts): Decision {
     chain: known,
     now,
   })
+  return { ...decision, questions: [question] }
 }
 
 /** A task and its workload as policies see them. */
@@ -124,13 +116,12 @@ export function credentialDecision(
   facts: {
     readonly task: Task
     readonly request: CredentialRequest
-    readonly decision: Decision
-    readonly risk: Risk | undefined
+    readonly decision: Decided
     readonly ttlSeconds: number | undefined
     readonly now: number
   },
 ): NewDecision {
-  const { task, request, decision, risk, now } = facts
+  const { task, request, decision, now } = facts
   const id: DecisionId = newId('dec', broker)
   return {
     id,
@@ -150,8 +141,7 @@ export function credentialDecision(
     request: {
       intent: request.intent ?? 'of the task',
       ttl_seconds: facts.ttlSeconds ?? request.ttlSeconds ?? null,
-      risk: risk?.level ?? null,
-      touched: task.touched,
+      ...(decision.questions && { inputs: keptInputs(decision.questions) }),
     },
   }
 }
@@ -172,7 +162,7 @@ export async function refuseByRail(
   const { world, task, request, refusal, lease, now } = facts
   const { rail, code, message } = refusal
   const decision = deniedByRail({ rail, reason: message, policyHash: world.policy.hash })
-  const about = { task, request, decision, risk: undefined, ttlSeconds: undefined, now }
+  const about = { task, request, decision, ttlSeconds: undefined, now }
   await broker.store.decisions.refuse(credentialDecision(broker, about))
   throw new MayflyError(code, message, { detail: { ...(lease && { lease: lease.id }), rail } })
 }

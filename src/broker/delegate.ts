@@ -2,7 +2,6 @@ import { MayflyError } from '../errors.ts'
 import type { AgentConfig } from '../identity/settings.ts'
 import { newId, newToken } from '../ids.ts'
 import { datasetsOf, impactsOf } from '../intent/impact.ts'
-import type { Decision } from '../model/decision.ts'
 import { deniedByRail } from '../model/decision.ts'
 import type { Delegation } from '../model/delegation.ts'
 import type { Impact, IntentItem } from '../model/intent.ts'
@@ -12,7 +11,8 @@ import { Secret } from '../secret.ts'
 import type { DelegateResult, NewDecision } from '../store/store.ts'
 import type { Broker, World } from './broker.ts'
 import { beyondCeilings, beyondDelegator } from './cover-intent.ts'
-import { factsOfTask } from './decide.ts'
+import { type Decided, factsOfTask } from './decide.ts'
+import { keptInputs } from './kept-input.ts'
 import { notFound } from './not-found.ts'
 import { hashToken } from './open-task.ts'
 import { principalsAbove } from './principals.ts'
@@ -63,7 +63,7 @@ export async function delegate(
     const { rail, error } = refused ?? noSuchAgent()
     const policyHash = world.policy.hash
     const decision = deniedByRail({ rail, reason: error.message, policyHash })
-    const about = { task, request, ttlSeconds, decision, risk: undefined, now }
+    const about = { task, request, ttlSeconds, decision, now }
     await broker.store.decisions.refuse(recordOf(broker, about))
     throw error
   }
@@ -155,7 +155,7 @@ function decide(
     activeLeases: number
     now: number
   },
-): Decision {
+): Decided {
   const { task, executor, request, ttlSeconds, now, risk } = facts
   const agents = [task, ...task.chain].map(({ agent }) => world.agents.get(agent))
   const known = agents.filter((one) => one !== undefined && one.tenant === task.tenant)
@@ -164,7 +164,7 @@ function decide(
     const reason = 'an agent it is delegated by is no longer configured'
     return deniedByRail({ rail: 'agent', reason, policyHash: world.policy.hash })
   }
-  return world.policy.decide({
+  const { question, ...decision } = world.policy.decide({
     action: 'delegate',
     agent,
     executor,
@@ -178,6 +178,7 @@ function decide(
     chain,
     now,
   })
+  return { ...decision, questions: [question] }
 }
 
 /** What the whole intent touches and can do; an item nobody understands was refused before. */
@@ -204,12 +205,12 @@ function recordOf(
     task: Task
     request: DelegateRequest
     ttlSeconds: number
-    decision: Decision
-    risk: Risk | undefined
+    decision: Decided
     now: number
   },
 ): NewDecision {
-  const { task, request, ttlSeconds, decision, risk, now } = facts
+  const { task, request, ttlSeconds, now } = facts
+  const { questions, ...decision } = facts.decision
   return {
     id: newId('dec', broker),
     at: now,
@@ -225,8 +226,7 @@ function recordOf(
       to: request.agent,
       intent: request.intent,
       ttl_seconds: ttlSeconds,
-      risk: risk?.level ?? null,
-      touched: task.touched,
+      ...(questions && { inputs: keptInputs(questions) }),
     },
   }
 }

@@ -43,7 +43,7 @@ export async function issueCredential(
   const above = await principalsAbove(broker, task, now)
   const decision = decideCredential(world, { task, plan, risk, activeLeases, above, now })
   const { ttlSeconds } = plan.lifetime
-  const record = credentialDecision(broker, { task, request, decision, risk, ttlSeconds, now })
+  const record = credentialDecision(broker, { task, request, decision, ttlSeconds, now })
   if (decision.outcome !== 'permit') return await deny(broker, record)
 
   const order = reservationOf(broker, { task, request, plan, record, now })

@@ -11,6 +11,7 @@ import type { NewDecision, OpenTaskResult } from '../store/store.ts'
 import type { Broker } from './broker.ts'
 import { beyondCeilings, beyondDelegator } from './cover-intent.ts'
 import { type ShownDelegation, shownDelegation } from './delegation-shown.ts'
+import { keptInputs } from './kept-input.ts'
 import { notFound } from './not-found.ts'
 import { reportOtherKey } from './other-key.ts'
 import { proofUsed, workloadShown } from './possession.ts'
@@ -175,7 +176,11 @@ async function decide(
     rails: decision.rails,
     reasons: decision.reasons,
     policyHash: decision.policyHash,
-    request: { intent: facts.request.intent, ttl_seconds: ttlSeconds, risk: risk.level },
+    request: {
+      intent: facts.request.intent,
+      ttl_seconds: ttlSeconds,
+      inputs: keptInputs([decision.question]),
+    },
   }
 }
 

@@ -48,7 +48,7 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
   const activeLeases = await store.leases.countActive({ task: task.id })
   const above = await principalsAbove(broker, task, now)
   const decision = decideCredential(world, { task, plan, risk, activeLeases, above, now })
-  const about = { task, request, decision, risk, ttlSeconds: plan.lifetime.ttlSeconds, now }
+  const about = { task, request, decision, ttlSeconds: plan.lifetime.ttlSeconds, now }
   const record = credentialDecision(broker, about)
   if (decision.outcome !== 'permit') {
     await store.decisions.refuse(record)

@@ -23,6 +23,7 @@ export function addBrokerCommands(program: Command, run: Run): void {
     .action((id) => run(async (context) => (await import('./show.ts')).show(context, 'killed', id)))
   addTroubleCommands(program, run)
   addInventoryCommands(program, run)
+  addExplainCommand(program, run)
   program
     .command('reload')
     .description('take over the configuration and policies of the files')
@@ -167,6 +168,13 @@ function addInventoryCommands(program: Command, run: Run): void {
     .action((id) =>
       run(async (context) => (await import('./show.ts')).show(context, 'decision', id)),
     )
+}
+
+function addExplainCommand(program: Command, run: Run): void {
+  program
+    .command('explain <decision>')
+    .description('why it was decided so, by which policies, and what would have been needed')
+    .action((id) => run(async (context) => (await import('./explain.ts')).explain(context, id)))
 }
 
 function paged(command: Command): Command {

@@ -7,6 +7,7 @@ import type {
   DelegatedWire,
   EndingWire,
   EntitlementWire,
+  ExplanationWire,
   HeartbeatWire,
   IntentItemWire,
   IssuedWire,
@@ -128,6 +129,7 @@ export function apiClient(options: ClientOptions) {
     decisions: (filter: Paging & { outcome?: string; agent?: string; task?: string } = {}) =>
       get<PageWire<DecisionWire>>('/v1/decisions', filter),
     decision: (id: string) => get<DecisionWire>(path`/v1/decisions/${id}`),
+    explanation: (id: string) => get<ExplanationWire>(path`/v1/decisions/${id}/explanation`),
     signals: (paging: Paging = {}) => get<PageWire<SignalWire>>('/v1/signals', paging),
     risk: (paging: Paging = {}) => get<PageWire<RiskWire>>('/v1/risk', paging),
     endings: (paging: Paging = {}) => get<PageWire<EndingWire>>('/v1/endings', paging),

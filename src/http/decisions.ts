@@ -1,8 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { explainDecision } from '../broker/explain.ts'
 import { findDecision, listDecisions } from '../broker/read.ts'
 import { byId, json, refusals } from './answers.ts'
 import type { App, Parts } from './env.ts'
 import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
+import { explanationAnswer, explanationWire } from './wire/explanation.ts'
 import { known } from './wire/known.ts'
 import { decisionAnswer, decisionWire } from './wire/record.ts'
 
@@ -52,5 +54,23 @@ export function decisionRoutes(app: App, { broker, guards }: Parts): void {
   app.openapi(show, async (c) => {
     const decision = await findDecision(broker, c.var.caller, c.req.valid('param').id)
     return c.json(decisionWire(decision), 200)
+  })
+
+  const explain = createRoute({
+    method: 'get',
+    path: '/v1/decisions/{id}/explanation',
+    tags,
+    summary: 'Why it was decided so, and what would have been needed',
+    security: [{ operator: [] }],
+    middleware: guards.operator,
+    request: { params: byId },
+    responses: {
+      200: json(explanationAnswer, 'The decision, its input and the policies that determined it.'),
+      ...refusals('unauthenticated', 'forbidden', 'not_found'),
+    },
+  })
+  app.openapi(explain, async (c) => {
+    const explanation = await explainDecision(broker, c.var.caller, c.req.valid('param').id)
+    return c.json(explanationWire(explanation), 200)
   })
 }

@@ -27,3 +27,19 @@ export function deniedByRail(refusal: {
     reasons: [refusal.reason],
   }
 }
+
+/** Of decisions that must all permit: the strictest outcome, and those who came to it; else `own`. */
+export function strictest(own: Decision, all: readonly Decision[]): Decision {
+  const outcome = (['deny', 'needs-approval'] as const).find((strict) =>
+    all.some((one) => one.outcome === strict),
+  )
+  if (outcome === undefined) return own
+  const those = all.filter((one) => one.outcome === outcome)
+  return {
+    ...own,
+    outcome,
+    policies: [...new Set(those.flatMap((one) => one.policies))],
+    rails: [...new Set(those.flatMap((one) => one.rails))],
+    reasons: [...new Set(those.flatMap((one) => one.reasons))],
+  }
+}

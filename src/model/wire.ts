@@ -247,6 +247,28 @@ export interface DecisionWire {
   lease?: string
 }
 
+/** Why a decision was made, and what another would have needed. */
+export interface ExplanationWire {
+  decision: DecisionWire
+  /** What the task or request asked for; `of the task` where it named nothing less. */
+  intent: unknown
+  /** What the policies were asked, its own first, then for those who delegated it. */
+  inputs: Record<string, unknown>[]
+  /** Those that determined it; without text if the set in force has none of this name. */
+  policies: { id: string; file?: string; text?: string }[]
+  /** What the policies in force say to the same input. */
+  in_force?: VerdictWire
+  needed: string[]
+}
+
+/** What a policy set says to one input. */
+export interface VerdictWire {
+  outcome: DecisionWire['outcome']
+  policies: string[]
+  reasons: string[]
+  policy_hash: string
+}
+
 export interface AuditEventWire {
   seq: number
   at: string

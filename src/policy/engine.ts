@@ -1,16 +1,27 @@
 import type { Problem } from '../errors.ts'
 import type { Decision } from '../model/decision.ts'
 import { authorize } from './authorize.ts'
+import { type Lacking, lackingOf } from './lacking.ts'
 import { type Answer, type PolicySet, type PolicySource, parsePolicySet } from './policy-set.ts'
 import { cedarRequest, type PolicyQuestion, withApproval } from './request.ts'
+import type { Policy } from './slice.ts'
 
 /** One policy set in force: plain data in, a decision out. */
 export interface PolicyEngine {
   /** SHA-256 of the set; the same policies in other files or layout have the same. */
   readonly hash: string
   readonly policyIds: readonly string[]
+  /** Every policy, by id. */
+  readonly policies: ReadonlyMap<string, Policy>
   /** Refuses by default: an error, a missing entity or no permitting policy is a deny (P3). */
-  decide(question: PolicyQuestion): Decision
+  decide<Q extends PolicyQuestion>(question: Q): PolicyDecision<Q>
+  /** The permits that come closest to permitting it, and what each lacks; slow. */
+  lacking(question: PolicyQuestion): readonly Lacking[]
+}
+
+/** A decision with what was asked, so that it can be explained and made again. */
+export interface PolicyDecision<Q extends PolicyQuestion = PolicyQuestion> extends Decision {
+  readonly question: Q
 }
 
 export type PolicyLoad =
@@ -27,7 +38,9 @@ export function loadPolicies(sources: readonly PolicySource[]): PolicyLoad {
   const engine: PolicyEngine = {
     hash: set.hash,
     policyIds: set.policies.map(({ id }) => id).toSorted(),
-    decide: (question) => decide(set, question),
+    policies: new Map(set.policies.map((policy) => [policy.id, policy])),
+    decide: (question) => ({ ...decide(set, question), question }),
+    lacking: (question) => lackingOf(set.policies, cedarRequest(question)),
   }
   return { ok: true, engine }
 }

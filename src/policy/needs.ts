@@ -79,7 +79,8 @@ function* conjunctsOf({ conditions }: PolicyJson): Generator<Expr | undefined> {
   }
 }
 
-function* flattened(expr: Expr): Generator<Expr> {
+/** The sides of `a && b && c`, in order. */
+export function* flattened(expr: Expr): Generator<Expr> {
   const both = operands(expr, '&&')
   if (!both) return yield expr
   yield* flattened(both.left)

@@ -70,6 +70,7 @@ describe('P11: an id is not authority', () => {
       `GET /v1/leases/${ids.lease}`,
       `POST /v1/leases/${ids.lease}/end`,
       `GET /v1/decisions/${ids.decision}`,
+      `GET /v1/decisions/${ids.decision}/explanation`,
       `GET /v1/kills/${ids.kill}`,
       `DELETE /v1/blocks/${ids.block}`,
       `POST /v1/endings/${ids.lease}/retry`,

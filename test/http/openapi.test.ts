@@ -102,6 +102,7 @@ it('real answers are what the document says', async () => {
     ['GET', '/v1/entitlements', admin],
     ['GET', '/v1/decisions', admin],
     ['GET', '/v1/decisions/{id}', admin],
+    ['GET', '/v1/decisions/{id}/explanation', admin],
     ['GET', '/v1/signals', admin],
     ['GET', '/v1/risk', admin],
     ['GET', '/v1/audit', admin],

@@ -34,6 +34,7 @@ describe('P3: a decision', () => {
       rails: [],
       policyHash: engineOf(PERMIT).hash,
       reasons: ['permitted by policy "all"'],
+      question: credential(),
     })
   })
 

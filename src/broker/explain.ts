@@ -1,0 +1,102 @@
+import { type Decision, strictest } from '../model/decision.ts'
+import { type AgentDescription, type AgentQuestion, questionOf } from '../policy/described.ts'
+import type { PolicyEngine } from '../policy/engine.ts'
+import type { DecisionRecord } from '../store/store.ts'
+import type { OperatorCaller } from './authenticate.ts'
+import type { Broker } from './broker.ts'
+import { inputsOf } from './kept-input.ts'
+import { findDecision } from './read.ts'
+
+/** Why a decision was made, and what would have been needed for another. */
+export interface Explanation {
+  readonly decision: DecisionRecord
+  /**
+   * What the policies were asked, for delegated work also in the name of everybody above; none
+   * where a rail refused before.
+   */
+  readonly inputs: readonly AgentDescription[]
+  readonly policies: readonly NamedPolicy[]
+  /** What the policies in force now say to the same; absent where there is no input. */
+  readonly now: Decision | undefined
+  /** In words; empty with a permit. */
+  readonly needed: readonly string[]
+}
+
+/** A determining policy; without text if the set in force has none of this name. */
+export interface NamedPolicy {
+  readonly id: string
+  readonly file?: string
+  readonly text?: string
+}
+
+/** find decision → its input → decide it again under the policies in force → say what lacks (P15) */
+export async function explainDecision(
+  broker: Broker,
+  by: OperatorCaller,
+  id: string,
+): Promise<Explanation> {
+  const decision = await findDecision(broker, by, id)
+  const { policy } = broker.world()
+  const inputs = await inputsOf(broker, decision)
+  const questions = inputs.map((input) => questionOf(input))
+  return {
+    decision,
+    inputs,
+    policies: decision.policies.map((name) => named(policy, name)),
+    now: decideAll(policy, questions),
+    needed: neededFor(policy, { decision, questions }),
+  }
+}
+
+/** What a policy set says to questions that must all be permitted; undefined for none. */
+export function decideAll(
+  policy: Pick<PolicyEngine, 'decide'>,
+  questions: readonly AgentQuestion[],
+): Decision | undefined {
+  const all = questions.map((question) => policy.decide(question))
+  const [own] = all
+  return own && strictest(own, all)
+}
+
+/** The words for people: what a refusal would have needed. */
+function neededFor(
+  policy: PolicyEngine,
+  {
+    decision,
+    questions,
+  }: {
+    decision: Pick<DecisionRecord, 'outcome' | 'rails' | 'reasons' | 'policies'>
+    questions: readonly AgentQuestion[]
+  },
+): string[] {
+  const { outcome, rails, policies } = decision
+  if (outcome === 'permit') return []
+  if (rails.length > 0) {
+    return [`no policy can permit it: ${rails.join(', ')}: ${decision.reasons.join('; ')}`]
+  }
+  if (outcome === 'needs-approval') return ['an approval']
+  const forbids = policies.flatMap((id) => {
+    const found = policy.policies.get(id)
+    return found?.json.effect === 'forbid'
+      ? [`${titleOf(found)} must not apply: it forbids this`]
+      : []
+  })
+  const unmet = questions.find((question) => policy.decide(question).outcome === 'deny')
+  const permits = unmet ? policy.lacking(unmet) : []
+  return [
+    ...forbids,
+    ...permits.map(
+      (lacking) =>
+        `${titleOf(lacking.policy)} would permit it with: ${lacking.conditions.join(' && ')}`,
+    ),
+  ]
+}
+
+function named(policy: PolicyEngine, id: string): NamedPolicy {
+  const found = policy.policies.get(id)
+  return found ? { id, file: found.file, text: found.text } : { id }
+}
+
+function titleOf({ id, file }: { id: string; file: string }): string {
+  return `policy "${id}" (${file})`
+}

@@ -1,0 +1,48 @@
+import { z } from '@hono/zod-openapi'
+import type { Explanation } from '../../broker/explain.ts'
+import type { Decision } from '../../model/decision.ts'
+import type { ExplanationWire, VerdictWire } from '../../model/wire.ts'
+import { known } from './known.ts'
+import { decisionAnswer, decisionWire } from './record.ts'
+
+export const verdictAnswer = z
+  .strictObject({
+    outcome: z.enum(['permit', 'deny', 'needs-approval']),
+    policies: z.array(z.string()),
+    reasons: z.array(z.string()),
+    policy_hash: z.string(),
+  })
+  .openapi('Verdict')
+
+export const explanationAnswer = z
+  .strictObject({
+    decision: decisionAnswer,
+    intent: z.unknown(),
+    inputs: z.array(z.record(z.string(), z.unknown())),
+    policies: z.array(
+      z.strictObject({
+        id: z.string(),
+        file: z.string().optional(),
+        text: z.string().optional(),
+      }),
+    ),
+    in_force: verdictAnswer.optional(),
+    needed: z.array(z.string()),
+  })
+  .openapi('Explanation')
+
+export function explanationWire(explanation: Explanation): ExplanationWire {
+  const { decision, inputs, policies, now, needed } = explanation
+  return {
+    decision: decisionWire(decision),
+    intent: decision.request.intent ?? null,
+    inputs: [...inputs],
+    policies: policies.map((policy) => ({ ...policy })),
+    needed: [...needed],
+    ...known({ in_force: now && verdictWire(now) }),
+  }
+}
+
+export function verdictWire({ outcome, policies, reasons, policyHash }: Decision): VerdictWire {
+  return { outcome, policies: [...policies], reasons: [...reasons], policy_hash: policyHash }
+}
