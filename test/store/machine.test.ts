@@ -291,8 +291,9 @@ class Run {
   async #release(lease: Known): Promise<void> {
     const row = await this.one.lease(lease.id)
     const now = this.one.clock.now()
-    // As the clean-up does: only what is due, which for a place in a pool is after its last token.
+    // As the clean-up does: only what is due, and a place in a pool only after its last token.
     if (row.lane !== 'cleanup' || (row.dueAt ?? Number.POSITIVE_INFINITY) > now) return
+    if (row.slot !== null && row.latestPossibleExpiry > now) return
     await this.one.store.endings.released(lease.id, now)
   }
 
