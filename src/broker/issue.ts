@@ -48,7 +48,7 @@ export async function issueCredential(
 
   const order = reservationOf(broker, { task, request, plan, record, now })
   const reserved = await broker.store.leases.reserve(order)
-  if (!reserved.ok) throw notReserved(reserved)
+  if (!reserved.ok) throw notReserved(reserved, now)
   const issued = await mintReserved(broker, { lease: reserved.lease, plan })
   if (broker.world() !== world) await assertStillPermitted(broker, { task, request, issued, risk })
   return issued
@@ -133,7 +133,7 @@ async function deny(broker: Broker, record: NewDecision): Promise<never> {
   throw new MayflyError('policy_denied', message, { detail: { decision, policies, reasons } })
 }
 
-function notReserved(refused: Extract<ReserveResult, { ok: false }>): MayflyError {
+function notReserved(refused: Extract<ReserveResult, { ok: false }>, now: number): MayflyError {
   switch (refused.why) {
     case 'blocked':
       return new MayflyError('blocked', 'nothing is issued here until a block is lifted', {
@@ -145,6 +145,14 @@ function notReserved(refused: Extract<ReserveResult, { ok: false }>): MayflyErro
       return new MayflyError('limit_reached', 'the task has as many active leases as it may have')
     case 'agent-limit':
       return new MayflyError('limit_reached', 'the agent has as many active leases as it may have')
+    case 'high-impact-pace':
+      return new MayflyError(
+        'limit_reached',
+        'the agent had its high-impact credentials of this hour',
+        {
+          retryAfterSeconds: Math.ceil((refused.retryAt - now) / 1000),
+        },
+      )
     case 'no-slot':
       return new MayflyError(
         'limit_reached',

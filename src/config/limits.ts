@@ -7,6 +7,8 @@ export interface LimitsConfig {
   readonly activeLeasesPerTask: number
   readonly activeLeasesPerAgent: number
   readonly issuesPerMinutePerAgent: number
+  /** Credentials whose impact is high, renewals aside: no faster than a person can follow. */
+  readonly highImpactPerHourPerAgent: number
   readonly taskMaxTtlSeconds: number
   /** How often work may be passed on: 3 is a planner with three levels of executors below it. */
   readonly delegationMaxDepth: number
@@ -28,6 +30,7 @@ export const limitsSchema = z
     active_leases_per_task: count(1).default(20),
     active_leases_per_agent: count(1).default(200),
     issues_per_minute_per_agent: count(1).default(120),
+    high_impact_per_hour_per_agent: count(1).default(30),
     task_max_ttl: duration.default(8 * 3600),
     delegation_max_depth: count(0).default(3),
     delegations_per_task: count(1).default(50),
@@ -42,6 +45,7 @@ export const limitsSchema = z
       activeLeasesPerTask: raw.active_leases_per_task,
       activeLeasesPerAgent: raw.active_leases_per_agent,
       issuesPerMinutePerAgent: raw.issues_per_minute_per_agent,
+      highImpactPerHourPerAgent: raw.high_impact_per_hour_per_agent,
       taskMaxTtlSeconds: raw.task_max_ttl,
       delegationMaxDepth: raw.delegation_max_depth,
       delegationsPerTask: raw.delegations_per_task,

@@ -268,13 +268,18 @@ export interface Reservation {
   readonly groupShared: boolean
   readonly idempotency: { readonly key: string; readonly requestHash: string } | undefined
   readonly touches: Task['touched']
-  readonly limits: { readonly activeLeasesPerTask: number; readonly activeLeasesPerAgent: number }
+  readonly limits: {
+    readonly activeLeasesPerTask: number
+    readonly activeLeasesPerAgent: number
+    readonly highImpactPerHourPerAgent: number
+  }
   readonly decision: NewDecision
 }
 
 export type ReserveResult =
   | { readonly ok: true; readonly lease: Lease; readonly replaced: LeaseId | undefined }
   | { readonly ok: false; readonly why: 'blocked'; readonly block: BlockId }
+  | { readonly ok: false; readonly why: 'high-impact-pace'; readonly retryAt: number }
   | {
       readonly ok: false
       readonly why:

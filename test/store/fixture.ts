@@ -30,7 +30,11 @@ import { ManualTime } from '../fixture/time.ts'
 export const MIGRATIONS = new URL('../../migrations/sqlite', import.meta.url).pathname
 
 /** Room enough that no cap stands in a test's way. */
-const LIMITS = { activeLeasesPerTask: 100_000, activeLeasesPerAgent: 100_000 }
+export const LIMITS = {
+  activeLeasesPerTask: 100_000,
+  activeLeasesPerAgent: 100_000,
+  highImpactPerHourPerAgent: 100_000,
+}
 
 export interface Shed {
   store: Store

@@ -14,6 +14,7 @@ async function useAll(one: Shed): Promise<void> {
     groupCapacity: 5,
     groupShared: true,
     slots: ['a', 'b'],
+    touches: { zones: [], datasets: [], impact: ['bulk-read'] as const },
     idempotency: key,
   }
   const lease = await one.active(task, group)
@@ -137,6 +138,7 @@ describe('P14: no statement reads more than what it is about', () => {
     ],
     ['silent tasks', /"heartbeat_due_at" <= \?/, 'tasks_heartbeat'],
     ['retries of a key', /"idempotency_key" = \?/, 'leases_idempotency'],
+    ['the pace of an agent', /"impact_json" is not null/, 'leases_high_impact'],
     ['a shared document', /"group_key" = \? and .*"latest_possible_expiry" > \?/, 'leases_group'],
     [
       'what lives in a group',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { NewTask } from '../../src/store/store.ts'
-import { decision, reservation, type Shed, shed } from './fixture.ts'
+import { decision, LIMITS, reservation, type Shed, shed } from './fixture.ts'
 
 const idempotency = { key: 'retry-1', requestHash: 'body-1' }
 
@@ -38,21 +38,21 @@ describe('P1: a reservation', () => {
     const one = shed()
     const [task, sibling] = [await one.openTask(), await one.openTask()]
     await one.reserved(task)
-    const limits = { activeLeasesPerTask: 1, activeLeasesPerAgent: 10 }
+    const limits = { ...LIMITS, activeLeasesPerTask: 1, activeLeasesPerAgent: 10 }
     const now = one.clock.now()
     const refused = decision(now)
     const over = await one.reserve(task, { limits, decision: refused })
     expect(over).toEqual({ ok: false, why: 'task-limit' })
     expect(await one.store.decisions.byId(refused.id)).toMatchObject({ outcome: 'deny' })
     await one.reserved(sibling)
-    const tight = { activeLeasesPerTask: 10, activeLeasesPerAgent: 2 }
+    const tight = { ...LIMITS, activeLeasesPerTask: 10, activeLeasesPerAgent: 2 }
     expect(await one.reserve(sibling, { limits: tight })).toMatchObject({ why: 'agent-limit' })
   })
 
   it('keeps to the caps also when many ask at once', async () => {
     const one = shed()
     const task = await one.openTask()
-    const limits = { activeLeasesPerTask: 5, activeLeasesPerAgent: 10 }
+    const limits = { ...LIMITS, activeLeasesPerTask: 5, activeLeasesPerAgent: 10 }
     const all = await Promise.all(Array.from({ length: 40 }, () => one.reserve(task, { limits })))
     expect(all.filter((result) => result.ok)).toHaveLength(5)
   })
@@ -60,7 +60,7 @@ describe('P1: a reservation', () => {
   it('an agent has its places back, each once, by every way a lease leaves them', async () => {
     const one = shed()
     const task = await one.openTask()
-    const limits = { activeLeasesPerTask: 100, activeLeasesPerAgent: 3 }
+    const limits = { ...LIMITS, activeLeasesPerTask: 100, activeLeasesPerAgent: 3 }
     const now = one.clock.now()
     const [failed, ended, lost] = [
       await one.reserved(task, { limits }),
@@ -87,7 +87,7 @@ describe('P9: one Idempotency-Key', () => {
   it('while in flight is told so, also at the cap', async () => {
     const one = shed()
     const task = await one.openTask()
-    const limits = { activeLeasesPerTask: 1, activeLeasesPerAgent: 1 }
+    const limits = { ...LIMITS, activeLeasesPerTask: 1, activeLeasesPerAgent: 1 }
     await one.reserved(task, { idempotency })
     expect(await one.reserve(task, { idempotency, limits })).toEqual({
       ok: false,
@@ -111,7 +111,7 @@ describe('P9: one Idempotency-Key', () => {
   it('after its end replaces the first lease in the same transaction, also at the cap', async () => {
     const one = shed()
     const task = await one.openTask()
-    const limits = { activeLeasesPerTask: 1, activeLeasesPerAgent: 1 }
+    const limits = { ...LIMITS, activeLeasesPerTask: 1, activeLeasesPerAgent: 1 }
     const first = await one.active(task, { idempotency })
     const again = await one.reserve(task, { idempotency, limits })
     expect(again).toMatchObject({ ok: true, replaced: first.id })

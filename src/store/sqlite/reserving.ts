@@ -6,6 +6,7 @@ import type { Db } from './database.ts'
 import { type RecordDecision, refusedByRail } from './decisions.ts'
 import { and, eq, isNotNull, sql } from './drizzle.ts'
 import { fairShare } from './fair-share.ts'
+import { impactPace } from './impact-pace.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { type Ancestor, type Lineage, subjectsAbove } from './lineage.ts'
 import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
@@ -56,6 +57,7 @@ export function reserving(rooms: {
   // Index: leases_task.
   const activeOfTask = reaches(db, and(eq(leases.task, param('of')), isReservedOrActive))
   const shareReached = fairShare(db)
+  const paceReached = impactPace(db)
   // Index: leases_slot.
   const takenSlots = prepared(
     db,
@@ -104,6 +106,14 @@ export function reserving(rooms: {
     if (limit) {
       recordRefusal(tx, order, { rail: limit, reason: LIMIT_REASONS[limit] })
       return { ok: false, why: limit }
+    }
+    const retryAt = paceReached(order, task.agent)
+    if (retryAt !== undefined) {
+      const { highImpactPerHourPerAgent: most } = order.limits
+      const next = new Date(retryAt).toISOString()
+      const reason = `the agent had ${most} credentials of high impact within an hour; the next from ${next}`
+      recordRefusal(tx, order, { rail: 'high-impact-pace', reason })
+      return { ok: false, why: 'high-impact-pace', retryAt }
     }
     const slot = freeSlot(order)
     if (slot === 'none') {
@@ -240,6 +250,7 @@ function rowOf(order: Reservation, task: TaskRow, slot: string | null, killSeq: 
     upstreamName: order.upstreamName,
     scopeJson: JSON.stringify(order.scope),
     residualsJson: JSON.stringify(order.residuals),
+    impactJson: order.touches.impact.length === 0 ? null : JSON.stringify(order.touches.impact),
     revocability: order.revocability,
     decision: order.decision.id,
     policyHash: order.decision.policyHash,

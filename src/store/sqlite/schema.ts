@@ -114,6 +114,8 @@ export const leases = sqliteTable(
     upstreamName: text('upstream_name').notNull(),
     scopeJson: text('scope_json').notNull(),
     residualsJson: text('residuals_json').notNull(),
+    /** What it can do of what the strictest checks are kept for; null: nothing of that. */
+    impactJson: text('impact_json'),
     revocability: text('revocability').notNull(),
     decision: text('decision').notNull(),
     policyHash: text('policy_hash').notNull(),
@@ -151,6 +153,7 @@ export const leases = sqliteTable(
     index('leases_group_live')
       .on(t.groupKey, t.tenant, t.agent)
       .where(sql`group_key is not null and state in ('reserved', 'active')`),
+    index('leases_high_impact').on(t.agent, t.createdAt).where(sql`impact_json is not null`),
     uniqueIndex('leases_slot').on(t.provider, t.slot).where(sql`slot is not null`),
     index('leases_idempotency')
       .on(t.task, t.idempotencyKey)
