@@ -1,19 +1,18 @@
-import type { SQL } from 'drizzle-orm'
-import type { Selector, SelectorField } from '../../model/selector.ts'
+import type { Selector } from '../../model/selector.ts'
 import type { Kill, KillCounts, KillOrder, KillStore } from '../store.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
-import { and, asc, eq, gt, inArray, isNull, or, sql } from './drizzle.ts'
+import { and, asc, eq, gt, isNull, or, sql } from './drizzle.ts'
 import { takeBackRisk } from './false-alarm.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { causeOf } from './minted.ts'
-import { among, beforeId, pageOf } from './paging.ts'
+import { leaseWhere, taskWhere } from './named.ts'
+import { beforeId, pageOf } from './paging.ts'
 import { blockOf, jsonOrNull, killOf, laneOf, laneRank } from './rows.ts'
 import { blocks, killLeases, kills, leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { isLive, isOpen } from './states.ts'
 import type { EndTask } from './tasks.ts'
-import { treeOf } from './tree.ts'
 
 /** Writes a kill and its block inside the caller's transaction; shared with signals. */
 export type OrderKill = (tx: Tx, order: KillOrder) => Kill
@@ -254,49 +253,6 @@ function countMatches(db: Db, selector: Selector, tenants: readonly string[] | n
     tasks: Math.max(ofLeases?.tasks ?? 0, ofTasks?.tasks ?? 0),
     agents: Math.max(ofLeases?.agents ?? 0, ofTasks?.agents ?? 0),
   }
-}
-
-const LEASE_COLUMNS = {
-  lease: leases.id,
-  agent: leases.agent,
-  workload: leases.workload,
-  tenant: leases.tenant,
-  entitlement: leases.entitlement,
-  provider: leases.provider,
-  target: leases.target,
-  issuer: leases.issuer,
-  policy_hash: leases.policyHash,
-} as const
-
-function leaseWhere(selector: Selector, tenants: readonly string[] | null): SQL | undefined {
-  if ('all' in selector) return among(leases.tenant, tenants)
-  const fields = Object.entries(LEASE_COLUMNS).map(([field, column]) => {
-    const value = selector[field as SelectorField] // the keys of LEASE_COLUMNS are such fields
-    return value === undefined ? undefined : eq(column, value)
-  })
-  const tree = selector.task === undefined ? undefined : inArray(leases.task, treeOf(selector.task))
-  return and(...fields, tree, among(leases.tenant, tenants))
-}
-
-const TASK_FIELDS: readonly SelectorField[] = ['task', 'agent', 'workload', 'tenant', 'issuer']
-
-/** Which tasks a selector names as a whole; `none` if it names only a part of what tasks hold. */
-function taskWhere(
-  selector: Selector,
-  tenants: readonly string[] | null,
-): SQL | undefined | 'none' {
-  if ('all' in selector) return among(tasks.tenant, tenants)
-  const names = Object.entries(selector).filter(([, value]) => value !== undefined)
-  if (!names.every(([field]) => TASK_FIELDS.some((known) => known === field))) return 'none'
-  const { task, agent, workload, tenant, issuer } = selector
-  return and(
-    task === undefined ? undefined : inArray(tasks.id, treeOf(task)),
-    agent === undefined ? undefined : eq(tasks.agent, agent),
-    workload === undefined ? undefined : eq(tasks.workload, workload),
-    tenant === undefined ? undefined : eq(tasks.tenant, tenant),
-    issuer === undefined ? undefined : eq(tasks.issuer, issuer),
-    among(tasks.tenant, tenants),
-  )
 }
 
 function blockIsLive(now: number) {
