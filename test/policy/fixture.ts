@@ -3,6 +3,7 @@ import { loadPolicies, type PolicyEngine } from '../../src/policy/engine.ts'
 import type { PolicySource } from '../../src/policy/policy-set.ts'
 import type {
   CredentialQuestion,
+  DelegateQuestion,
   OpenTaskQuestion,
   OperatorFacts,
   SystemAct,
@@ -69,6 +70,12 @@ export function opening(overlay: Partial<OpenTaskQuestion> = {}): OpenTaskQuesti
     now: NOW,
     ...overlay,
   }
+}
+
+export function delegating(overlay: Partial<DelegateQuestion> = {}): DelegateQuestion {
+  const { entitlement: _entitlement, ...question } = credential()
+  const executor = { ...agent, id: 'ticket-reader' }
+  return { ...question, action: 'delegate', executor, ...overlay }
 }
 
 export function operator(role: string, tenants: readonly string[] = ['support']): OperatorFacts {

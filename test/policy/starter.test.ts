@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { loadPolicies } from '../../src/policy/engine.ts'
 import type { CredentialQuestion, TenantAct } from '../../src/policy/request.ts'
-import { credential, NOW, opening, operator, starterFiles, TENANT_ACTS } from './fixture.ts'
+import {
+  credential,
+  delegating,
+  NOW,
+  opening,
+  operator,
+  starterFiles,
+  TENANT_ACTS,
+} from './fixture.ts'
 
 const load = loadPolicies(starterFiles())
 if (!load.ok) throw new Error(JSON.stringify(load.problems))
@@ -69,6 +77,24 @@ describe('the starter policies', () => {
     expect(outcome({ request: pii, ...having({ zones: ['external'] }) })).toBe('deny')
     expect(outcome({ request: pii, entitlement: external })).toBe('deny')
     expect(outcome({ request: pii, ...having({ zones: ['internal'] }) })).toBe('permit')
+  })
+
+  it('let an agent pass low impact on within its tenant, while its whole chain is at LOW risk', () => {
+    expect(decide(delegating())).toMatchObject({
+      outcome: 'permit',
+      policies: ['delegate-low-impact'],
+    })
+    expect(decide(delegating({ chain: [{ ...agent, id: 'planner' }] })).outcome).toBe('permit')
+    const elsewhere = { ...agent, id: 'biller', tenant: 'billing' }
+    for (const refused of [
+      { request: deleting },
+      { risk: risk('MEDIUM') },
+      { executor: elsewhere },
+      { agent: elsewhere },
+    ]) {
+      expect([refused, decide(delegating(refused)).outcome]).toEqual([refused, 'deny'])
+    }
+    expect(decide(delegating({ risk: risk('HIGH') })).policies).toEqual(['high-risk'])
   })
 
   const MAY: Record<string, TenantAct[]> = {
