@@ -38,14 +38,19 @@ function addTaskCommands(program: Command, run: Run): void {
     .option('--state <state>', 'open or ended')
     .option('--agent <id>')
     .option('--tenant <name>')
+    .option('--parent <id>', 'only what this task delegated')
     .action((flags) => run(async (context) => (await lists()).listTasks(context, flags)))
   tasks
     .command('show <id>')
     .description('everything about one task')
     .action((id) => run(async (context) => (await import('./show.ts')).show(context, 'task', id)))
   tasks
+    .command('tree <id>')
+    .description('a task and everything it delegated')
+    .action((id) => run(async (context) => (await import('./task-tree.ts')).showTree(context, id)))
+  tasks
     .command('end <id>')
-    .description('end a task and all its leases')
+    .description('end a task, what it delegated, and all their leases')
     .addOption(
       new Option('--outcome <outcome>', 'how it ended')
         .choices(['completed', 'failed', 'cancelled'])

@@ -1,4 +1,4 @@
-import type { ApiClient, LeaseFilter, Paging } from '../client/http.ts'
+import type { ApiClient, LeaseFilter, Paging, TaskFilter } from '../client/http.ts'
 import { formatDuration } from '../duration.ts'
 import { describeSelector } from '../model/selector.ts'
 import type { IntentItemWire, LeaseWire, PageWire, RiskWire } from '../model/wire.ts'
@@ -35,10 +35,7 @@ export function stateOf({ state, containment }: LeaseWire): string {
   return containment === undefined ? state : `${state}/${containment}`
 }
 
-export function listTasks(
-  context: Context,
-  filter: Paging & { state?: string; agent?: string; tenant?: string },
-): Promise<ExitCode> {
+export function listTasks(context: Context, filter: TaskFilter): Promise<ExitCode> {
   const now = context.now()
   return list(context, {
     page: (api) => api.tasks(filter),

@@ -207,7 +207,7 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     method: 'post',
     path: '/v1/tasks/{id}/end',
     tags,
-    summary: 'End a task and all its leases; its token is dead when this answers',
+    summary: 'End a task, what it delegated, and all their leases',
     security: [...BY_TASK, { operator: [] }],
     middleware: [guards.either, jsonBody] as const,
     request: { params: byId, body: optionalBody(outcomeBody) },
