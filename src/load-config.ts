@@ -107,7 +107,7 @@ function readText(file: string): string | Problem {
 }
 
 /** Every `.cedar` file of `directory`, by name. */
-function readPolicies(directory: string): readonly PolicySource[] | Problem {
+export function readPolicies(directory: string): readonly PolicySource[] | Problem {
   try {
     return readdirSync(directory)
       .filter((name) => name.endsWith('.cedar'))

@@ -59,7 +59,7 @@ export async function diffConfigFiles(
   return 0
 }
 
-function printProblems(
+export function printProblems(
   terminal: Terminal,
   { level, problems }: { level: 'warning' | 'problem'; problems: readonly Problem[] },
 ): void {

@@ -34,7 +34,7 @@ export function init(
   mkdirSync(policies, { recursive: true, mode: 0o700 })
   mkdirSync(join(root, 'data', 'keys'), { recursive: true, mode: 0o700 })
   writeFileSync(configFile, text, { flag: 'wx', mode: 0o600 })
-  for (const name of readdirSync(join(templates, 'policies')).filter((n) => n.endsWith('.cedar'))) {
+  for (const name of readdirSync(join(templates, 'policies'))) {
     const policy = readFileSync(join(templates, 'policies', name), 'utf8')
     writeFileSync(join(policies, name), policy, { flag: 'wx', mode: 0o600 })
   }

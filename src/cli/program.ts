@@ -6,6 +6,7 @@ import { MayflyError } from '../errors.ts'
 import { addBrokerCommands } from './broker-commands.ts'
 import { type CommandIo, type Context, type Run, UsageError } from './command.ts'
 import { addHostCommands } from './host-commands.ts'
+import { addPolicyCommands } from './policy-commands.ts'
 import { safe, type Terminal, terminal } from './terminal.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:8700'
@@ -23,6 +24,7 @@ export async function runCli(argv: readonly string[], io: CommandIo): Promise<nu
   configure(program, io)
   addBrokerCommands(program, run)
   addHostCommands(program, run)
+  addPolicyCommands(program, run)
   try {
     await program.parseAsync([...argv], { from: 'user' })
     return exitCode

@@ -1,13 +1,4 @@
-import type { Impact, IntentItem, Vocabulary } from '../model/intent.ts'
-
-/** Every impact there is, as a table so that a new one cannot be forgotten here. */
-const ALL_IMPACTS: Record<Impact, true> = {
-  'destructive-write': true,
-  'credential-access': true,
-  'bulk-read': true,
-  'privilege-escalation': true,
-  'cross-zone': true,
-}
+import { IMPACTS, type Impact, type IntentItem, type Vocabulary } from '../model/intent.ts'
 
 /**
  * What the items can do of what the strictest checks are kept for: the union over every action on
@@ -42,10 +33,7 @@ export function datasetsOf(
 }
 
 function itemImpacts(item: IntentItem, vocabulary: Vocabulary): readonly Impact[] {
-  if (item.type !== vocabulary.type) {
-    // The keys of a Record<Impact, true> literal are exactly the impacts.
-    return Object.keys(ALL_IMPACTS) as Impact[]
-  }
+  if (item.type !== vocabulary.type) return IMPACTS
   return item.actions.flatMap((action) =>
     item.locations.flatMap((location) => vocabulary.impactOf(action, location)),
   )

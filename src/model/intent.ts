@@ -11,12 +11,14 @@ export interface IntentItem {
 }
 
 /** What makes an action one of those the strictest checks are kept for. */
-export type Impact =
-  | 'destructive-write'
-  | 'credential-access'
-  | 'bulk-read'
-  | 'privilege-escalation'
-  | 'cross-zone'
+export const IMPACTS = [
+  'destructive-write',
+  'credential-access',
+  'bulk-read',
+  'privilege-escalation',
+  'cross-zone',
+] as const
+export type Impact = (typeof IMPACTS)[number]
 
 /** A refusal as a value: why, in words that name the item at fault. */
 export interface Refusal {

@@ -126,6 +126,15 @@ export const description = asCredential(
 export type Description = z.infer<typeof description>
 export type AgentDescription = z.infer<typeof agentDescription>
 
+/** The fields that a description of each action has. */
+export const FIELDS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  [openTask, requestCredential, delegate, tenantAct, systemAct].flatMap(({ shape }) => {
+    const { action, ...rest } = shape
+    const actions = action instanceof z.ZodEnum ? action.options : [action.value]
+    return actions.map((name) => [name, Object.keys(rest)])
+  }),
+)
+
 /** Without an `action` it is about a credential. */
 function asCredential<S extends z.ZodType>(schema: S) {
   return z.preprocess((value) => {

@@ -2,6 +2,7 @@ import type { Problem } from '../errors.ts'
 import type { Decision } from '../model/decision.ts'
 import { authorize } from './authorize.ts'
 import { type Lacking, lackingOf } from './lacking.ts'
+import { lintPolicies } from './lint.ts'
 import { type Answer, type PolicySet, type PolicySource, parsePolicySet } from './policy-set.ts'
 import { cedarRequest, type PolicyQuestion, withApproval } from './request.ts'
 import type { Policy } from './slice.ts'
@@ -15,6 +16,8 @@ export interface PolicyEngine {
   readonly policies: ReadonlyMap<string, Policy>
   /** Refuses by default: an error, a missing entity or no permitting policy is a deny (P3). */
   decide<Q extends PolicyQuestion>(question: Q): PolicyDecision<Q>
+  /** What is valid and yet probably not meant. */
+  lint(): readonly Problem[]
   /** The permits that come closest to permitting it, and what each lacks; slow. */
   lacking(question: PolicyQuestion): readonly Lacking[]
 }
@@ -40,6 +43,7 @@ export function loadPolicies(sources: readonly PolicySource[]): PolicyLoad {
     policyIds: set.policies.map(({ id }) => id).toSorted(),
     policies: new Map(set.policies.map((policy) => [policy.id, policy])),
     decide: (question) => ({ ...decide(set, question), question }),
+    lint: () => lintPolicies(set.policies),
     lacking: (question) => lackingOf(set.policies, cedarRequest(question)),
   }
   return { ok: true, engine }

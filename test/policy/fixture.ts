@@ -18,6 +18,7 @@ const folder = new URL('../../deploy/policies/', import.meta.url)
 /** The files `mayfly init` writes. */
 export function starterFiles(): PolicySource[] {
   return readdirSync(folder)
+    .filter((name) => name.endsWith('.cedar'))
     .toSorted()
     .map((name) => ({ name, text: readFileSync(new URL(name, folder), 'utf8') }))
 }

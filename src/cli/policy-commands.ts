@@ -1,0 +1,20 @@
+import type { Command } from 'commander'
+import type { Run } from './command.ts'
+
+/** Commands for whoever writes policies. */
+export function addPolicyCommands(program: Command, run: Run): void {
+  const policy = program.command('policy').description('policies before they are in force')
+  policy
+    .command('check <directory>')
+    .description('say everything that is wrong or doubtful with the *.cedar of a directory')
+    .action((directory) =>
+      run(async (context) => (await import('./policy-check.ts')).checkPolicies(context, directory)),
+    )
+  policy
+    .command('test <path>')
+    .description('decide what *.test.yaml describes, and compare with what it expects')
+    .option('--policies <directory>', 'instead of those the file is about')
+    .action((path, flags) =>
+      run(async (context) => (await import('./policy-test.ts')).testPolicies(context, path, flags)),
+    )
+}
