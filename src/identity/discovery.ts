@@ -22,7 +22,7 @@ export async function discover(
 }
 
 /** Where the metadata says the keys are, if that is on the issuer's own host (P10). */
-export function keysOnHostOf(issuer: string, metadata: object): URL {
+export function keysOnHostOf(issuer: string, metadata: object): string {
   const text = 'jwks_uri' in metadata ? metadata.jwks_uri : undefined
   const url = typeof text === 'string' ? httpsOrLoopback(text) : undefined
   if (url === undefined) throw new Error('discovery names no https jwks_uri')
@@ -31,5 +31,5 @@ export function keysOnHostOf(issuer: string, metadata: object): URL {
       `its jwks_uri is on another host (${url.origin}); set jwks_uri if that is right`,
     )
   }
-  return url
+  return url.href
 }

@@ -3,7 +3,7 @@ import { discover } from './discovery.ts'
 import type { KeyContext } from './documents.ts'
 import type { Issuer, KindFacts } from './issuer.ts'
 import type { IssuerConfigOf } from './issuer-settings.ts'
-import { keysAt } from './keys.ts'
+import { keySetAt } from './key-set.ts'
 import { keysOfIssuer } from './oidc.ts'
 import { present, textAt } from './plain-claims.ts'
 import { sendWith } from './send.ts'
@@ -31,13 +31,13 @@ function keysOf(config: IssuerConfigOf<'kubernetes'>, context: KeyContext) {
   const { name, issuer, api_server } = config
   if (api_server === undefined) return keysOfIssuer(config, context)
   const base = api_server.url.replace(/\/$/, '')
-  return keysAt(
+  return keySetAt(
     {
       issuer: name,
       send: sendWith(api_server, context),
       find: async (fetchDocument) => {
         await discover(fetchDocument, { base, issuer })
-        return new URL(`${base}/openid/v1/jwks`)
+        return `${base}/openid/v1/jwks`
       },
     },
     context,

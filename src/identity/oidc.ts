@@ -2,7 +2,7 @@ import { discover, keysOnHostOf } from './discovery.ts'
 import type { KeyContext } from './documents.ts'
 import { type Issuer, NO_FACTS } from './issuer.ts'
 import type { IssuerConfigOf } from './issuer-settings.ts'
-import { keysAt } from './keys.ts'
+import { keySetAt } from './key-set.ts'
 import { sendWith } from './send.ts'
 
 /** Any OpenID Connect issuer: its claims are what they are. */
@@ -25,14 +25,14 @@ export function keysOfIssuer(
   { name, issuer, jwks_uri }: { name: string; issuer: string; jwks_uri?: string | undefined },
   context: KeyContext,
 ) {
-  return keysAt(
+  return keySetAt(
     {
       issuer: name,
       send: sendWith({}, context),
       find: async (fetchDocument) =>
         jwks_uri === undefined
           ? keysOnHostOf(issuer, await discover(fetchDocument, { base: issuer, issuer }))
-          : new URL(jwks_uri),
+          : jwks_uri,
     },
     context,
   )

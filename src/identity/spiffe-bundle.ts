@@ -1,7 +1,7 @@
-import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose'
+import type { JWK, JWTVerifyGetKey } from 'jose'
 import { z } from 'zod'
 import { documentFetch, getJson, type KeyContext } from './documents.ts'
-import { isAboutTheToken, KEY_MAX_AGE_MS, keysUnavailable } from './keys.ts'
+import { KEY_MAX_AGE_MS, rememberedKeys } from './keys.ts'
 import { type Credentials, sendWith } from './send.ts'
 
 /** Asked for this often where the bundle gives no hint (SPIFFE Federation §4), */
@@ -24,50 +24,24 @@ export interface BundlePlace extends Credentials {
   readonly bundle: string
 }
 
-interface Known {
-  readonly bundle: TrustBundle
-  readonly keys: JWTVerifyGetKey
-  readonly readAt: number
-}
-
 /**
  * The JWT authorities of a trust domain. A bundle is believed until its refresh hint, never past
  * `KEY_MAX_AGE_MS`; one with a lower sequence than a known one is an old copy and refused.
  */
 export function bundleKeys(place: BundlePlace, context: KeyContext): JWTVerifyGetKey {
-  const { clock, cooldownMs } = context
-  const read = bundleReader(place, context)
-  let known: Known | undefined
-  let reading: Promise<Known> | undefined
-  const refresh = () => {
-    reading ??= read()
-      .then((bundle) => {
-        refuseOlder(bundle, known?.bundle)
-        known = { bundle, keys: jwtAuthorities(bundle), readAt: clock.monotonic() }
-        return known
-      })
-      .finally(() => {
-        reading = undefined
-      })
-    return reading
-  }
-  return async (header, token) => {
-    try {
-      const age = known && clock.monotonic() - known.readAt
-      const fresh = known && age !== undefined && age < believedMs(known.bundle)
-      const current = known && fresh ? known : await refresh()
-      try {
-        return await current.keys(header, token)
-      } catch (error) {
-        // Rotated since it was read? Look again, but not for every stranger.
-        const lookAgain = clock.monotonic() - current.readAt >= cooldownMs
-        if (!(error instanceof errors.JWKSNoMatchingKey && lookAgain)) throw error
-        return await (await refresh()).keys(header, token)
-      }
-    } catch (error) {
-      throw isAboutTheToken(error) ? error : keysUnavailable(place.issuer, error)
+  const { issuer } = place
+  const readBundle = bundleReader(place, context)
+  let sequence: number | undefined
+  const read = async () => {
+    const bundle = await readBundle()
+    const is = bundle.spiffe_sequence
+    if (sequence !== undefined && (is === undefined || is < sequence)) {
+      throw new Error(`its bundle went back from sequence ${sequence} to ${is ?? 'none'}`)
     }
+    sequence = is
+    return { keys: jwtAuthorities(bundle), believedMs: believedMs(bundle) }
   }
+  return rememberedKeys({ issuer, read }, context)
 }
 
 function bundleReader(place: BundlePlace, context: KeyContext): () => Promise<TrustBundle> {
@@ -83,18 +57,10 @@ function bundleReader(place: BundlePlace, context: KeyContext): () => Promise<Tr
   }
 }
 
-/** `use` must say so; keys without `kid` are for X.509-SVIDs (JWT-SVID §4). */
-function jwtAuthorities({ keys }: TrustBundle): JWTVerifyGetKey {
+/** `use` must say so, and each has a `kid` (JWT-SVID §4). To jose their `use` would be "sig". */
+function jwtAuthorities({ keys }: TrustBundle): JWK[] {
   const authorities = keys.filter(({ use, kid }) => use === 'jwt-svid' && kid !== undefined)
-  // jose checks every member as a JWK; to it a key for signatures has `use` "sig" or none.
-  return createLocalJWKSet({ keys: authorities.map(({ use: _, ...jwk }) => jwk as JWK) })
-}
-
-function refuseOlder(next: TrustBundle, before: TrustBundle | undefined): void {
-  const [was, is] = [before?.spiffe_sequence, next.spiffe_sequence]
-  if (was !== undefined && (is === undefined || is < was)) {
-    throw new Error(`its bundle went back from sequence ${was} to ${is ?? 'none'}`)
-  }
+  return authorities.map(({ use: _, ...jwk }) => jwk as JWK) // checked by jose when it is used
 }
 
 function believedMs({ spiffe_refresh_hint: hint }: TrustBundle): number {
