@@ -59,7 +59,9 @@ function readObject(part: string): Record<string, unknown> | string {
   let text: string
   let value: unknown
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url'))
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+      Buffer.from(part, 'base64url'),
+    )
     value = JSON.parse(text)
   } catch {
     return 'is not JSON'

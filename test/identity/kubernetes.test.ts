@@ -154,6 +154,17 @@ describe('P10: a token review fails closed', () => {
     expect((await api.open()).said).toBe('401 unauthenticated')
   })
 
+  it.each([
+    ['another name', { username: 'system:serviceaccount:agents:other' }],
+    ['another uid', { uid: 'made-anew' }],
+    ['another pod', { extra: { 'authentication.kubernetes.io/pod-uid': ['made-anew'] } }],
+    ['no pod', { extra: {} }],
+  ])('when it sees somebody else by %s', async (_, overlay) => {
+    const api = await broker()
+    cluster.pretend = ({ user, ...status }) => ({ ...status, user: { ...user, ...overlay } })
+    expect((await api.open()).said).toBe('401 unauthenticated')
+  })
+
   it('when the broker may not review, or its own token died; a rotated one works', async () => {
     const api = await broker()
     cluster.reviewers.clear()

@@ -159,7 +159,10 @@ describe('a trust bundle', () => {
 
   it('P10: lends no key without a name, or that two share', async () => {
     spire.publish = ({ jwk }) => ({ ...jwk, use: 'jwt-svid', kid: undefined })
-    expect((await refusal(verify(identity()))).code).toBe('unauthenticated')
+    for (const kid of ['key-1', undefined]) {
+      const token = await svid({}, { header: { typ: 'JWT', kid } })
+      expect((await refusal(identity().identity.verify(token))).code).toBe('unauthenticated')
+    }
     const twin = await newKey('key-1')
     spire.server.keys = [twin, ...spire.server.keys]
     spire.publish = ({ jwk, kid }) => ({ ...jwk, kid, use: 'jwt-svid' })
