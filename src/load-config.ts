@@ -1,4 +1,4 @@
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { providerTypes } from '../providers/index.ts'
 import { parseYaml } from './config/document.ts'
@@ -9,6 +9,7 @@ import type { Problem } from './errors.ts'
 import { loadPolicies, type PolicyEngine } from './policy/engine.ts'
 import type { PolicySource } from './policy/policy-set.ts'
 import type { AnyProviderDefinition } from './provider.ts'
+import { tlsProblems } from './tls.ts'
 
 export type LoadResult =
   | {
@@ -68,7 +69,7 @@ function withPolicies(
   const warnings = [...parsed.warnings, ...found.secretWarnings]
   const policies = loadPolicies(found.sources)
   const problems = [
-    ...(parsed.ok ? unreadableTls(parsed.config) : parsed.problems),
+    ...(parsed.ok ? tlsProblems(parsed.config) : parsed.problems),
     ...(policies.ok ? [] : policies.problems),
   ]
   if (!parsed.ok || !policies.ok || problems.length > 0) return { ok: false, problems, warnings }
@@ -116,18 +117,6 @@ export function readPolicies(directory: string): readonly PolicySource[] | Probl
   } catch (error) {
     return { path: 'policies', message: `${directory} cannot be read (${codeOf(error)})` }
   }
-}
-
-function unreadableTls({ server }: Config): Problem[] {
-  const files = Object.entries(server.tls ?? {})
-  return files.flatMap(([key, path]) => {
-    try {
-      accessSync(path, constants.R_OK)
-      return []
-    } catch (error) {
-      return [{ path: `server.tls.${key}`, message: `${path} cannot be read (${codeOf(error)})` }]
-    }
-  })
 }
 
 function codeOf(error: unknown): string {

@@ -1,9 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { createAdaptorServer } from '@hono/node-server'
 import pino from 'pino'
 import type { Broker, World } from './broker/broker.ts'
 import { Health } from './broker/health.ts'
@@ -17,6 +13,7 @@ import { createDpop } from './identity/dpop.ts'
 import type { Random } from './ids.ts'
 import { keptKey } from './kept-key.ts'
 import { type Lifecycle, startLifecycle } from './lifecycle/lifecycle.ts'
+import { type Listener, listen } from './listen.ts'
 import { type LoadRequest, loadConfig } from './load-config.ts'
 import { readiness } from './readiness.ts'
 import { createReloader, type Reloader } from './reloader.ts'
@@ -91,9 +88,15 @@ export async function serve(options: ServeOptions): Promise<Served> {
     }
     await adoptUpstreams(broker, world, [])
     const lifecycle = await startLifecycle(broker)
-    const reload = createReloader(broker, { load: options, swap: (next) => (world = next) })
+    const listening: { at?: Listener } = {}
+    const swap = (next: World) => {
+      world = next
+      listening.at?.renewTls(next.config)
+    }
+    const reload = createReloader(broker, { load: options, swap })
     const app = createApp(broker, { ready: readiness(store, clock), reload })
-    const { server, url } = await listen(app.fetch, config, options.port)
+    listening.at = await listen(app.fetch, config, options.port)
+    const { server, url } = listening.at
     await store.audit.append([started(config, store)])
     log.info({ url, installation: config.installation, epoch: store.epoch }, 'mayfly is ready')
     return { url, reload, stop: () => stop({ server, lifecycle, broker }) }
@@ -116,40 +119,6 @@ function started(config: Config, store: Store) {
     actor: 'mayfly',
     data: { installation, epoch: store.epoch },
   } as const
-}
-
-type Fetch = Parameters<typeof createAdaptorServer>[0]['fetch']
-
-async function listen(
-  fetch: Fetch,
-  config: Config,
-  port: number | undefined,
-): Promise<{ server: Server; url: string }> {
-  const { host, tls } = config.server
-  const secure = tls && {
-    createServer: createTlsServer,
-    serverOptions: {
-      cert: readFileSync(tls.cert),
-      key: readFileSync(tls.key),
-      minVersion: 'TLSv1.2',
-    },
-  }
-  // Without `createServer` for http2 the adaptor makes a node:http or node:https server.
-  const server = createAdaptorServer({ fetch, ...secure } as Parameters<
-    typeof createAdaptorServer
-  >[0]) as Server
-  server.requestTimeout = 30_000
-  server.headersTimeout = 10_000
-  server.keepAliveTimeout = 65_000
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port ?? config.server.port, host, resolve)
-  }).catch((error: Error) => {
-    throw new MayflyError('config_invalid', `server.listen: ${error.message}`, { cause: error })
-  })
-  const address = server.address() as AddressInfo // a TCP server's, never a pipe's
-  const scheme = tls ? 'https' : 'http'
-  return { server, url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${address.port}` }
 }
 
 async function stop(parts: {

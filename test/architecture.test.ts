@@ -15,6 +15,8 @@ const HEIGHT: Record<string, number> = {
   world: 80,
   readiness: 80,
   'kept-key': 80,
+  listen: 84,
+  tls: 82,
   http: 70,
   lifecycle: 70,
   client: 66,

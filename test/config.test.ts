@@ -389,12 +389,6 @@ const refused: [string, Doc, string, RegExp][] = [
     /robot@pool is in the pool of "disk" already/,
   ],
   [
-    'client certificates, which nothing checks yet',
-    { server: { listen: '127.0.0.1:1', tls: { cert: 'c', key: 'k', client_ca: 'a' } } },
-    'server.tls.client_ca',
-    /not used yet/,
-  ],
-  [
     'a signal source of an unknown tenant',
     { signals: { sources: [{ ...source, scope: { tenants: ['x'] } }] } },
     'signals.sources[0].scope.tenants[0]',

@@ -25,7 +25,9 @@ export async function workloadShown(
   readonly proof: OneTimeEvidence | undefined
 }> {
   const { token } = shown
-  if (token === undefined) throw refused('there is neither a token nor a client certificate')
+  if (token === undefined) {
+    throw new MayflyError('unauthenticated', 'send Authorization: Bearer or DPoP with a token')
+  }
   const verified = await broker.world().identity.verify(token)
   const { keys, proof } = await keysHeld(broker, shown, token)
   return { ...withKeys(verified, keys), proof }
@@ -71,9 +73,9 @@ export function proofUsed(): MayflyError {
   })
 }
 
-async function keysHeld({ dpop }: Broker, shown: Shown, token: string): Promise<HeldKeys> {
+async function keysHeld({ dpop, clock }: Broker, shown: Shown, token: string): Promise<HeldKeys> {
   const certificate = shown.certificate?.()
-  const own = certificate === undefined ? [] : [certificateKey(certificate)]
+  const own = certificate === undefined ? [] : [certificateKey(certificate, clock.now())]
   if (shown.dpop === undefined) return { keys: own, proof: undefined }
   const { key, once } = await dpop.check(shown.dpop, token)
   return { keys: [key, ...own], proof: once }

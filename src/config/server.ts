@@ -12,7 +12,12 @@ export interface ServerConfig {
   /** A proxy in front ends TLS; only then may a plain listener leave loopback. */
   readonly behindProxy: boolean
   /** Absolute paths of PEM files. */
-  readonly tls?: { readonly cert: string; readonly key: string }
+  readonly tls?: {
+    readonly cert: string
+    readonly key: string
+    /** The authorities of client certificates; absent: none is asked for. */
+    readonly clientCa?: string
+  }
 }
 
 const schema = z.strictObject({
@@ -47,9 +52,6 @@ export function parseServer(report: Report, value: unknown, baseDir: string) {
   if (!local && raw.public_url === undefined) {
     report.problem('server.public_url', 'is required where listen is not a loopback address')
   }
-  if (raw.tls?.client_ca !== undefined) {
-    report.problem('server.tls.client_ca', 'client certificates are not used yet; leave it out')
-  }
   const host = isIPv6(address.host) ? `[${address.host}]` : address.host
   const own = `${raw.tls ? 'https' : 'http'}://${host}:${address.port}`
   const publicUrl = checkPublicUrl(report, raw.public_url ?? own)
@@ -57,6 +59,7 @@ export function parseServer(report: Report, value: unknown, baseDir: string) {
   const tls = raw.tls && {
     cert: resolve(baseDir, raw.tls.cert),
     key: resolve(baseDir, raw.tls.key),
+    ...(raw.tls.client_ca === undefined ? {} : { clientCa: resolve(baseDir, raw.tls.client_ca) }),
   }
   return { ...address, publicUrl, behindProxy: raw.behind_proxy, ...(tls ? { tls } : {}) }
 }

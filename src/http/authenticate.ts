@@ -9,9 +9,11 @@ import {
 import type { Broker } from '../broker/broker.ts'
 import { MayflyError } from '../errors.ts'
 import type { Shown } from '../identity/shown.ts'
+import { certificateReader } from './client-certificate.ts'
 
 /** No issuer's token is longer; whatever is, is not worth looking at. */
 const MAX_TOKEN = 16_384
+const SEND_A_TOKEN = 'send Authorization: Bearer or DPoP with a token'
 
 export type Guards = ReturnType<typeof guardsOf>
 
@@ -20,7 +22,11 @@ export type Guards = ReturnType<typeof guardsOf>
  * workload whose evidence the use case verifies itself. What they may see there is for the use case.
  */
 export function guardsOf(broker: Broker) {
-  const shownBy = (c: Context): Shown => shown(broker, c)
+  const certificateOf = certificateReader()
+  const shownBy = (c: Context): Shown => ({
+    ...tokenShown(broker, c),
+    certificate: () => certificateOf(c.env),
+  })
   return {
     task: createMiddleware<{ Variables: { caller: TaskCaller } }>(async (c, next) => {
       const caller = await authenticate(broker, shownBy(c))
@@ -39,28 +45,35 @@ export function guardsOf(broker: Broker) {
       await next()
     }),
     workload: createMiddleware<{ Variables: { evidence: Shown } }>(async (c, next) => {
-      c.set('evidence', shownBy(c))
+      const evidence = shownBy(c)
+      if (evidence.token === undefined && evidence.certificate?.() === undefined) {
+        throw unauthenticated(SEND_A_TOKEN)
+      }
+      c.set('evidence', evidence)
       await next()
     }),
   }
 }
 
-/** Reads what a request shows; whoever speaks DPoP also hears the nonce of its next proof. */
-function shown({ dpop }: Broker, c: Context): Shown {
-  const [, scheme = '', token = ''] =
-    /^(Bearer|DPoP) +([\x21-\x7e]+)$/i.exec(c.req.header('authorization') ?? '') ?? []
-  if (token === '' || token.length > MAX_TOKEN) {
-    throw new MayflyError('unauthenticated', 'send Authorization: Bearer or DPoP with a token')
-  }
+/** Reads what a request's headers show; whoever speaks DPoP also hears the nonce of its next proof. */
+function tokenShown({ dpop }: Broker, c: Context): Shown {
+  const header = c.req.header('authorization')
   const proof = c.req.header('dpop')
+  if (header === undefined && proof === undefined) return {}
+  const [, scheme = '', token = ''] = /^(Bearer|DPoP) +([\x21-\x7e]+)$/i.exec(header ?? '') ?? []
+  if (token === '' || token.length > MAX_TOKEN) throw unauthenticated(SEND_A_TOKEN)
   if (scheme.toLowerCase() === 'bearer') {
     if (proof === undefined) return { token }
     // Read as it stands it would open a task that anybody with its token can use.
-    throw new MayflyError('unauthenticated', 'a DPoP proof comes with Authorization: DPoP')
+    throw unauthenticated('a DPoP proof comes with Authorization: DPoP')
   }
   c.header('dpop-nonce', dpop.nonce())
   const { pathname } = new URL(c.req.url)
   return { token, dpop: { proof, method: c.req.method, path: pathname } }
+}
+
+function unauthenticated(message: string): MayflyError {
+  return new MayflyError('unauthenticated', message)
 }
 
 function forbidden(message: string): MayflyError {

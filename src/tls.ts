@@ -1,0 +1,77 @@
+import { constants, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls'
+import type { Config } from './config.ts'
+import type { Problem } from './errors.ts'
+
+/** What the API's listener needs of its files; undefined where it speaks plain HTTP. */
+export function tlsOptions(config: Config): TlsOptions | undefined {
+  const context = secureContext(config)
+  if (context === undefined) return undefined
+  return {
+    ...context,
+    // Who shows no certificate, or one that does not hold, is refused where one is needed.
+    requestCert: context.ca !== undefined,
+    rejectUnauthorized: false,
+  }
+}
+
+/** The part of them that can be replaced while listening. */
+export function secureContext(config: Config): SecureContextOptions | undefined {
+  const { tls } = config.server
+  if (tls === undefined) return undefined
+  const ca = tls.clientCa === undefined ? [] : [readFileSync(tls.clientCa, 'utf8')]
+  return {
+    cert: readFileSync(tls.cert),
+    key: readFileSync(tls.key),
+    minVersion: 'TLSv1.2',
+    // A resumed session would not show the client's certificate again.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+    ...(ca.length === 0 ? {} : { ca }),
+  }
+}
+
+/** What is wrong with the files, each with its path (P16). */
+export function tlsProblems(config: Config): Problem[] {
+  const { tls } = config.server
+  if (tls === undefined) return []
+  const { cert, key, clientCa } = tls
+  const files = { cert, key, ...(clientCa === undefined ? {} : { client_ca: clientCa }) }
+  const unreadable = Object.entries(files).flatMap(([name, path]) => {
+    const problem = unreadableFile(path) ?? (name === 'client_ca' ? noAuthorities(path) : undefined)
+    return problem === undefined ? [] : [{ path: `server.tls.${name}`, message: problem }]
+  })
+  if (unreadable.length > 0) return unreadable
+  try {
+    createSecureContext(secureContext(config))
+    return []
+  } catch (error) {
+    return [
+      { path: 'server.tls', message: `cannot be used (${codeOf(error)}): is key the key of cert?` },
+    ]
+  }
+}
+
+function unreadableFile(path: string): string | undefined {
+  try {
+    readFileSync(path)
+    return undefined
+  } catch (error) {
+    return `${path} cannot be read (${codeOf(error)})`
+  }
+}
+
+/** OpenSSL would pass over what it cannot read there, and then trust nobody. */
+function noAuthorities(path: string): string | undefined {
+  try {
+    return new X509Certificate(readFileSync(path)).ca
+      ? undefined
+      : `${path} does not begin with the certificate of an authority`
+  } catch {
+    return `${path} holds no certificate in PEM`
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+}
