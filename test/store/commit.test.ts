@@ -32,6 +32,36 @@ function verify(events: readonly ChainedEvent[]) {
   return verifier.result()
 }
 
+describe('a group', () => {
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+  it('waits a moment for as many as there were last, and alone for nobody', async () => {
+    const { commit, insert } = path()
+    const groups: string[] = []
+    commit.onCommit(() => groups.push('commit'))
+    const add = (n: number) => commit.run(() => void insert.run(n)).then(() => groups.push(`${n}`))
+    await Promise.all([add(1), add(2)])
+    const late = [add(3)]
+    await turn()
+    late.push(add(4))
+    await Promise.all(late)
+    await add(5)
+    await add(6)
+    const together = ['commit', '1', '2', 'commit', '3', '4']
+    expect(groups).toEqual([...together, 'commit', '5', 'commit', '6'])
+    const began = performance.now()
+    for (let n = 7; n < 27; n += 1) await add(n)
+    expect(performance.now() - began).toBeLessThan(1_000)
+  })
+
+  it('that is smaller than the last is committed all the same', async () => {
+    const { commit, insert, kept } = path()
+    await Promise.all([1, 2, 3].map((n) => commit.run(() => void insert.run(n))))
+    await commit.run(() => void insert.run(4))
+    expect(kept()).toEqual([1, 2, 3, 4])
+  })
+})
+
 describe('P12: a unit of work', () => {
   it('that throws leaves no row, no event and no gap, and harms no other of its group', async () => {
     const { commit, insert, kept, seqs } = path()

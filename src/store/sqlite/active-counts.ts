@@ -1,41 +1,61 @@
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Db } from './database.ts'
 import { and, eq, sql } from './drizzle.ts'
+import type { LeaseRow } from './rows.ts'
 import { leases } from './schema.ts'
 import { param, prepared } from './statement.ts'
 import { isReservedOrActive } from './states.ts'
 
+/** So many tasks and agents are kept in mind; beyond, all are forgotten and counted anew. */
+const MAX_KNOWN = 20_000
+
 /**
- * How many leases of an agent are reserved or active. Counted once for each agent, then kept by the
- * transitions, because an issue must not walk all that its agent has. What is rolled back has to
- * be forgotten (`forget`), and is counted anew.
+ * How many leases of an agent or a task are reserved or active. Counted when first asked for, then
+ * kept by the transitions, because an issue must not walk all that its agent has. What is rolled
+ * back has to be forgotten (`forget`).
  */
 export interface ActiveCounts {
   ofAgent(agent: string): number
-  /** `by` 1: one was reserved; -1: one left both states. */
-  moved(agent: string, by: 1 | -1): void
+  ofTask(task: string): number
+  /** `by` 1: the lease was reserved; -1: it left both states. */
+  moved(lease: Pick<LeaseRow, 'agent' | 'task'>, by: 1 | -1): void
   forget(): void
 }
 
 export function activeCounts(db: Db): ActiveCounts {
   const known = new Map<string, number>()
-  // Index: leases_agent.
-  const count = prepared(
+  // Indexes: leases_agent, leases_task.
+  const counters = { agent: counting(db, leases.agent), task: counting(db, leases.task) }
+  const countOf = (kind: 'agent' | 'task', id: string): number => {
+    const key = `${kind} ${id}`
+    const before = known.get(key)
+    if (before !== undefined) return before
+    if (known.size >= MAX_KNOWN) known.clear()
+    const n = counters[kind].get({ of: id })?.n ?? 0
+    known.set(key, n)
+    return n
+  }
+  const move = (key: string, by: 1 | -1) => {
+    const n = known.get(key)
+    if (n !== undefined) known.set(key, n + by)
+  }
+  return {
+    ofAgent: (agent) => countOf('agent', agent),
+    ofTask: (task) => countOf('task', task),
+    moved({ agent, task }, by) {
+      move(`agent ${agent}`, by)
+      move(`task ${task}`, by)
+    },
+    forget: () => known.clear(),
+  }
+}
+
+function counting(db: Db, column: SQLiteColumn) {
+  return prepared(
     db,
     db
       .select({ n: sql<number>`count(*)` })
       .from(leases)
-      .where(and(eq(leases.agent, param('agent')), isReservedOrActive)),
+      .where(and(eq(column, param('of')), isReservedOrActive)),
   )
-  return {
-    ofAgent(agent) {
-      const n = known.get(agent) ?? count.get({ agent })?.n ?? 0
-      known.set(agent, n)
-      return n
-    },
-    moved(agent, by) {
-      const n = known.get(agent)
-      if (n !== undefined) known.set(agent, n + by)
-    },
-    forget: () => known.clear(),
-  }
 }

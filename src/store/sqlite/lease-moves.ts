@@ -86,7 +86,7 @@ export function leaseMoves(
         if (hurry.run(order).changes > 0) tx.nudge()
         return false
       }
-      counts.moved(lease.agent, -1)
+      counts.moved(lease, -1)
       tx.event({
         type: 'lease.ending',
         actor,

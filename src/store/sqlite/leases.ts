@@ -54,14 +54,6 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       .set({ lastError: param('error') })
       .where(eq(leases.id, param('id'))),
   )
-  // Index: leases_task.
-  const activeOfTask = prepared(
-    db,
-    db
-      .select({ n: sql<number>`count(*)` })
-      .from(leases)
-      .where(and(eq(leases.task, param('task')), isReservedOrActive)),
-  )
   // Index: leases_expiry.
   const expired = prepared(
     db,
@@ -95,8 +87,8 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       commit.run((tx) => {
         const row = moves.byId(id)
         if (!row || toFailed.run({ id, error, now }).changes === 0) return
-        const { tenant, task, agent } = row
-        counts.moved(agent, -1)
+        const { tenant, task } = row
+        counts.moved(row, -1)
         tx.event({
           type: 'lease.failed',
           actor: 'mayfly',
@@ -204,7 +196,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       return db.select().from(leases).where(where).all().map(leaseOf)
     },
     async countActive({ agent, task, entitlement }) {
-      if (task !== undefined) return activeOfTask.get({ task })?.n ?? 0
+      if (task !== undefined) return counts.ofTask(task)
       const where = and(
         isReservedOrActive,
         agent === undefined ? undefined : eq(leases.agent, agent),

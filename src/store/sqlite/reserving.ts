@@ -13,7 +13,6 @@ import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
-import { isReservedOrActive } from './states.ts'
 import type { Upstreams } from './upstreams.ts'
 
 const LIMIT_REASONS = {
@@ -54,8 +53,6 @@ export function reserving(rooms: {
       .orderBy(sql`${leases}.rowid desc`)
       .limit(1),
   )
-  // Index: leases_task.
-  const activeOfTask = reaches(db, and(eq(leases.task, param('of')), isReservedOrActive))
   const shareReached = fairShare(db)
   const paceReached = impactPace(db)
   // Index: leases_slot.
@@ -127,7 +124,7 @@ export function reserving(rooms: {
     }
     const row = rowOf(order, task, slot, standing.latestKill())
     insert(row)
-    counts.moved(row.agent, 1)
+    counts.moved(row, 1)
     touchTask(order, task)
     // What an executor touched flows back to whoever it works for.
     for (const { id } of above) {
@@ -167,7 +164,7 @@ export function reserving(rooms: {
   ): keyof typeof LIMIT_REASONS | undefined {
     const { limits } = order
     const ends = replaced ? 1 : 0
-    if (activeOfTask(task.id, limits.activeLeasesPerTask + ends)) return 'task-limit'
+    if (counts.ofTask(task.id) >= limits.activeLeasesPerTask + ends) return 'task-limit'
     if (counts.ofAgent(task.agent) >= limits.activeLeasesPerAgent + ends) return 'agent-limit'
     return shareReached(order, task)
   }
@@ -189,13 +186,6 @@ export function reserving(rooms: {
     const text = JSON.stringify(after)
     if (text !== task.touchedJson) touch.run({ id: task.id, touched: text })
   }
-}
-
-/** Whether at least `limit` rows match; looks at no more rows than that. */
-function reaches(db: Db, where: ReturnType<typeof and>): (of: string, limit: number) => boolean {
-  const some = db.select({ one: sql`1` }).from(leases).where(where).limit(sql.placeholder('limit'))
-  const statement = prepared(db, db.select({ n: sql<number>`count(*)` }).from(some.as('some')))
-  return (of, limit) => (statement.get({ of, limit })?.n ?? 0) >= limit
 }
 
 function subjectOf(task: TaskRow, order: Reservation, above: readonly Ancestor[]) {
