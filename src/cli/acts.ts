@@ -24,7 +24,9 @@ export async function liftBlock({ api, terminal }: Context, id: string): Promise
   const block = await api().liftBlock(id)
   if (terminal.json) terminal.answer(block)
   else {
-    terminal.line(`lifted ${block.id}: ${safe(describeSelector(block.selector))} may ask again`)
+    terminal.line(
+      `lifted ${block.id}: ${safe(describeSelector(block.selector) || 'everybody')} may ask again`,
+    )
     terminal.line(
       '  note     other blocks or risk may still refuse: mayfly blocks ls, mayfly risk ls',
     )

@@ -136,7 +136,7 @@ export function listBlocks(
     empty: 'nothing is blocked',
     columns: [
       { title: 'BLOCK', cell: (b) => b.id, keep: true },
-      { title: 'BLOCKS', cell: (b) => describeSelector(b.selector) },
+      { title: 'BLOCKS', cell: (b) => describeSelector(b.selector) || 'everybody (unreadable)' },
       { title: 'UNTIL', cell: (b) => (b.lifted_at ? 'lifted' : untilText(b.expires_at, now)) },
       { title: 'BY', cell: (b) => b.created_by, spare: true },
       { title: 'SINCE', cell: (b) => when(b.created_at, now), spare: true },

@@ -201,6 +201,8 @@ export interface BlockWire {
   expires_at?: string
   lifted_at?: string
   lifted_by?: string
+  /** Its row is damaged: it stands against everybody until it is lifted. */
+  unreadable?: true
 }
 
 export interface SignalWire {

@@ -471,6 +471,8 @@ export interface Block {
   readonly expiresAt: number | null
   readonly liftedAt: number | null
   readonly liftedBy: string | null
+  /** Whom it names cannot be read: it stands against everybody within `tenants` until lifted (P3). */
+  readonly unreadable: boolean
 }
 
 export interface KillCounts {

@@ -38,14 +38,18 @@ it('P5: while the clock stands years ahead nothing is opened, issued or renewed'
 
 it('P5: what the leap may have outlived ends at once, and is called dead by the earlier clock only', async () => {
   const { api, task, lease, before } = await leapt()
-  await sweepSilence(api.broker)
   await sweepExpiry(api.broker)
+  await sweepSilence(api.broker)
   expect(await api.store.tasks.byId(task.id as `task_${string}`)).toMatchObject({
     state: 'ended',
     cause: 'task-deadline',
     endedAt: before,
   })
-  expect(await api.store.leases.byId(lease.id)).toMatchObject({ state: 'ending', dueAt: before })
+  expect(await api.store.leases.byId(lease.id)).toMatchObject({
+    state: 'ending',
+    cause: 'expired',
+    dueAt: before,
+  })
 })
 
 it('P8: kills still work in it', async () => {

@@ -37,3 +37,17 @@ describe('P13: a task whose row cannot be read', () => {
     expect(await house.store.tasks.byId(good.id)).toMatchObject({ state: 'ended' })
   })
 })
+
+describe('P13: a kill whose row cannot be read', () => {
+  it.each(['{', '{}', 'null'])('ends nothing, and the kill after it goes on (%s)', async (json) => {
+    const house = shed()
+    const task = await house.openTask()
+    const [other, named] = [await house.active(task), await house.active(task)]
+    await house.kill({ agent: 'nobody' })
+    await house.behind((sqlite) => sqlite.prepare('update kills set selector_json = ?').run(json))
+    await house.kill({ lease: named.id })
+    await house.advanceKills()
+    expect(await house.lease(other.id)).toMatchObject({ state: 'active' })
+    expect(await house.lease(named.id)).toMatchObject({ state: 'ending', cause: 'killed' })
+  })
+})

@@ -54,6 +54,7 @@ export const blockAnswer = z
     expires_at: instant.optional(),
     lifted_at: instant.optional(),
     lifted_by: z.string().optional(),
+    unreadable: z.literal(true).optional(),
   })
   .openapi('Block')
 
@@ -132,6 +133,7 @@ export function blockWire(block: Block): BlockWire {
       lifted_at: rfc3339OrNone(block.liftedAt),
       lifted_by: block.liftedBy,
     }),
+    ...unreadable(block),
   }
 }
 
@@ -165,8 +167,8 @@ export function riskWire(signal: Signal): RiskWire {
 }
 
 /** Said only where it is so; a subject that cannot be read names nothing. */
-function unreadable(signal: Signal): { unreadable?: true } {
-  return signal.unreadable ? { unreadable: true } : {}
+function unreadable(row: Signal | Block): { unreadable?: true } {
+  return row.unreadable ? { unreadable: true } : {}
 }
 
 function selectorWire(selector: Selector): SelectorWire {

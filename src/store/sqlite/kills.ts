@@ -8,6 +8,7 @@ import type { LeaseMoves } from './lease-moves.ts'
 import { causeOf } from './minted.ts'
 import { leaseWhere, taskWhere } from './named.ts'
 import { beforeId, pageOf } from './paging.ts'
+import { reachOf } from './reach.ts'
 import { blockOf, jsonOrNull, killOf, laneOf, laneRank } from './rows.ts'
 import { blocks, killLeases, kills, leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
@@ -152,12 +153,11 @@ function advancing({ db, moves, endTask }: Rooms) {
       .limit(1)
       .get()
     if (!kill) return { more: false, moved: 0 }
-    const known = readable(kill)
-    if (!known) {
+    const { selector, tenants, unreadable } = reachOf(kill)
+    if (unreadable) {
       quarantine(tx, kill)
       return { more: true, moved: 0 }
     }
-    const { selector, tenants } = known
     const lane = laneOf(kill.laneRank) === 'end' ? 'end' : 'kill'
     const cause = causeOf(kill)
     const ending = { cause, lane, actor: kill.orderedBy as KillOrder['actor'], now } as const
@@ -214,14 +214,6 @@ function advancing({ db, moves, endTask }: Rooms) {
       .where(and(where, isOpen, sql`${tasks.createdAt} <= ${before}`))
       .limit(limit)
       .all()
-  }
-}
-
-function readable(row: typeof kills.$inferSelect): Kill | undefined {
-  try {
-    return killOf(row)
-  } catch {
-    return undefined
   }
 }
 

@@ -16,7 +16,9 @@ import { LANES } from '../../model/lease.ts'
 import type { Selector } from '../../model/selector.ts'
 import type { Proof, Task, TaskCause, TaskOutcome, TaskState } from '../../model/task.ts'
 import type { Block, DecisionRecord, Kill, KillCounts } from '../store.ts'
+import { reachOf } from './reach.ts'
 import type * as schema from './schema.ts'
+import { storedInstant } from './stored-json.ts'
 
 export type LeaseRow = typeof schema.leases.$inferSelect
 export type TaskRow = typeof schema.tasks.$inferSelect
@@ -146,15 +148,15 @@ export function killOf(row: typeof schema.kills.$inferSelect): Kill {
   }
 }
 
+/** Never throws: one that cannot be read still blocks, so it must be seen and can be lifted. */
 export function blockOf(row: typeof schema.blocks.$inferSelect): Block {
   return {
     id: row.id as BlockId,
-    selector: JSON.parse(row.selectorJson) as Selector,
-    tenants: nullableJson<string[]>(row.tenantsJson),
-    reason: row.reason,
-    createdBy: row.createdBy,
-    createdAt: row.createdAt,
-    expiresAt: row.expiresAt,
+    ...reachOf(row),
+    reason: String(row.reason),
+    createdBy: String(row.createdBy),
+    createdAt: storedInstant(row.createdAt) ?? 0,
+    expiresAt: storedInstant(row.expiresAt) ?? null,
     liftedAt: row.liftedAt,
     liftedBy: row.liftedBy,
   }

@@ -3,6 +3,7 @@ import { isRiskLevel } from '../../model/risk.ts'
 import { isSelector, type Selector } from '../../model/selector.ts'
 import type { KillCounts, Signal } from '../store.ts'
 import type * as schema from './schema.ts'
+import { storedInstant, storedJson } from './stored-json.ts'
 
 /**
  * A signal as far as its row can be read; never throws, so that one bad row harms no other (P13).
@@ -11,12 +12,12 @@ import type * as schema from './schema.ts'
  */
 export function signalOf(row: typeof schema.signals.$inferSelect): Signal {
   const read = {
-    receivedAt: instant(row.receivedAt),
-    expiresAt: row.expiresAt === null ? null : instant(row.expiresAt),
+    receivedAt: storedInstant(row.receivedAt),
+    expiresAt: row.expiresAt === null ? null : storedInstant(row.expiresAt),
     level: row.level === null || isRiskLevel(row.level) ? row.level : undefined,
-    subject: selector(json(row.subjectJson)),
-    effective: selectors(json(row.effectiveJson)),
-    matched: counts(json(row.matchedJson)),
+    subject: selector(storedJson(row.subjectJson)),
+    effective: selectors(storedJson(row.effectiveJson)),
+    matched: counts(storedJson(row.matchedJson)),
   }
   const unreadable = Object.values(read).includes(undefined)
   const { subject, effective = subject === undefined ? [] : [subject] } = read
@@ -36,19 +37,6 @@ export function signalOf(row: typeof schema.signals.$inferSelect): Signal {
     matched: read.matched ?? { leases: 0, tasks: 0, agents: 0 },
     unreadable,
   }
-}
-
-function json(text: unknown): unknown {
-  try {
-    return JSON.parse(String(text))
-  } catch {
-    return undefined
-  }
-}
-
-/** What JavaScript can hold as a time; SQLite would keep any text in its place. */
-function instant(value: unknown): number | undefined {
-  return typeof value === 'number' && Math.abs(value) <= 8.64e15 ? value : undefined
 }
 
 function selector(value: unknown): Selector | undefined {

@@ -1,7 +1,8 @@
 import type { BlockId } from '../../ids.ts'
-import { matches, type Selector, type SelectorSubject } from '../../model/selector.ts'
+import type { SelectorSubject } from '../../model/selector.ts'
 import type { Db } from './database.ts'
 import { and, desc, gt, isNull, or, sql } from './drizzle.ts'
+import { names } from './reach.ts'
 import { blocks, kills } from './schema.ts'
 import { param, prepared } from './statement.ts'
 
@@ -45,34 +46,19 @@ export function standing(db: Db): Standing {
   const open = prepared(db, db.select().from(kills).where(sql`${kills.open} = 1`))
   return {
     blockAgainst(subject, now) {
-      return live.all({ now }).find((row) => named(row, subject))?.id as BlockId | undefined
+      return live.all({ now }).find((row) => names(row, subject))?.id as BlockId | undefined
     },
     latestKill: () => latest.get()?.seq ?? 0,
     killSince(seq, subject) {
       const rows = since.all({ seq })
       if (rows.length === 0) return undefined
       const against = subject()
-      return rows.find((row) => named(row, against))
+      return rows.find((row) => names(row, against))
     },
     isDoomed(task, openedAt) {
       return open
         .all()
-        .some((kill) => kill.endsTasks === 1 && openedAt <= kill.createdAt && named(kill, task))
+        .some((kill) => kill.endsTasks === 1 && openedAt <= kill.createdAt && names(kill, task))
     },
-  }
-}
-
-/** Whether a kill or block names `subject`. One that cannot be read might: it does (P3). */
-function named(
-  row: { readonly selectorJson: string; readonly tenantsJson: string | null },
-  subject: SelectorSubject,
-): boolean {
-  try {
-    // Written by this store from the same types.
-    const tenants = row.tenantsJson === null ? null : (JSON.parse(row.tenantsJson) as string[])
-    if (tenants !== null && !tenants.includes(subject.tenant ?? '')) return false
-    return matches(JSON.parse(row.selectorJson) as Selector, subject)
-  } catch {
-    return true
   }
 }
