@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { IntentItemWire } from '../../src/model/wire.ts'
 import { AUDIENCE, WORKLOAD } from './issuer.ts'
+import { EXECUTORS } from './team.ts'
 import { BUCKET, INSTALLATION, PHOTOS, POOL, type Upstreams } from './upstreams.ts'
 
-/** The one agent, and the source that may report it. */
+/** The agent that plans, and the source that may report it. */
 export const AGENT = 'summariser'
 export const SOURCE = 'siem'
 
@@ -112,14 +113,12 @@ function documentOf(parts: {
         one_time: true,
       },
     ],
-    agents: [
-      {
-        id: AGENT,
-        tenant: 'support',
-        owner: 'support@example.com',
-        match: { issuer: 'corp', claims: { sub: WORKLOAD } },
-      },
-    ],
+    agents: [[AGENT, WORKLOAD], ...EXECUTORS.map((name) => [name, name])].map(([id, sub]) => ({
+      id,
+      tenant: 'support',
+      owner: 'support@example.com',
+      match: { issuer: 'corp', claims: { sub } },
+    })),
     providers: providersOf(parts.upstreams),
     entitlements: entitlementsOf(parts.upstreams),
     signals: {

@@ -47,6 +47,8 @@ describe('npm run demo -- --json', () => {
       expect(provider.refused_after_end_ms).toBeTypeOf('number')
       expect(provider.refused_after_signal_ms).toBeTypeOf('number')
     }
+    const delegated = 'a part of the work is passed on to another agent'
+    expect(report.steps.map(({ name }) => name)).toContain(delegated)
     expect(Object.keys(report).toSorted()).toEqual(['audit', 'ok', 'providers', 'steps'])
     expect(code).toBe(0)
     expect(readdirSync(temporary)).toEqual([])
@@ -72,6 +74,20 @@ describe('npm run demo -- --json', () => {
     expect(report.steps.filter(({ ok }) => ok)).toHaveLength(1)
     expect(report.providers.aws.used).toBe(false)
     expect(stderr).toContain('aws refused')
+  }, 90_000)
+})
+
+describe('npm run demo -- --delegation', () => {
+  it('P7: ends 49 agents on four levels at their root, and every upstream refuses them', async () => {
+    const { code, stdout } = await finished(start(['--json', '--delegation']))
+    const { ok, steps, tree, audit } = documentOf(stdout)
+    expect(steps.filter((step) => !step.ok)).toEqual([])
+    expect({ ok, verified: audit.verified }).toEqual({ ok: true, verified: true })
+    expect(tree).toMatchObject({ agents: 49, levels: 4, credentials: 102 })
+    expect(tree?.ended_within_ms).toBeLessThan(1_000)
+    for (const ms of Object.values(tree?.refused_after_ms ?? {})) expect(ms).toBeGreaterThan(0)
+    expect(code).toBe(0)
+    expect(readdirSync(temporary)).toEqual([])
   }, 90_000)
 })
 

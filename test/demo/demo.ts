@@ -1,12 +1,13 @@
 /**
  * `npm run demo`: the main job, from a task's opening to its last dead credential, on this machine
  * alone. `--json` prints one document and nothing else on stdout; `--stay` keeps everything up;
+ * `--delegation` plays 49 agents on four levels instead, ended at their root;
  * `--break NAME` breaks something, to see that the demo notices. Exits 1 if a step did not happen.
  */
 import { parseArgs } from 'node:util'
 import { BREAKS } from './breaks.ts'
 
-const USAGE = `usage: npm run demo -- [--json | --stay] [--break ${Object.keys(BREAKS).join('|')}]`
+const USAGE = `usage: npm run demo -- [--json | --stay] [--delegation] [--break ${Object.keys(BREAKS).join('|')}]`
 
 const OF_CLOUDS = /^(?:AWS|VAULT|BAO|GOOGLE|GCLOUD|CLOUDSDK|STORAGE_EMULATOR)_/
 const OF_PROXIES = /^(?:HTTPS?|ALL)_PROXY$/i
@@ -36,12 +37,14 @@ function parseOptions(argv: readonly string[]) {
       options: {
         json: { type: 'boolean', default: false },
         stay: { type: 'boolean', default: false },
+        delegation: { type: 'boolean', default: false },
         break: { type: 'string', multiple: true, default: [] },
       },
     })
     const known = values.break.every((name) => Object.hasOwn(BREAKS, name))
     if (!known || (values.json && values.stay)) return undefined
-    return { json: values.json, stay: values.stay, breaks: values.break }
+    const { json, stay, delegation, break: breaks } = values
+    return { json, stay, delegation, breaks }
   } catch {
     return undefined
   }

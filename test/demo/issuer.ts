@@ -6,9 +6,9 @@ import Provider, { type Adapter, type Configuration } from 'oidc-provider'
 /** A real OpenID provider on loopback: who vouches for the demo's workloads. */
 export interface Issuer {
   readonly url: string
-  /** A fresh token of the workload: a JWT for Mayfly, good for five minutes and for one use. */
-  evidence(): Promise<string>
-  /** What the workload shows the issuer to get one. */
+  /** A fresh token of a workload: a JWT for Mayfly, good for five minutes and for one use. */
+  evidence(workload?: string): Promise<string>
+  /** What each workload shows the issuer to get one. */
   readonly clientSecret: string
   close(): Promise<void>
 }
@@ -19,7 +19,10 @@ export const WORKLOAD = 'ticket-summariser'
 export const AUDIENCE = 'mayfly'
 const TOKEN_SECONDS = 300
 
-export async function startIssuer(random: (bytes: number) => Uint8Array): Promise<Issuer> {
+export async function startIssuer(
+  random: (bytes: number) => Uint8Array,
+  workloads: readonly string[] = [WORKLOAD],
+): Promise<Issuer> {
   const server = createServer()
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -28,13 +31,13 @@ export async function startIssuer(random: (bytes: number) => Uint8Array): Promis
   // A server listening on TCP always has an address object.
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const clientSecret = Buffer.from(random(24)).toString('base64url')
-  const provider = new Provider(url, await configuration(clientSecret))
+  const provider = new Provider(url, await configuration(clientSecret, workloads))
   const answer = provider.callback()
   server.on('request', (request, response) => void answer(request, response))
   return {
     url,
     clientSecret,
-    evidence: () => fetchToken(url, clientSecret),
+    evidence: (workload = WORKLOAD) => fetchToken(url, `${workload}:${clientSecret}`),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -44,21 +47,22 @@ export async function startIssuer(random: (bytes: number) => Uint8Array): Promis
 }
 
 /** Clients prove themselves by a secret and get JWT access tokens for Mayfly, signed with ES256. */
-async function configuration(clientSecret: string): Promise<Configuration> {
+async function configuration(
+  clientSecret: string,
+  workloads: readonly string[],
+): Promise<Configuration> {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true })
   return {
     adapter: KeepsNothing,
     jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'demo', alg: 'ES256', use: 'sig' }] },
-    clients: [
-      {
-        client_id: WORKLOAD,
-        client_secret: clientSecret,
-        grant_types: ['client_credentials'],
-        redirect_uris: [],
-        response_types: [],
-        id_token_signed_response_alg: 'ES256',
-      },
-    ],
+    clients: workloads.map((client_id) => ({
+      client_id,
+      client_secret: clientSecret,
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      response_types: [],
+      id_token_signed_response_alg: 'ES256',
+    })),
     ttl: { ClientCredentials: TOKEN_SECONDS },
     features: {
       clientCredentials: { enabled: true },
@@ -89,10 +93,10 @@ class KeepsNothing implements Adapter {
   async revokeByGrantId() {}
 }
 
-async function fetchToken(url: string, clientSecret: string): Promise<string> {
+async function fetchToken(url: string, login: string): Promise<string> {
   const response = await fetch(`${url}/token`, {
     method: 'POST',
-    headers: { authorization: `Basic ${btoa(`${WORKLOAD}:${clientSecret}`)}` },
+    headers: { authorization: `Basic ${btoa(login)}` },
     body: new URLSearchParams({ grant_type: 'client_credentials' }),
   })
   if (!response.ok) throw new Error(`the issuer answered ${response.status}`)

@@ -3,13 +3,15 @@ import { BREAKS } from './breaks.ts'
 import { nothingYet } from './report.ts'
 import { Stage } from './stage.ts'
 import { invitation } from './stay.ts'
-import { type Played, playStory, STEPS } from './story.ts'
+import { delegationStory, type Played, playStory, STEPS, type Step } from './story.ts'
 import { SILENT, type Timeline, timeline } from './timeline.ts'
 import { startWorld, type World } from './world.ts'
 
 export interface Options {
   readonly json: boolean
   readonly stay: boolean
+  /** Plays the tree of 49 agents instead. */
+  readonly delegation: boolean
   /** Names of `BREAKS`. */
   readonly breaks: readonly string[]
 }
@@ -35,11 +37,16 @@ const PROGRAMME = [
   'the issuer and the clients of AWS, Vault and Google are real; the clouds are sandboxes here.',
 ]
 
-async function play({ stay, breaks }: Options, shown: Timeline): Promise<Played> {
+async function play({ stay, breaks, delegation }: Options, shown: Timeline): Promise<Played> {
   const startedAt = performance.now()
   const running: { world?: World; staying?: true } = {}
   stopOnSignal(running)
-  const played = await playIn(running, { breaks, shown }).catch(nothingHappened)
+  const { steps, tree } = delegation ? delegationStory() : { steps: STEPS, tree: undefined }
+  const outcome = await playIn(running, { breaks, shown, steps }).catch((error) =>
+    nothingHappened(error, steps),
+  )
+  const report = { ...outcome.report, ...(tree?.report && { tree: tree.report }) }
+  const played = { ...outcome, report }
   conclude(shown, played, performance.now() - startedAt)
   if (stay && running.world) {
     running.staying = true
@@ -52,12 +59,12 @@ async function play({ stay, breaks }: Options, shown: Timeline): Promise<Played>
 
 async function playIn(
   running: { world?: World },
-  { breaks, shown }: { breaks: readonly string[]; shown: Timeline },
+  { breaks, shown, steps }: { breaks: readonly string[]; shown: Timeline; steps: readonly Step[] },
 ): Promise<Played> {
   const world = await startWorld({ random: (bytes) => randomBytes(bytes) })
   running.world = world
   for (const name of breaks) BREAKS[name]?.(world.upstreams)
-  return await playStory(new Stage(world, shown))
+  return await playStory(new Stage(world, shown), steps)
 }
 
 /** Ctrl-C stops everything as the end would; a second one does not wait. */
@@ -74,16 +81,16 @@ function stopOnSignal(running: { readonly world?: World; readonly staying?: true
   }
 }
 
-function nothingHappened(error: unknown): Played {
+function nothingHappened(error: unknown, story: readonly Step[]): Played {
   const failure = error instanceof Error ? error : new Error(String(error))
-  const steps = STEPS.map(({ name }) => ({ name, ok: false, ms: 0 }))
+  const steps = story.map(({ name }) => ({ name, ok: false, ms: 0 }))
   const audit = { events: 0, verified: false }
   return { report: { ok: false, steps, providers: nothingYet(), audit }, failure }
 }
 
 function conclude(shown: Timeline, { report, failure }: Played, ms: number): void {
   const done = report.steps.filter(({ ok }) => ok).length
-  const text = `${done} of ${STEPS.length} steps in ${(ms / 1_000).toFixed(1)} s`
+  const text = `${done} of ${report.steps.length} steps in ${(ms / 1_000).toFixed(1)} s`
   if (failure) shown.event('failed', failure.message, 'bad')
   shown.say()
   shown.say(failure ? `${text}: the demo failed.` : `${text}; every promise shown was kept.`)

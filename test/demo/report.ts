@@ -1,4 +1,5 @@
 import type { ProviderName } from './agent.ts'
+import type { TreeReport } from './tree.ts'
 import { PROPAGATION } from './upstreams.ts'
 
 /** What `npm run -s demo -- --json` prints: one document, also where a step failed. */
@@ -7,6 +8,8 @@ export interface Report {
   readonly steps: readonly StepReport[]
   readonly providers: Readonly<Record<ProviderName, ProviderReport>>
   readonly audit: AuditReport
+  /** Of `--delegation` alone. */
+  readonly tree?: TreeReport
 }
 
 export interface StepReport {

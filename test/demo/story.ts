@@ -2,9 +2,10 @@ import { endTask, leaveNothing, liftBlock, reportTrouble, stayBlocked } from './
 import { listEnded, listLive, verifyAudit } from './operator.ts'
 import type { Report, StepReport } from './report.ts'
 import type { Stage } from './stage.ts'
-import { askForTooMuch, openTask, strayOutside, useCredentials } from './task-scenes.ts'
+import { askForTooMuch, delegate, openTask, strayOutside, useCredentials } from './task-scenes.ts'
+import { drawTree, endAtRoot, growTree, lendToAll, stayWithin, Tree } from './tree.ts'
 
-interface Step {
+export interface Step {
   readonly name: string
   /** Throws where it did not happen. */
   readonly play: (stage: Stage) => Promise<void>
@@ -15,6 +16,7 @@ export const STEPS: readonly Step[] = [
   { name: 'the agent gets its credentials and uses each', play: useCredentials },
   { name: 'outside the intent each upstream itself refuses', play: strayOutside },
   { name: 'what no policy permits is not issued', play: askForTooMuch },
+  { name: 'a part of the work is passed on to another agent', play: delegate },
   { name: 'the operator sees what is live', play: listLive },
   { name: 'the task ends and stolen credentials die', play: endTask },
   { name: 'a signed message contains the agent', play: reportTrouble },
@@ -25,6 +27,23 @@ export const STEPS: readonly Step[] = [
   { name: 'nothing that was lent still works', play: leaveNothing },
 ]
 
+/** `--delegation`: 49 agents on four levels, ended at their root. */
+export function delegationStory(): { readonly steps: readonly Step[]; readonly tree: Tree } {
+  const tree = new Tree()
+  const on = (play: (stage: Stage, tree: Tree) => Promise<void>) => (stage: Stage) =>
+    play(stage, tree)
+  const steps: readonly Step[] = [
+    { name: 'a planner passes its work on, four levels deep', play: on(growTree) },
+    { name: 'every agent gets credentials of its own and uses them', play: on(lendToAll) },
+    { name: 'nobody gets more than was passed on', play: on(stayWithin) },
+    { name: 'the operator sees who works for whom', play: on(drawTree) },
+    { name: 'the root ends, and with it everything below', play: on(endAtRoot) },
+    { name: 'the audit log is whole', play: verifyAudit },
+    { name: 'nothing that was lent still works', play: leaveNothing },
+  ]
+  return { steps, tree }
+}
+
 export interface Played {
   readonly report: Report
   /** Why the step that did not happen did not. */
@@ -32,10 +51,10 @@ export interface Played {
 }
 
 /** Plays the steps in order until one fails; the rest then counts as not done. */
-export async function playStory(stage: Stage): Promise<Played> {
+export async function playStory(stage: Stage, story: readonly Step[]): Promise<Played> {
   const steps: StepReport[] = []
   let failure: Error | undefined
-  for (const { name, play } of STEPS) {
+  for (const { name, play } of story) {
     const startedAt = performance.now()
     if (!failure) {
       stage.timeline.chapter(name)

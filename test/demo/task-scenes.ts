@@ -1,7 +1,10 @@
 import type { IntentItemWire } from '../../src/model/wire.ts'
+import { hold } from './agent.ts'
 import { AGENT, INTENT, PURGE } from './configuration.ts'
 import { WORKLOAD } from './issuer.ts'
 import { demand, lentBy, PROVIDERS, refusalOf, type Stage } from './stage.ts'
+import { EXECUTORS } from './team.ts'
+import { passOn } from './tree.ts'
 
 export const PURPOSE = 'summarise ticket 4711'
 
@@ -45,6 +48,27 @@ export async function strayOutside(stage: Stage): Promise<void> {
   for (const name of PROVIDERS) {
     providers[name].out_of_scope_denied = lentBy(task, name).length > 0
   }
+}
+
+/** The planner passes the runbooks on; what the executor is lent lives in the planner's task. */
+export async function delegate(stage: Stage): Promise<void> {
+  const { timeline, world, task } = stage
+  const intent = task.task.intent.filter(({ identifier }) => identifier === 'runbooks')
+  const [agent = ''] = EXECUTORS
+  const wide = await refusalOf(task.api.delegate(task.task.id, { agent, intent: [PURGE] }))
+  demand(wide.code === 'intent_exceeded', `refused as ${wide.code}`)
+  timeline.event(AGENT, `passes on more than it has: ${wide.status} ${wide.code}`, 'good')
+  const planner = { api: task.api, task: { ...task.task, intent } }
+  const executor = await passOn(stage, planner, agent)
+  timeline.event(agent, `${executor.task.id}, with its own identity, for ${AGENT}`)
+  const request = { entitlement: 'runbooks' }
+  const { lease, credential } = await executor.api.requestCredential(executor.task.id, request)
+  const held = hold('runbooks', credential, world.upstreams)
+  const used = await held.use()
+  demand(used.allowed, `${held.within} was refused`)
+  timeline.event(held.provider, `${lease.upstream_name} by ${held.client}`)
+  timeline.detail('', `${held.within}: ${used.got}`, 'good')
+  task.lent.push({ lease, held })
 }
 
 export async function askForTooMuch(stage: Stage): Promise<void> {

@@ -7,6 +7,7 @@ import type { Random } from '../../src/ids.ts'
 import { type Served, serve } from '../../src/serve.ts'
 import { type WrittenConfiguration, writeConfiguration } from './configuration.ts'
 import { type Issuer, startIssuer } from './issuer.ts'
+import { LEVELS } from './team.ts'
 import { startUpstreams, type Upstreams } from './upstreams.ts'
 
 /** Everything the demo plays with: a real Mayfly between a real issuer and sandboxed clouds. */
@@ -35,7 +36,7 @@ export async function startWorld({ random }: { random: Random }): Promise<World>
     remove()
     process.removeListener('exit', remove)
   })
-  const issuer = started.adopt(await startIssuer(random), (one) => one.close())
+  const issuer = started.adopt(await startIssuer(random, LEVELS.flat()), (one) => one.close())
   const upstreams = started.adopt(await startUpstreams(), (one) => one.close())
   const parts = { upstreams, issuerUrl: issuer.url, random }
   const configuration = writeConfiguration(dir, parts)
