@@ -1,6 +1,6 @@
-import { type Decision, strictest } from '../model/decision.ts'
+import type { Decision } from '../model/decision.ts'
 import { type AgentDescription, type AgentQuestion, questionOf } from '../policy/described.ts'
-import type { PolicyEngine } from '../policy/engine.ts'
+import { decideAll, type PolicyEngine } from '../policy/engine.ts'
 import type { DecisionRecord } from '../store/store.ts'
 import type { OperatorCaller } from './authenticate.ts'
 import type { Broker } from './broker.ts'
@@ -48,18 +48,8 @@ export async function explainDecision(
   }
 }
 
-/** What a policy set says to questions that must all be permitted; undefined for none. */
-export function decideAll(
-  policy: Pick<PolicyEngine, 'decide'>,
-  questions: readonly AgentQuestion[],
-): Decision | undefined {
-  const all = questions.map((question) => policy.decide(question))
-  const [own] = all
-  return own && strictest(own, all)
-}
-
 /** The words for people: what a refusal would have needed. */
-function neededFor(
+export function neededFor(
   policy: PolicyEngine,
   {
     decision,

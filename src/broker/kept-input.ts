@@ -31,3 +31,12 @@ export async function inputsOf(
   if (!of) return []
   return [{ ...own, workload: { ...own.workload, claims: { ...of.claims } } }, ...above]
 }
+
+/** The same for many, by decision. */
+export async function inputsOfAll(
+  broker: Pick<Broker, 'store'>,
+  decisions: readonly DecisionRecord[],
+): Promise<ReadonlyMap<string, readonly AgentDescription[]>> {
+  const all = decisions.map(async (one) => [one.id, await inputsOf(broker, one)] as const)
+  return new Map(await Promise.all(all))
+}

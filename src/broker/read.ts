@@ -1,7 +1,13 @@
 import { isId } from '../ids.ts'
 import type { Lease } from '../model/lease.ts'
 import type { Task } from '../model/task.ts'
-import type { DecisionRecord, LeaseFilter, Page, TaskFilter } from '../store/store.ts'
+import type {
+  DecisionFilter,
+  DecisionRecord,
+  LeaseFilter,
+  Page,
+  TaskFilter,
+} from '../store/store.ts'
 import type { Caller, OperatorCaller } from './authenticate.ts'
 import type { Broker } from './broker.ts'
 import { notFound } from './not-found.ts'
@@ -90,11 +96,7 @@ export async function listDecisions(
   broker: Broker,
   by: OperatorCaller,
   request: {
-    readonly filter: {
-      readonly agent?: string
-      readonly task?: string
-      readonly outcome?: DecisionRecord['outcome']
-    }
+    readonly filter: Omit<DecisionFilter, 'tenants'>
     readonly page: Page
   },
 ): Promise<Listing<DecisionRecord>> {

@@ -17,4 +17,12 @@ export function addPolicyCommands(program: Command, run: Run): void {
     .action((path, flags) =>
       run(async (context) => (await import('./policy-test.ts')).testPolicies(context, path, flags)),
     )
+  policy
+    .command('replay')
+    .description('which past decisions a directory of policies would make differently')
+    .requiredOption('--policies <directory>', 'the policies to decide by')
+    .option('--since <duration>', 'how far back', '7d')
+    .action((flags) =>
+      run(async (context) => (await import('./policy-replay.ts')).replayPolicies(context, flags)),
+    )
 }

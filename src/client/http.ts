@@ -21,6 +21,7 @@ import type {
   RiskWire,
   SelectorWire,
   SignalWire,
+  SimulationWire,
   TaskOutcome,
   TaskWire,
 } from '../model/wire.ts'
@@ -46,6 +47,16 @@ export interface TaskFilter extends Paging {
   readonly tenant?: string
   readonly parent?: string
   readonly tree?: string
+}
+
+export interface DecisionFilter extends Paging {
+  readonly outcome?: string
+  readonly agent?: string
+  readonly task?: string
+  /** Only those from this instant on, RFC 3339. */
+  readonly since?: string
+  /** Each with what the policies were asked. */
+  readonly inputs?: 'true'
 }
 
 export interface OpenTask {
@@ -84,6 +95,14 @@ export interface SignedSignal {
   readonly source: string
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
+}
+
+export interface Simulate {
+  /** Cedar files; absent: the policies in force. */
+  readonly policies?: readonly { readonly name: string; readonly text: string }[]
+  /** A described question, or else the id of a stored decision. */
+  readonly request?: Readonly<Record<string, unknown>>
+  readonly decision?: string
 }
 
 export type ApiClient = ReturnType<typeof apiClient>
@@ -126,10 +145,12 @@ export function apiClient(options: ClientOptions) {
     agents: (paging: Paging = {}) => get<PageWire<AgentWire>>('/v1/agents', paging),
     entitlements: (paging: Paging = {}) =>
       get<PageWire<EntitlementWire>>('/v1/entitlements', paging),
-    decisions: (filter: Paging & { outcome?: string; agent?: string; task?: string } = {}) =>
+    decisions: (filter: DecisionFilter = {}) =>
       get<PageWire<DecisionWire>>('/v1/decisions', filter),
     decision: (id: string) => get<DecisionWire>(path`/v1/decisions/${id}`),
     explanation: (id: string) => get<ExplanationWire>(path`/v1/decisions/${id}/explanation`),
+    /** What policies would say; it has no effect. */
+    simulate: (request: Simulate) => post<SimulationWire>('/v1/policies/simulate', request),
     signals: (paging: Paging = {}) => get<PageWire<SignalWire>>('/v1/signals', paging),
     risk: (paging: Paging = {}) => get<PageWire<RiskWire>>('/v1/risk', paging),
     endings: (paging: Paging = {}) => get<PageWire<EndingWire>>('/v1/endings', paging),

@@ -17,6 +17,7 @@ import { killRoutes } from './kills.ts'
 import { leaseRoutes } from './leases.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { documentRoutes } from './openapi.ts'
+import { policyRoutes } from './policies.ts'
 import { answerProblem, answerUnrouted } from './problem.ts'
 import { reloadRoutes } from './reload.ts'
 import { riskRoutes } from './risk.ts'
@@ -46,6 +47,7 @@ export function createApp(broker: Broker, doors: Doors): App {
   agentRoutes(app, parts)
   entitlementRoutes(app, parts)
   decisionRoutes(app, parts)
+  policyRoutes(app, parts)
   killRoutes(app, parts)
   blockRoutes(app, parts)
   signalRoutes(app, parts)

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { explainDecision } from '../broker/explain.ts'
-import { findDecision, listDecisions } from '../broker/read.ts'
+import { inputsOfAll } from '../broker/kept-input.ts'
+import { type DecisionRecord, findDecision, listDecisions } from '../broker/read.ts'
 import { byId, json, refusals } from './answers.ts'
 import type { App, Parts } from './env.ts'
 import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
@@ -24,6 +25,10 @@ export function decisionRoutes(app: App, { broker, guards }: Parts): void {
         outcome: z.enum(['permit', 'deny', 'needs-approval']).optional(),
         agent: z.string().optional(),
         task: z.string().optional(),
+        since: z.iso.datetime().optional().openapi({ description: 'Only from this instant on.' }),
+        inputs: z.enum(['true', 'false']).optional().openapi({
+          description: 'Each with what the policies were asked.',
+        }),
       }),
     },
     responses: {
@@ -32,10 +37,13 @@ export function decisionRoutes(app: App, { broker, guards }: Parts): void {
     },
   })
   app.openapi(list, async (c) => {
-    const { limit, cursor, ...filter } = c.req.valid('query')
+    const { limit, cursor, since, inputs, ...rest } = c.req.valid('query')
     const page = pageOf({ limit, cursor }, BY_TIME)
-    const listing = await listDecisions(broker, c.var.caller, { filter: known(filter), page })
-    return c.json(pageWire(listing, decisionWire), 200)
+    const filter = known({ ...rest, since: since === undefined ? undefined : Date.parse(since) })
+    const listing = await listDecisions(broker, c.var.caller, { filter, page })
+    const asked = inputs === 'true' ? await inputsOfAll(broker, listing.items) : undefined
+    const wire = (one: DecisionRecord) => decisionWire(one, asked?.get(one.id))
+    return c.json(pageWire(listing, wire), 200)
   })
 
   const show = createRoute({

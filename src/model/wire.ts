@@ -247,6 +247,8 @@ export interface DecisionWire {
   reasons: string[]
   policy_hash: string
   lease?: string
+  /** What the policies were asked; only where asked for. */
+  inputs?: Record<string, unknown>[]
 }
 
 /** Why a decision was made, and what another would have needed. */
@@ -269,6 +271,14 @@ export interface VerdictWire {
   policies: string[]
   reasons: string[]
   policy_hash: string
+}
+
+export interface SimulationWire {
+  inputs: Record<string, unknown>[]
+  verdict: VerdictWire
+  in_force: VerdictWire
+  /** What the policies in force would have needed for a permit. */
+  needed: string[]
 }
 
 export interface AuditEventWire {

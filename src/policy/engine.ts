@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts'
-import type { Decision } from '../model/decision.ts'
+import { type Decision, strictest } from '../model/decision.ts'
 import { authorize } from './authorize.ts'
 import { type Lacking, lackingOf } from './lacking.ts'
 import { lintPolicies } from './lint.ts'
@@ -47,6 +47,16 @@ export function loadPolicies(sources: readonly PolicySource[]): PolicyLoad {
     lacking: (question) => lackingOf(set.policies, cedarRequest(question)),
   }
   return { ok: true, engine }
+}
+
+/** What a policy set says to questions that must all be permitted; undefined for none. */
+export function decideAll(
+  policy: Pick<PolicyEngine, 'decide'>,
+  questions: readonly PolicyQuestion[],
+): Decision | undefined {
+  const all = questions.map((question) => policy.decide(question))
+  const [own] = all
+  return own && strictest(own, all)
 }
 
 function decide(set: PolicySet, question: PolicyQuestion): Decision {

@@ -224,19 +224,20 @@ export interface DecisionRecord extends NewDecision {
   readonly lease: LeaseId | null
 }
 
+export interface DecisionFilter {
+  readonly tenants: readonly string[] | null
+  readonly agent?: string
+  readonly task?: string
+  readonly outcome?: DecisionRecord['outcome']
+  /** Only from this instant on. */
+  readonly since?: number
+}
+
 export interface DecisionStore {
   /** Records a refusal, with its audit event. */
   refuse(decision: NewDecision): Promise<void>
   byId(id: DecisionId): Promise<DecisionRecord | undefined>
-  list(
-    filter: {
-      readonly tenants: readonly string[] | null
-      readonly agent?: string
-      readonly task?: string
-      readonly outcome?: DecisionRecord['outcome']
-    },
-    page: Page,
-  ): Promise<readonly DecisionRecord[]>
+  list(filter: DecisionFilter, page: Page): Promise<readonly DecisionRecord[]>
 }
 
 // Leases ------------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ it('what takes a body says how bodies are refused, and problems name every code'
   expect(components.schemas.Problem).toHaveProperty('properties.code.enum', Object.keys(STATUS_OF))
 })
 
+const SIMPLE = { agent: { tenant: 'support' }, entitlement: { tenants: ['support'] } }
+
 it('real answers are what the document says', async () => {
   const api = await testApi()
   const document = (await api.call<Document>('GET /openapi.json')).body
@@ -103,6 +105,7 @@ it('real answers are what the document says', async () => {
     ['GET', '/v1/decisions', admin],
     ['GET', '/v1/decisions/{id}', admin],
     ['GET', '/v1/decisions/{id}/explanation', admin],
+    ['POST', '/v1/policies/simulate', admin, { request: SIMPLE }],
     ['GET', '/v1/signals', admin],
     ['GET', '/v1/risk', admin],
     ['GET', '/v1/audit', admin],

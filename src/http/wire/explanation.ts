@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import type { Explanation } from '../../broker/explain.ts'
+import type { Simulation } from '../../broker/simulate.ts'
 import type { Decision } from '../../model/decision.ts'
-import type { ExplanationWire, VerdictWire } from '../../model/wire.ts'
+import type { ExplanationWire, SimulationWire, VerdictWire } from '../../model/wire.ts'
 import { known } from './known.ts'
 import { decisionAnswer, decisionWire } from './record.ts'
 
@@ -45,4 +46,22 @@ export function explanationWire(explanation: Explanation): ExplanationWire {
 
 export function verdictWire({ outcome, policies, reasons, policyHash }: Decision): VerdictWire {
   return { outcome, policies: [...policies], reasons: [...reasons], policy_hash: policyHash }
+}
+
+export const simulationAnswer = z
+  .strictObject({
+    inputs: z.array(z.record(z.string(), z.unknown())),
+    verdict: verdictAnswer,
+    in_force: verdictAnswer,
+    needed: z.array(z.string()),
+  })
+  .openapi('Simulation')
+
+export function simulationWire({ inputs, verdict, inForce, needed }: Simulation): SimulationWire {
+  return {
+    inputs: [...inputs],
+    verdict: verdictWire(verdict),
+    in_force: verdictWire(inForce),
+    needed: [...needed],
+  }
 }

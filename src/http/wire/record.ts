@@ -23,6 +23,7 @@ export const decisionAnswer = z
     reasons: z.array(z.string()),
     policy_hash: z.string(),
     lease: z.string().optional(),
+    inputs: z.array(z.record(z.string(), z.unknown())).optional(),
   })
   .openapi('Decision')
 
@@ -45,7 +46,10 @@ export const auditHeadAnswer = z
   .strictObject({ seq: z.int(), hash: z.string(), at: instant })
   .openapi('AuditHead')
 
-export function decisionWire(decision: DecisionRecord): DecisionWire {
+export function decisionWire(
+  decision: DecisionRecord,
+  inputs?: readonly Record<string, unknown>[],
+): DecisionWire {
   return {
     id: decision.id,
     at: rfc3339(decision.at),
@@ -59,7 +63,7 @@ export function decisionWire(decision: DecisionRecord): DecisionWire {
     rails: [...decision.rails],
     reasons: [...decision.reasons],
     policy_hash: decision.policyHash,
-    ...known({ lease: decision.lease }),
+    ...known({ lease: decision.lease, inputs: inputs && [...inputs] }),
   }
 }
 

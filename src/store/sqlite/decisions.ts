@@ -2,7 +2,7 @@ import type { AuditType } from '../../audit/events.ts'
 import type { DecisionStore, NewDecision } from '../store.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
-import { eq } from './drizzle.ts'
+import { eq, sql } from './drizzle.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { decisionOf } from './rows.ts'
 import { decisions } from './schema.ts'
@@ -80,6 +80,7 @@ export function decisionStore(db: Db, commit: GroupCommit, record: RecordDecisio
         filter.agent === undefined ? undefined : eq(decisions.agent, filter.agent),
         filter.task === undefined ? undefined : eq(decisions.task, filter.task),
         filter.outcome === undefined ? undefined : eq(decisions.outcome, filter.outcome),
+        filter.since === undefined ? undefined : sql`${decisions.at} >= ${filter.since}`,
         beforeId(decisions.at, decisions.id, page),
       ]
       return pageOf(db, decisions, where, page).map(decisionOf)
