@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Broker } from '../broker/broker.ts'
+import { SKEW_MS } from '../model/lifetime.ts'
 import type { Provider } from '../provider.ts'
 
 const CHECK_EVERY_MS = 60_000
@@ -29,6 +30,7 @@ export class Checks {
       this.#checkedAt = tick
       // Also writes down how late it is, so that an idle night cannot be turned back (P5).
       await this.#broker.store.ready()
+      reportBehind(this.#broker)
       await reportUnreadable(this.#broker)
       for (const [name, { provider }] of this.#broker.world().providers) {
         void this.#checkProvider(name, provider)
@@ -71,6 +73,16 @@ function reportLeap({ health, clock, log }: Broker): void {
   const [known, wall] = [clock.now(), clock.latest()].map((at) => new Date(at).toISOString())
   const fix = `set the clock right, or restart with --accept-time ${wall}`
   log.error({ known, wall, fix }, problem)
+}
+
+/** A clock set back, or a time that was wrongly believed: only a person can tell which (P5). */
+function reportBehind({ clock, log }: Broker): void {
+  const [known, wall] = [clock.now(), clock.earliest()]
+  if (known - wall <= SKEW_MS) return
+  log.warn(
+    { known: new Date(known).toISOString(), wall: new Date(wall).toISOString() },
+    'the clock of this host is behind a time that was recorded: until it has caught up, evidence looks expired and credentials end early',
+  )
 }
 
 /** A damaged signal keeps its subject at HIGH until somebody mends it: they have to be told (P3). */
