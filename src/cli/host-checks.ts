@@ -4,6 +4,7 @@ import type { Config, IssuerConfig } from '../config.ts'
 import { readLimited } from '../identity/documents.ts'
 import { firstAddress } from '../identity/key-place.ts'
 import { sendWith } from '../identity/send.ts'
+import { reviewProblem } from '../identity/token-review.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
 import type { Finding } from '../provider.ts'
 
@@ -18,7 +19,9 @@ export async function checkHost(
   const issuers = await Promise.all(
     config.issuers.map((issuer) => checkIssuer(issuer, { now, secret: config.secret })),
   )
-  return [...[config.store.path, config.keysDir].map(checkMode), checkDisk(config), ...issuers]
+  const reviews = await Promise.all(config.issuers.map((issuer) => checkReview(issuer, config)))
+  const files = [config.store.path, config.keysDir].map(checkMode)
+  return [...files, checkDisk(config), ...issuers, ...reviews.flat()]
 }
 
 function checkMode(path: string): Finding {
@@ -79,6 +82,16 @@ async function checkIssuer(
       fix: 'without its keys no evidence of it can be checked',
     }
   }
+}
+
+/** Whether the broker may ask a cluster about tokens, where it is told to. */
+async function checkReview(issuer: IssuerConfig, { secret }: Config): Promise<Finding[]> {
+  if (issuer.type !== 'kubernetes' || !issuer.token_review) return []
+  const problem = await reviewProblem(issuer, { fetch, secret })
+  const what = `issuer ${issuer.name}: ${problem ?? 'tokens can be reviewed'}`
+  if (problem === undefined) return [{ level: 'ok', what }]
+  const fix = 'give the account of api_server.token the cluster role system:auth-delegator'
+  return [{ level: 'blocking', what, fix }]
 }
 
 function existing(path: string): string {

@@ -1,5 +1,5 @@
 import canonicalize from 'canonicalize'
-import { issuerUrl } from '../identity/issuer-settings.ts'
+import { GITHUB_ISSUER, issuerUrl } from '../identity/issuer-settings.ts'
 import { matchProblem } from '../identity/match-problem.ts'
 import {
   type AgentConfig,
@@ -32,7 +32,14 @@ export function parseIdentity(
 ): ParsedIdentity {
   const issuers = report.list(issuerSchema, document.issuers, 'issuers')
   report.unique(issuers, 'name', (issuer) => issuer.name)
-  report.unique(issuers, 'issuer', issuerUrl)
+  for (const spiffe of [true, false]) {
+    const alike = issuers.filter(({ value }) => (value.type === 'spiffe') === spiffe)
+    report.unique(alike, spiffe ? 'trust_domain' : 'issuer', issuerUrl)
+  }
+  for (const { value, path } of issuers) {
+    if (value.type !== 'oidc' || value.issuer !== GITHUB_ISSUER) continue
+    report.warn(`${path}.type`, 'write github-actions: it refuses the workflows of strangers')
+  }
   refuseOwnIssuer(report, issuers, context.server)
   const { resolveSecret } = context
   const references = issuers.flatMap(({ value, path }) =>

@@ -21,8 +21,12 @@ export function refuseOwnIssuer(
 
 function addressesOf(issuer: IssuerConfig): Record<string, string> {
   if (issuer.type === 'spiffe') return { bundle: issuer.bundle }
-  const keys = 'jwks_uri' in issuer && issuer.jwks_uri ? { jwks_uri: issuer.jwks_uri } : {}
-  return { issuer: issuerUrl(issuer), ...keys }
+  const { jwks_uri, api_server } = { jwks_uri: undefined, api_server: undefined, ...issuer }
+  return {
+    issuer: issuerUrl(issuer),
+    ...(jwks_uri === undefined ? {} : { jwks_uri }),
+    ...(api_server === undefined ? {} : { 'api_server.url': api_server.url }),
+  }
 }
 
 /** As the URL standard writes it, without a slash at the end. */

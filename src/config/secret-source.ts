@@ -7,8 +7,8 @@ import type { ResolveSecret } from './secret-reference.ts'
 export type Env = Readonly<Record<string, string | undefined>>
 
 const MAX_SECRET_BYTES = 64 * 1024
-/** A reference may also name a certificate, which everybody may read. */
-const PUBLIC = '-----BEGIN CERTIFICATE-----'
+/** A reference may also name a certificate or a trust bundle, which everybody may read. */
+const PUBLIC = /^(?:-----BEGIN CERTIFICATE-----|\s*\{\s*"(?:keys|spiffe_\w+)")/
 const GROUP_OR_WORLD_READABLE = 0o044
 
 /**
@@ -40,7 +40,7 @@ function readSecret(
     if (size > MAX_SECRET_BYTES) return undefined
     const value = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
     const known = warnings.some((warning) => warning.path === reference)
-    const open = (mode & GROUP_OR_WORLD_READABLE) !== 0 && !value.startsWith(PUBLIC)
+    const open = (mode & GROUP_OR_WORLD_READABLE) !== 0 && !PUBLIC.test(value)
     if (open && !known) {
       warnings.push({
         path: reference,

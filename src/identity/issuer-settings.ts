@@ -85,6 +85,10 @@ const kubernetes = z
     path: ['token_review'],
     error: 'needs api_server: {url, token}, with the token of an account that may review tokens',
   })
+  .refine((issuer) => issuer.audience !== issuer.issuer, {
+    path: ['audience'],
+    error: 'must be one of its own: every pod holds a token for the API server',
+  })
   .refine((issuer) => !(issuer.jwks_uri !== undefined && issuer.api_server !== undefined), {
     path: ['jwks_uri'],
     error: 'is not used where keys come from api_server; leave one of them out',
@@ -110,6 +114,9 @@ const spiffe = z.strictObject({
 /** GitHub's workflows. Anyone's workflow gets a token for any audience: whose is what counts. */
 const githubActions = z.strictObject({
   ...shared,
+  audience: shared.audience.refine((audience) => !audience.startsWith('https://github.com/'), {
+    error: 'must be one of its own: GitHub gives this one to jobs that ask for none',
+  }),
   type: z.literal('github-actions'),
   /** Only GitHub Enterprise has another: https://HOST/_services/token. */
   issuer: keyUrl.default(GITHUB_ISSUER),

@@ -30,30 +30,13 @@ const reviewed = z.object({
  * time is `unavailable`: nothing is opened.
  */
 export function tokenReview(
-  { name, audience, api_server }: IssuerConfigOf<'kubernetes'>,
+  config: ReviewedConfig,
   context: KeyContext,
 ): NonNullable<Issuer['confirm']> {
-  if (api_server === undefined) throw new Error('a token review needs an API server')
-  const url = `${api_server.url.replace(/\/$/, '')}/apis/authentication.k8s.io/v1/tokenreviews`
-  const send = sendWith(api_server, context)
-  const ask = async (token: string) => {
-    const answer = await send(url, {
-      method: 'POST',
-      headers: new Headers({ accept: 'application/json', 'content-type': 'application/json' }),
-      redirect: 'manual',
-      signal: AbortSignal.timeout(REVIEW_TIMEOUT_MS),
-      body: JSON.stringify({
-        apiVersion: 'authentication.k8s.io/v1',
-        kind: 'TokenReview',
-        spec: { token, audiences: [audience] },
-      }),
-    })
-    const body = await readLimited(answer)
-    if (answer.status !== 201) throw new Error(`the token review answered ${answer.status}`)
-    return reviewed.parse(JSON.parse(Buffer.from(body).toString('utf8'))).status
-  }
+  const { name, audience } = config
+  const review = reviewer(config, context)
   return async (token, workload) => {
-    const status = await ask(token).catch((error: unknown) => {
+    const status = await review(token).catch((error: unknown) => {
       context.log.warn({ issuer: name, error: reasonOf(error) }, 'a token cannot be reviewed')
       throw new MayflyError('unavailable', 'the evidence cannot be checked now; try again', {
         cause: error,
@@ -71,6 +54,42 @@ export function tokenReview(
       user.uid === workload.claims.service_account_uid &&
       (user.extra[POD_UID]?.[0] ?? null) === workload.instance
     return same ? undefined : 'the cluster sees another account or pod in it'
+  }
+}
+
+/** Why the broker's own account cannot review tokens now; undefined if it can. */
+export async function reviewProblem(
+  config: ReviewedConfig,
+  context: Pick<KeyContext, 'fetch' | 'secret'>,
+): Promise<string | undefined> {
+  const review = reviewer(config, context)
+  return review('no-token').then(() => undefined, reasonOf)
+}
+
+type ReviewedConfig = IssuerConfigOf<'kubernetes'>
+
+function reviewer(
+  { audience, api_server }: ReviewedConfig,
+  context: Pick<KeyContext, 'fetch' | 'secret'>,
+) {
+  if (api_server === undefined) throw new Error('a token review needs an API server')
+  const url = `${api_server.url.replace(/\/$/, '')}/apis/authentication.k8s.io/v1/tokenreviews`
+  const send = sendWith(api_server, context)
+  return async (token: string) => {
+    const answer = await send(url, {
+      method: 'POST',
+      headers: new Headers({ accept: 'application/json', 'content-type': 'application/json' }),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(REVIEW_TIMEOUT_MS),
+      body: JSON.stringify({
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenReview',
+        spec: { token, audiences: [audience] },
+      }),
+    })
+    const body = await readLimited(answer)
+    if (answer.status !== 201) throw new Error(`the token review answered ${answer.status}`)
+    return reviewed.parse(JSON.parse(Buffer.from(body).toString('utf8'))).status
   }
 }
 

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { parseIdentity } from '../../src/config/identity.ts'
+import { Report } from '../../src/config/report.ts'
 import { matchProblem } from '../../src/identity/match-problem.ts'
 import { type IssuerConfig, issuerSchema, matchSchema } from '../../src/identity/settings.ts'
 
@@ -48,6 +50,8 @@ describe('an issuer’s kind', () => {
       { ...kubernetes, api_server: { ...api_server, token: 'eyJ' } },
       'api_server.token',
     ],
+    ['the API server’s audience', { ...kubernetes, audience: kubernetes.issuer }, 'audience'],
+    ['GitHub’s own audience', { ...github, audience: 'https://github.com/acme' }, 'audience'],
     ['a trust domain with a scheme', { ...spiffe, trust_domain: 'spiffe://x' }, 'trust_domain'],
     ['a trust domain in capitals', { ...spiffe, trust_domain: 'Corp' }, 'trust_domain'],
     ['a bundle over plain http', { ...spiffe, bundle: 'http://spire.example' }, 'bundle'],
@@ -99,5 +103,43 @@ describe('P16: a match that does not fit its issuer', () => {
       [gcp, { email: '*@agents.iam.gserviceaccount.com' }],
     ]
     for (const [issuer, claims] of right) expect(problem(issuer, claims)).toBeUndefined()
+  })
+})
+
+describe('P16: issuers beside each other', () => {
+  const oidc = { ...shared, type: 'oidc', issuer: 'https://idp.example' }
+  const read = (...issuers: Record<string, unknown>[]) => {
+    const report = new Report()
+    const named = issuers.map((issuer, n) => ({ ...issuer, name: `issuer-${n}` }))
+    parseIdentity(report, { issuers: named }, { resolveSecret: () => undefined, server: undefined })
+    return {
+      problems: report.problems.map(({ path }) => path),
+      warnings: report.warnings.map(({ path }) => path),
+    }
+  }
+
+  it('share no address, whatever their kind and audience', () => {
+    const twins = [
+      [oidc, { ...oidc, audience: 'other' }],
+      [oidc, { ...kubernetes, issuer: oidc.issuer }],
+      [github, { ...github, owner_ids: ['1'] }],
+      [gcp, gcp],
+    ]
+    for (const pair of twins) expect(read(...pair).problems).toEqual(['issuers[1].issuer'])
+    const domains = read(spiffe, { ...spiffe, bundle: 'https://else.example' })
+    expect(domains.problems).toEqual(['issuers[1].trust_domain'])
+  })
+
+  it('need what they refer to', () => {
+    expect(read({ ...kubernetes, api_server }).problems).toEqual([
+      'issuers[0].api_server.ca',
+      'issuers[0].api_server.token',
+    ])
+    expect(read({ ...spiffe, bundle: 'file:/bundle.json' }).problems).toEqual(['issuers[0].bundle'])
+  })
+
+  it('are better GitHub by name', () => {
+    const plain = { ...oidc, issuer: 'https://token.actions.githubusercontent.com' }
+    expect(read(plain)).toEqual({ problems: [], warnings: ['issuers[0].type'] })
   })
 })

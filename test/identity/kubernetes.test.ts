@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { Doc } from '../fixture/broker.ts'
+import { Authority } from '../fixture/certificates.ts'
 import { OPENING, testApi } from '../fixture/http.ts'
 import { ManualTime } from '../fixture/time.ts'
 import { Cluster, type TokenRequest } from '../sandbox/kubernetes/index.ts'
@@ -12,13 +13,15 @@ let cluster: Cluster
 let account: ServiceAccount
 let pod: Pod
 
-beforeEach(async () => {
+beforeEach(() => startCluster())
+
+async function startCluster(tls?: { cert: string; key: string }) {
   time = new ManualTime()
-  cluster = await new Cluster({ now: time.wall }).start()
+  cluster = await new Cluster({ now: time.wall, ...(tls ? { tls } : {}) }).start()
   onTestFinished(() => cluster.close())
   account = cluster.objects.createAccount('agents', 'ticket-summariser')
   pod = cluster.objects.createPod('agents', 'ticket-summariser-7d4b')
-})
+}
 
 const match = {
   issuer: 'prod',
@@ -33,6 +36,7 @@ async function broker(
   const self = cluster.objects.createAccount('mayfly', 'mayfly')
   cluster.reviewers.add('system:serviceaccount:mayfly:mayfly')
   const own = {
+    'file:/run/ca': 'none',
     'file:/run/token': await cluster.token({ account: self, audience: cluster.issuer }),
   }
   const api = await testApi({
@@ -208,6 +212,23 @@ describe('a cluster’s keys', () => {
       'GET /.well-known/openid-configuration',
       'GET /openid/v1/jwks',
     ])
+  })
+
+  it('P10: come over TLS from whom the configured authority vouches for, and nobody else', async () => {
+    const authority = Authority.named('cluster')
+    await startCluster(authority.issue({ dns: ['localhost'] }))
+    const api = await broker({
+      api_server: { url: cluster.url, token: 'file:/run/token', ca: 'file:/run/ca' },
+    })
+    api.own['file:/run/ca'] = Authority.named('another').pem
+    expect((await api.open()).said).toBe('503 unavailable')
+    expect(cluster.requests).toEqual([])
+    await api.advance(3_000)
+    api.own['file:/run/ca'] = authority.pem
+    expect((await api.open()).said).toBe('201')
+    expect(reviews()).toBe(1)
+    const unnamed = await broker({ api_server: { url: cluster.url, token: 'file:/run/token' } })
+    expect((await unnamed.open()).said).toBe('503 unavailable')
   })
 
   it('P10: are not believed of an API server of another issuer', async () => {

@@ -120,6 +120,11 @@ describe('P10: a broker is no issuer of its own', () => {
     ],
     ['below its address', { issuer: 'https://corp.example/mayfly/oauth2' }, ['issuers[0].issuer']],
     ['keys of its own', { jwks_uri: 'https://corp.example/mayfly/jwks' }, ['issuers[0].jwks_uri']],
+    [
+      'an API server of its own',
+      { type: 'kubernetes', api_server: { url: 'https://corp.example/mayfly' } },
+      ['issuers[0].api_server.url'],
+    ],
     ['where it listens', { issuer: 'http://127.0.0.1:8700' }, ['issuers[0].issuer']],
     ['beside its address', { issuer: 'https://corp.example/mayfly-idp' }, []],
     ['elsewhere on the host', { issuer: 'https://corp.example/idp' }, []],

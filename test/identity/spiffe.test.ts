@@ -1,5 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { parseSpiffeId } from '../../src/identity/spiffe-id.ts'
+import { Authority } from '../fixture/certificates.ts'
 import { OPENING, testApi } from '../fixture/http.ts'
 import { START } from '../fixture/time.ts'
 import { identityFor, NOW, refusal } from './fixture.ts'
@@ -202,6 +205,22 @@ describe('a trust bundle', () => {
     for (let i = 0; i < 3; i++) expect((await refusal(verify(mesh))).code).toBe('unavailable')
     expect(spire.server.requests).toEqual(['/bundle'])
     expect(other.server.requests).toEqual([])
+  })
+
+  it('P10: comes over TLS from whom the configured authority vouches for', async () => {
+    const authority = Authority.named('spire')
+    const { cert, key } = authority.issue({ dns: ['localhost'] })
+    const server = createServer({ cert, key }, (_, response) => json(response, spire.bundle()))
+    onTestFinished(() => void server.close())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    // A server listening on TCP has an address object.
+    const bundle = `https://localhost:${(server.address() as AddressInfo).port}/`
+    const trusting = (pem: string) =>
+      identity({ bundle, bundle_ca: 'file:/run/ca.crt' }, { secret: () => pem })
+    await verify(trusting(authority.pem))
+    const stranger = trusting(Authority.named('another').pem)
+    expect((await refusal(verify(stranger))).code).toBe('unavailable')
+    expect((await refusal(verify(identity({ bundle })))).code).toBe('unavailable')
   })
 
   it('may be a file, which is read anew', async () => {

@@ -60,7 +60,7 @@ export class Cluster {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
     // A server listening on TCP has an address object.
     const { port } = this.#server.address() as AddressInfo
-    this.url = `${this.#options.tls ? 'https' : 'http'}://127.0.0.1:${port}`
+    this.url = this.#options.tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`
     return this
   }
 
