@@ -124,6 +124,24 @@ describe('a pod’s service-account token', () => {
   })
 })
 
+it('P8: a kill of the cluster ends what its pods hold, and nothing is issued to them after it', async () => {
+  const api = await broker()
+  const { body } = await api.open()
+  const other = await api.open()
+  const task = { id: body.task.id, token: body.token }
+  expect((await api.issue(task)).status).toBe(201)
+  const order = { selector: { issuer: 'prod' }, reason: 'the cluster is compromised' }
+  expect((await api.as('admin', 'POST /v1/kills', order)).status).toBe(202)
+  await api.advanceKills()
+  expect((await api.open()).said).toBe('403 blocked')
+  expect((await api.issue({ id: other.body.task.id, token: other.body.token })).status).toBe(409)
+  const [lease] = await api.store.leases.list({ tenants: null }, { limit: 10, after: undefined })
+  expect(lease?.state).toMatch(/^end/)
+  expect((await api.open()).said).toBe('403 blocked')
+  const corp = await api.evidence()
+  expect((await api.call('POST /v1/tasks', { token: corp, body: OPENING })).status).toBe(201)
+})
+
 describe('P10: a token review fails closed', () => {
   it.each([
     ['answers 500', { kind: 'fail', status: 500 }],
