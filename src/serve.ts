@@ -95,7 +95,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     }
     const reload = createReloader(broker, { load: options, swap })
     const app = createApp(broker, { ready: readiness(store, clock), reload })
-    listening.at = await listen(app.fetch, config, options.port)
+    listening.at = await listen(app.fetch, { config, port: options.port, clock })
     const { server, url } = listening.at
     await store.audit.append([started(config, store)])
     log.info({ url, installation: config.installation, epoch: store.epoch }, 'mayfly is ready')

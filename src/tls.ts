@@ -1,8 +1,9 @@
-import { constants, X509Certificate } from 'node:crypto'
+import { constants } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls'
 import type { Config } from './config.ts'
 import type { Problem } from './errors.ts'
+import { readTrustRoots } from './identity/trust-roots.ts'
 
 /** What the API's listener needs of its files; undefined where it speaks plain HTTP. */
 export function tlsOptions(config: Config): TlsOptions | undefined {
@@ -20,7 +21,7 @@ export function tlsOptions(config: Config): TlsOptions | undefined {
 export function secureContext(config: Config): SecureContextOptions | undefined {
   const { tls } = config.server
   if (tls === undefined) return undefined
-  const ca = tls.clientCa === undefined ? [] : [readFileSync(tls.clientCa, 'utf8')]
+  const ca = authorities(config)
   return {
     cert: readFileSync(tls.cert),
     key: readFileSync(tls.key),
@@ -29,6 +30,25 @@ export function secureContext(config: Config): SecureContextOptions | undefined 
     secureOptions: constants.SSL_OP_NO_TICKET,
     ...(ca.length === 0 ? {} : { ca }),
   }
+}
+
+/** The fingerprints of all of them, SHA-256. */
+export function authoritiesOf(config: Config): string[] {
+  return authorities(config).flatMap((pem) => {
+    const read = readTrustRoots(pem)
+    // A text that is no fingerprint makes nobody the only authority.
+    return typeof read === 'string' ? [read] : read.map(({ fingerprint256 }) => fingerprint256)
+  })
+}
+
+/** Whose client certificates the handshake accepts; which of them vouches for what is for others. */
+function authorities({ server, issuers, secret }: Config): string[] {
+  const file = server.tls?.clientCa
+  const bundles = issuers.filter((issuer) => issuer.type === 'spiffe-x509')
+  return [
+    ...(file === undefined ? [] : [readFileSync(file, 'utf8')]),
+    ...bundles.map(({ bundle }) => secret(bundle).reveal()),
+  ]
 }
 
 /** What is wrong with the files, each with its path (P16). */
@@ -63,13 +83,8 @@ function unreadableFile(path: string): string | undefined {
 
 /** OpenSSL would pass over what it cannot read there, and then trust nobody. */
 function noAuthorities(path: string): string | undefined {
-  try {
-    return new X509Certificate(readFileSync(path)).ca
-      ? undefined
-      : `${path} does not begin with the certificate of an authority`
-  } catch {
-    return `${path} holds no certificate in PEM`
-  }
+  const read = readTrustRoots(readFileSync(path, 'utf8'))
+  return typeof read === 'string' ? `${path} ${read}` : undefined
 }
 
 function codeOf(error: unknown): string {

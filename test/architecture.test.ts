@@ -17,6 +17,7 @@ const HEIGHT: Record<string, number> = {
   'kept-key': 80,
   listen: 84,
   tls: 82,
+  handshakes: 80,
   http: 70,
   lifecycle: 70,
   client: 66,

@@ -25,10 +25,16 @@ export async function workloadShown(
   readonly proof: OneTimeEvidence | undefined
 }> {
   const { token } = shown
+  const { identity } = broker.world()
   if (token === undefined) {
-    throw new MayflyError('unauthenticated', 'send Authorization: Bearer or DPoP with a token')
+    const certificate = shown.certificate?.()
+    if (certificate === undefined) {
+      throw new MayflyError('unauthenticated', 'send Authorization: Bearer or DPoP with a token')
+    }
+    const keys = [certificateKey(certificate, broker.clock.now())]
+    return { ...withKeys(identity.verifyCertificate(certificate), keys), proof: undefined }
   }
-  const verified = await broker.world().identity.verify(token)
+  const verified = await identity.verify(token)
   const { keys, proof } = await keysHeld(broker, shown, token)
   return { ...withKeys(verified, keys), proof }
 }

@@ -8,9 +8,10 @@ import {
   issuerSchema,
   type MatchConfig,
 } from '../identity/settings.ts'
+import { readTrustRoots } from '../identity/trust-roots.ts'
 import { joinPath } from '../model/schema-issue.ts'
 import { refuseOwnIssuer } from './own-issuer.ts'
-import type { Report } from './report.ts'
+import type { Located, Report } from './report.ts'
 import { findReferences, type ResolveSecret } from './secret-reference.ts'
 import type { ServerConfig } from './server.ts'
 
@@ -32,9 +33,9 @@ export function parseIdentity(
 ): ParsedIdentity {
   const issuers = report.list(issuerSchema, document.issuers, 'issuers')
   report.unique(issuers, 'name', (issuer) => issuer.name)
-  for (const spiffe of [true, false]) {
-    const alike = issuers.filter(({ value }) => (value.type === 'spiffe') === spiffe)
-    report.unique(alike, spiffe ? 'trust_domain' : 'issuer', issuerUrl)
+  // One trust domain may vouch by tokens and by certificates.
+  for (const [kind, alike] of Map.groupBy(issuers, ({ value }) => trustKind(value))) {
+    report.unique(alike, kind === 'issuer' ? 'issuer' : 'trust_domain', issuerUrl)
   }
   for (const { value, path } of issuers) {
     if (value.type !== 'oidc' || value.issuer !== GITHUB_ISSUER) continue
@@ -45,6 +46,7 @@ export function parseIdentity(
   const references = issuers.flatMap(({ value, path }) =>
     findReferences(report, { value, path, resolveSecret }),
   )
+  for (const issuer of issuers) checkTrustBundle(report, issuer, context)
   const agents = report.list(agentSchema, document.agents, 'agents')
   report.unique(agents, 'id', (agent) => agent.id)
   // Two equal selectors would match the same workloads, and both agents would always be refused.
@@ -86,6 +88,28 @@ export function checkMatch(
   if (problem === undefined) return
   const claims = `${path}.claims`
   report.problem(problem.claim ? joinPath(claims, [problem.claim]) : claims, problem.message)
+}
+
+function trustKind({ type }: IssuerConfig): string {
+  return type === 'spiffe' || type === 'spiffe-x509' ? type : 'issuer'
+}
+
+/** Certificates are shown to a listener with TLS alone, under authorities that can be read. */
+function checkTrustBundle(
+  report: Report,
+  { value, path }: Located<IssuerConfig>,
+  { resolveSecret, server }: { resolveSecret: ResolveSecret; server: ServerConfig | undefined },
+): void {
+  if (value.type !== 'spiffe-x509') return
+  if (server !== undefined && server.tls === undefined) {
+    report.problem(
+      `${path}.type`,
+      'needs server.tls: a proxy would keep the certificates to itself',
+    )
+  }
+  const bundle = resolveSecret(value.bundle)?.reveal()
+  const roots = bundle === undefined ? [] : readTrustRoots(bundle)
+  if (typeof roots === 'string') report.problem(`${path}.bundle`, `${value.bundle} ${roots}`)
 }
 
 function written(list: unknown, field: string): Set<string> {

@@ -20,7 +20,7 @@ export function refuseOwnIssuer(
 }
 
 function addressesOf(issuer: IssuerConfig): Record<string, string> {
-  if (issuer.type === 'spiffe') return { bundle: issuer.bundle }
+  if ('bundle' in issuer) return { bundle: issuer.bundle }
   const { jwks_uri, api_server } = { jwks_uri: undefined, api_server: undefined, ...issuer }
   return {
     issuer: issuerUrl(issuer),

@@ -1,14 +1,11 @@
-import { X509Certificate } from 'node:crypto'
-import { type DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import { MayflyError } from '../errors.ts'
 import type { ClientCertificate } from '../identity/certificate.ts'
-
-/** Longer than any real path of certificates. */
-const MAX_PATH = 8
 
 /** What the listener gives with a request; nothing where the app is called in process. */
 interface Bindings {
   readonly incoming?: { readonly socket: unknown }
+  readonly authorities?: readonly string[]
 }
 
 /**
@@ -25,13 +22,16 @@ export function certificateReader(): (
     if (!(socket instanceof TLSSocket)) return undefined
     const known = read.get(socket)
     if (known !== undefined) return known
-    const certificate = certificateOf(socket)
+    const certificate = certificateOf(socket, bindings?.authorities ?? [])
     if (certificate !== undefined) read.set(socket, certificate)
     return certificate
   }
 }
 
-function certificateOf(socket: TLSSocket): ClientCertificate | undefined {
+function certificateOf(
+  socket: TLSSocket,
+  authorities: readonly string[],
+): ClientCertificate | undefined {
   const leaf = socket.getPeerX509Certificate()
   if (leaf === undefined) return undefined
   if (!socket.authorized) {
@@ -39,18 +39,5 @@ function certificateOf(socket: TLSSocket): ClientCertificate | undefined {
       detail: { reason: `tls: ${String(socket.authorizationError)}` },
     })
   }
-  return { leaf, above: pathAbove(socket.getPeerCertificate(true)) }
-}
-
-/** What came with the certificate and what node found above it; its own root repeats itself. */
-function pathAbove(leaf: DetailedPeerCertificate): X509Certificate[] {
-  const path: X509Certificate[] = []
-  let at = leaf
-  // The last one of an incomplete path has no issuer, whatever its type says.
-  while (at.issuerCertificate !== undefined && at.issuerCertificate !== at) {
-    at = at.issuerCertificate
-    if (path.length === MAX_PATH) return []
-    path.push(new X509Certificate(at.raw))
-  }
-  return path
+  return { leaf, authorities }
 }

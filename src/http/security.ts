@@ -19,7 +19,7 @@ export const SCHEMES = {
   certificate: {
     type: 'mutualTLS',
     description:
-      'A client certificate of a configured authority (RFC 8705). Beside evidence it binds the task: every later call needs the same certificate.',
+      'A client certificate of a configured authority (RFC 8705). Beside evidence it binds the task: every later call needs the same certificate. An X.509-SVID of a configured trust domain is evidence by itself.',
   },
   operator: {
     type: 'http',
@@ -39,6 +39,7 @@ export const BY_EVIDENCE: Record<string, string[]>[] = [
   { evidence: [] },
   { dpop: [] },
   { evidence: [], certificate: [] },
+  { certificate: [] },
 ]
 
 /** Any one of these speaks for a task: the one it was opened with. */

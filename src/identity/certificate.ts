@@ -5,8 +5,11 @@ import type { KeyName } from '../model/key.ts'
 /** A client certificate for which TLS found a path to a configured authority and proof of its key. */
 export interface ClientCertificate {
   readonly leaf: X509Certificate
-  /** Certificates between it and its root, nearest first; not yet known to have signed each other. */
-  readonly above: readonly X509Certificate[]
+  /**
+   * Fingerprints (SHA-256) of all authorities that TLS can have relied on for it. Which of them it
+   * was, and over which certificates between, node does not tell a server.
+   */
+  readonly authorities: readonly string[]
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { MayflyError } from '../errors.ts'
 import { PROOFS } from '../model/task.ts'
 import type { Secret } from '../secret.ts'
+import type { ClientCertificate } from './certificate.ts'
 import type { IdentityLog } from './documents.ts'
 import { openIssuers } from './issuers.ts'
 import { KEY_COOLDOWN_MS, KEY_FAILURE_PAUSE_MS } from './keys.ts'
@@ -10,6 +11,7 @@ import { ownIdentities } from './own-identity.ts'
 import type { AgentConfig, IssuerConfig } from './settings.ts'
 import { verifyEvidence } from './verify.ts'
 import type { Workload } from './workload.ts'
+import { openTrustDomains, verifySvid } from './x509-svid.ts'
 
 export interface IdentityContext {
   readonly issuers: readonly IssuerConfig[]
@@ -31,6 +33,8 @@ export interface Identity {
    * text and the reason in `detail`; `unavailable` while the issuer's keys cannot be had.
    */
   verify(token: string): Promise<Workload>
+  /** Likewise for the client certificate of a connection that shows nothing else. */
+  verifyCertificate(certificate: ClientCertificate): Workload
   /**
    * Workload → the one agent it acts as. `agent_unknown` for none or several, `proof_too_weak` if
    * the workload shows less than the agent demands.
@@ -48,8 +52,10 @@ export function createIdentity(context: IdentityContext): Identity {
     cooldownMs: context.keyCooldownMs ?? KEY_COOLDOWN_MS,
     failurePauseMs: context.keyFailurePauseMs ?? KEY_FAILURE_PAUSE_MS,
   })
+  const domains = openTrustDomains(context.issuers, secret)
   const verifier = { issuers, clock, ownIdentities: ownIdentities(context.ownIdentities) }
   return {
+    verifyCertificate: (certificate) => verifySvid(domains, certificate, clock.now()),
     verify: (token) => verifyEvidence(verifier, token),
     agentFor: (workload) => agentFor(context.agents, workload),
   }

@@ -94,14 +94,16 @@ const kubernetes = z
     error: 'is not used where keys come from api_server; leave one of them out',
   })
 
+const trustDomain = z
+  .string()
+  .max(255)
+  .regex(/^[a-z0-9._-]+$/, 'must be a trust domain such as corp.example, without spiffe://')
+
 /** A SPIFFE trust domain whose workloads show JWT-SVIDs. */
 const spiffe = z.strictObject({
   ...shared,
   type: z.literal('spiffe'),
-  trust_domain: z
-    .string()
-    .max(255)
-    .regex(/^[a-z0-9._-]+$/, 'must be a trust domain such as corp.example, without spiffe://'),
+  trust_domain: trustDomain,
   /** The trust bundle: a bundle endpoint (https_web) or `file:PATH`. */
   bundle: z.string().refine((text) => text.startsWith('file:') || httpsOrLoopback(text), {
     error: 'must be an https URL or file:PATH of the trust domain’s bundle',
@@ -109,6 +111,17 @@ const spiffe = z.strictObject({
   /** The authority that signed the endpoint's certificate, where the public ones did not. */
   bundle_ca: reference.optional(),
   algorithms: z.array(z.enum(SVID_ALGORITHMS)).min(1).default(['RS256', 'ES256']),
+})
+
+/** A SPIFFE trust domain whose workloads show X.509-SVIDs as the certificate of their connection. */
+const spiffeX509 = z.strictObject({
+  name: configuredName,
+  type: z.literal('spiffe-x509'),
+  trust_domain: trustDomain,
+  /** The certificates of its authorities, in PEM; read anew with every reload. */
+  bundle: z
+    .string()
+    .regex(/^file:.+$/, 'must be file:PATH of the trust domain’s authorities (PEM)'),
 })
 
 /** GitHub's workflows. Anyone's workflow gets a token for any audience: whose is what counts. */
@@ -140,6 +153,7 @@ export const issuerSchema = z.discriminatedUnion('type', [
   oidc,
   kubernetes,
   spiffe,
+  spiffeX509,
   githubActions,
   gcp,
 ])
@@ -149,8 +163,11 @@ export type IssuerConfigOf<Type extends IssuerConfig['type']> = Extract<
   { type: Type }
 >
 
+/** Those whose workloads show tokens. */
+export type TokenIssuerConfig = Exclude<IssuerConfig, { type: 'spiffe-x509' }>
+
 /** Who signs, as a URL: what `iss` must be, or the trust domain of a SPIFFE ID. */
 export function issuerUrl(config: IssuerConfig): string {
-  if (config.type === 'spiffe') return `spiffe://${config.trust_domain}`
+  if ('trust_domain' in config) return `spiffe://${config.trust_domain}`
   return config.type === 'gcp' ? GOOGLE_ISSUER : config.issuer
 }

@@ -1,10 +1,10 @@
 import type { JWTPayload, JWTVerifyGetKey } from 'jose'
-import type { IssuerConfig } from './issuer-settings.ts'
+import type { TokenIssuerConfig } from './issuer-settings.ts'
 import type { Workload } from './workload.ts'
 
 /** One configured issuer, ready to check evidence: what its kind adds to the checks all share. */
 export interface Issuer {
-  readonly config: IssuerConfig
+  readonly config: TokenIssuerConfig
   readonly keys: JWTVerifyGetKey
   readonly rules: TokenRules
   /** Why a header is not one of this kind; absent: any that `readToken` accepts is. */

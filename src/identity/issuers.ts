@@ -2,7 +2,7 @@ import type { KeyContext } from './documents.ts'
 import { gcpIssuer } from './gcp.ts'
 import { githubActionsIssuer } from './github-actions.ts'
 import type { Issuer } from './issuer.ts'
-import { type IssuerConfig, issuerUrl } from './issuer-settings.ts'
+import { type IssuerConfig, issuerUrl, type TokenIssuerConfig } from './issuer-settings.ts'
 import { kubernetesIssuer } from './kubernetes.ts'
 import { oidcIssuer } from './oidc.ts'
 import { spiffeIssuer } from './spiffe.ts'
@@ -14,7 +14,8 @@ export interface Issuers {
 }
 
 export function openIssuers(configs: readonly IssuerConfig[], context: KeyContext): Issuers {
-  const byUrl = new Map(configs.map((config) => [issuerUrl(config), open(config, context)]))
+  const tokens = configs.filter((config) => config.type !== 'spiffe-x509')
+  const byUrl = new Map(tokens.map((config) => [issuerUrl(config), open(config, context)]))
   return {
     of: ({ iss, sub }) => {
       const issuer = typeof iss === 'string' ? byUrl.get(iss) : undefined
@@ -25,7 +26,7 @@ export function openIssuers(configs: readonly IssuerConfig[], context: KeyContex
   }
 }
 
-function open(config: IssuerConfig, context: KeyContext): Issuer {
+function open(config: TokenIssuerConfig, context: KeyContext): Issuer {
   switch (config.type) {
     case 'oidc':
       return oidcIssuer(config, context)

@@ -6,6 +6,7 @@ import type { Credentials } from './send.ts'
 export function firstAddress(
   issuer: IssuerConfig,
 ): { readonly url: string; readonly credentials: Credentials } | undefined {
+  if (issuer.type === 'spiffe-x509') return undefined
   if (issuer.type === 'spiffe') {
     const { bundle, bundle_ca } = issuer
     return bundle.startsWith('file:') ? undefined : { url: bundle, credentials: { ca: bundle_ca } }

@@ -21,6 +21,7 @@ export function matchProblem(
     case 'kubernetes':
       return unknownClaim(claims, KUBERNETES, /^kubernetes\.io\//)
     case 'spiffe':
+    case 'spiffe-x509':
       return spiffeProblem(claims, issuer.trust_domain)
     case 'github-actions':
       return githubProblem(claims)
