@@ -29,8 +29,28 @@ export async function issueCredential(
   task: Task,
   request: IssueRequest,
 ): Promise<Issued> {
-  const world = broker.world()
   takeIssuePace(broker, task.agent)
+  let asking = task
+  for (let attempt = 0; attempt < MAX_DECISIONS; attempt += 1) {
+    const issued = await decideAndIssue(broker, asking, request)
+    if (issued !== 'touched-since') return issued
+    asking = (await broker.store.tasks.byId(task.id)) ?? task
+  }
+  throw new MayflyError('in_flight', 'too many requests of this task are under way at once', {
+    retryAfterSeconds: 1,
+  })
+}
+
+/** As many different requests as a task may well have under way at once. */
+const MAX_DECISIONS = 20
+
+/** Decides on what the task has touched, and reserves only where that is still all of it. */
+async function decideAndIssue(
+  broker: Broker,
+  task: Task,
+  request: IssueRequest,
+): Promise<Issued | 'touched-since'> {
+  const world = broker.world()
   const now = broker.clock.now()
   const plan = planCredential(world, task, request, { now, earliest: broker.clock.earliest() })
   if ('rail' in plan)
@@ -46,8 +66,10 @@ export async function issueCredential(
   const record = credentialDecision(broker, { task, request, decision, ttlSeconds, now })
   if (decision.outcome !== 'permit') return await deny(broker, record)
 
-  const order = reservationOf(broker, { task, request, plan, record, now })
+  const decidedOn = [task, ...above.map((one) => one.task)]
+  const order = reservationOf(broker, { task, request, plan, record, decidedOn, now })
   const reserved = await broker.store.leases.reserve(order)
+  if (!reserved.ok && reserved.why === 'touched-since') return reserved.why
   if (!reserved.ok) throw notReserved(reserved, now)
   const issued = await mintReserved(broker, { lease: reserved.lease, plan })
   if (broker.world() !== world) await assertStillPermitted(broker, { task, request, issued, risk })
@@ -76,9 +98,16 @@ async function assertStillPermitted(
 
 function reservationOf(
   broker: Broker,
-  facts: { task: Task; request: IssueRequest; plan: Plan; record: NewDecision; now: number },
+  facts: {
+    task: Task
+    request: IssueRequest
+    plan: Plan
+    record: NewDecision
+    decidedOn: readonly Task[]
+    now: number
+  },
 ): Reservation {
-  const { task, request, plan, record, now } = facts
+  const { task, request, plan, record, decidedOn, now } = facts
   const { entitlement, description, lifetime } = plan
   const { limits } = broker.world().config
   const id = newId('lease', broker)
@@ -113,6 +142,7 @@ function reservationOf(
       datasets: [...plan.datasets],
       impact: [...plan.impact],
     },
+    decidedOn,
     limits,
     decision: record,
   }
@@ -133,7 +163,9 @@ async function deny(broker: Broker, record: NewDecision): Promise<never> {
   throw new MayflyError('policy_denied', message, { detail: { decision, policies, reasons } })
 }
 
-function notReserved(refused: Extract<ReserveResult, { ok: false }>, now: number): MayflyError {
+type NotReserved = Exclude<Extract<ReserveResult, { ok: false }>, { why: 'touched-since' }>
+
+function notReserved(refused: NotReserved, now: number): MayflyError {
   switch (refused.why) {
     case 'blocked':
       return new MayflyError('blocked', 'nothing is issued here until a block is lifted', {

@@ -269,6 +269,8 @@ export interface Reservation {
   readonly groupShared: boolean
   readonly idempotency: { readonly key: string; readonly requestHash: string } | undefined
   readonly touches: Task['touched']
+  /** What it was decided on: the asking task and those above it, as they had been touched then. */
+  readonly decidedOn: readonly Pick<Task, 'id' | 'touched'>[]
   readonly limits: {
     readonly activeLeasesPerTask: number
     readonly activeLeasesPerAgent: number
@@ -280,6 +282,8 @@ export interface Reservation {
 export type ReserveResult =
   | { readonly ok: true; readonly lease: Lease; readonly replaced: LeaseId | undefined }
   | { readonly ok: false; readonly why: 'blocked'; readonly block: BlockId }
+  /** Another request touched something since this one was decided: to be decided again. */
+  | { readonly ok: false; readonly why: 'touched-since' }
   | { readonly ok: false; readonly why: 'high-impact-pace'; readonly retryAt: number }
   | {
       readonly ok: false

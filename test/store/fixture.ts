@@ -230,6 +230,7 @@ export function reservation(
     groupShared: false,
     idempotency: undefined,
     touches: { zones: [], datasets: [], impact: [] },
+    decidedOn: [],
     limits: LIMITS,
     decision: decision(now, {
       task: task.id,

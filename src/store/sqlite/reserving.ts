@@ -112,6 +112,7 @@ export function reserving(rooms: {
       recordRefusal(tx, order, { rail: 'high-impact-pace', reason })
       return { ok: false, why: 'high-impact-pace', retryAt }
     }
+    if (order.decidedOn.some(touchedSince)) return { ok: false, why: 'touched-since' }
     const slot = freeSlot(order)
     if (slot === 'none') {
       recordRefusal(tx, order, { rail: 'no-slot', reason: LIMIT_REASONS['no-slot'] })
@@ -167,6 +168,10 @@ export function reserving(rooms: {
     if (counts.ofTask(task.id) >= limits.activeLeasesPerTask + ends) return 'task-limit'
     if (counts.ofAgent(task.agent) >= limits.activeLeasesPerAgent + ends) return 'agent-limit'
     return shareReached(order, task)
+  }
+
+  function touchedSince({ id, touched }: Reservation['decidedOn'][number]): boolean {
+    return taskById.get({ id })?.touchedJson !== JSON.stringify(touched)
   }
 
   function freeSlot(order: Reservation): string | null | 'none' {
