@@ -20,6 +20,7 @@ import { signalStore } from './signals.ts'
 import { standing as standingOf } from './standing.ts'
 import { taskStore } from './tasks.ts'
 import { upstreamsOf } from './upstreams.ts'
+import { watching } from './watch.ts'
 
 export interface OpenStore {
   readonly store: Store
@@ -71,12 +72,13 @@ function buildStore(
   const counts = activeCounts(db)
   commit.onUndo(counts.forget)
   const moves = leaseMoves(db, { lineage, counts })
-  const standing = standingOf(db)
+  const watch = watching(sqlite, commit)
+  const standing = standingOf(db, watch)
   const upstreams = upstreamsOf(db)
   commit.onUndo(upstreams.forget)
   const record = recordDecision(db)
   const delegations = delegationStore({ db, commit, lineage, standing, record })
-  const tasks = taskStore({ db, commit, moves, lineage, standing, record, delegations })
+  const tasks = taskStore({ db, commit, watch, moves, lineage, standing, record, delegations })
   const kills = killStore({ db, commit, moves, standing, endTask: tasks.endWithin })
   const store: Store = {
     tasks,
@@ -84,7 +86,7 @@ function buildStore(
     leases: leaseStore({ db, commit, moves, counts, lineage, standing, upstreams, record }),
     endings: endingStore({ db, commit, moves }),
     kills,
-    signals: signalStore(db, commit, kills.orderWithin),
+    signals: signalStore({ db, commit, watch, orderKill: kills.orderWithin }),
     decisions: decisionStore(db, commit, record),
     audit: auditStore(db, commit),
     epoch,

@@ -1,4 +1,4 @@
-import type { KillCounts, SignalStore } from '../store.ts'
+import type { KillCounts, Signal, SignalStore } from '../store.ts'
 import type { GroupCommit } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, eq, gt, isNotNull, isNull, or } from './drizzle.ts'
@@ -7,9 +7,16 @@ import { beforeId, pageOf } from './paging.ts'
 import { signals } from './schema.ts'
 import { signalOf } from './signal-row.ts'
 import { param, prepared } from './statement.ts'
+import type { Watch } from './watch.ts'
 
-export function signalStore(db: Db, commit: GroupCommit, orderKill: OrderKill): SignalStore {
-  // Index: signals_risk. Asked before every decision.
+export function signalStore(rooms: {
+  readonly db: Db
+  readonly commit: GroupCommit
+  readonly watch: Watch
+  readonly orderKill: OrderKill
+}): SignalStore {
+  const { db, commit, watch, orderKill } = rooms
+  // Index: signals_risk.
   const live = prepared(
     db,
     db
@@ -23,6 +30,11 @@ export function signalStore(db: Db, commit: GroupCommit, orderKill: OrderKill): 
         ),
       ),
   )
+  /** Asked for before every decision. */
+  let risks: Signal[] | undefined
+  watch('signals', 'id', () => {
+    risks = undefined
+  })
   return {
     receive: (signal, kills) =>
       commit.run((tx) => {
@@ -85,7 +97,8 @@ export function signalStore(db: Db, commit: GroupCommit, orderKill: OrderKill): 
         return { ok: true, signal: signalOf(row), repeated: false }
       }),
     async risks(now) {
-      return live.all({ now }).map(signalOf)
+      risks ??= live.all({ now }).map(signalOf)
+      return risks.filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
     },
     async list({ source }, page) {
       const where = [

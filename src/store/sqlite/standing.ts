@@ -5,6 +5,7 @@ import { and, desc, gt, isNull, or, sql } from './drizzle.ts'
 import { names } from './reach.ts'
 import { blocks, kills } from './schema.ts'
 import { param, prepared } from './statement.ts'
+import type { Watch } from './watch.ts'
 
 /** What stands against a subject: live blocks, and kills ordered since an instant in their order. */
 export interface Standing {
@@ -17,7 +18,7 @@ export interface Standing {
   isDoomed(task: SelectorSubject, openedAt: number): boolean
 }
 
-export function standing(db: Db): Standing {
+export function standing(db: Db, watch: Watch): Standing {
   // Index: blocks_live.
   const live = prepared(
     db,
@@ -44,21 +45,38 @@ export function standing(db: Db): Standing {
   )
   // Index: kills_open.
   const open = prepared(db, db.select().from(kills).where(sql`${kills.open} = 1`))
+
+  let liveBlocks: ReturnType<typeof live.all> | undefined
+  watch('blocks', 'id', () => {
+    liveBlocks = undefined
+  })
+  let ordered: { latest: number; open: ReturnType<typeof open.all> } | undefined
+  watch('kills', 'seq', () => {
+    ordered = undefined
+  })
+  const killsNow = () => {
+    ordered ??= { latest: latest.get()?.seq ?? 0, open: open.all() }
+    return ordered
+  }
+
   return {
     blockAgainst(subject, now) {
-      return live.all({ now }).find((row) => names(row, subject))?.id as BlockId | undefined
+      liveBlocks ??= live.all({ now })
+      const block = liveBlocks.find(
+        (row) => (row.expiresAt === null || row.expiresAt > now) && names(row, subject),
+      )
+      return block?.id as BlockId | undefined
     },
-    latestKill: () => latest.get()?.seq ?? 0,
+    latestKill: () => killsNow().latest,
     killSince(seq, subject) {
-      const rows = since.all({ seq })
-      if (rows.length === 0) return undefined
+      if (seq >= killsNow().latest) return undefined
       const against = subject()
-      return rows.find((row) => names(row, against))
+      return since.all({ seq }).find((row) => names(row, against))
     },
     isDoomed(task, openedAt) {
-      return open
-        .all()
-        .some((kill) => kill.endsTasks === 1 && openedAt <= kill.createdAt && names(kill, task))
+      return killsNow().open.some(
+        (kill) => kill.endsTasks === 1 && openedAt <= kill.createdAt && names(kill, task),
+      )
     },
   }
 }

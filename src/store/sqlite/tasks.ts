@@ -18,10 +18,15 @@ import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
 import { isOpen } from './states.ts'
 import { treeOf } from './tree.ts'
+import type { Watch } from './watch.ts'
+
+/** So many tasks are kept in mind; beyond, all are forgotten and read anew. */
+const MAX_SHOWN = 5_000
 
 interface Rooms {
   readonly db: Db
   readonly commit: GroupCommit
+  readonly watch: Watch
   readonly moves: LeaseMoves
   readonly lineage: Lineage
   readonly standing: Standing
@@ -40,8 +45,14 @@ export type EndTask = (
 ) => boolean
 
 export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTask } {
-  const { db, commit, moves, lineage, standing, record, delegations } = rooms
+  const { db, commit, watch, moves, lineage, standing, record, delegations } = rooms
   const insert = insertStatement(db, tasks)
+  /** Tasks by the hash of the token they were shown with: most requests are of a few of them. */
+  const shown = new Map<string, Task>()
+  watch('tasks', 'token_hash', (hash) => {
+    if (hash === undefined) shown.clear()
+    else shown.delete(String(hash))
+  })
   const spend = spender(db)
   const pins = pinsOf(db)
   const byToken = prepared(
@@ -200,8 +211,13 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
       }),
     spend: (once, now) => commit.run(() => spend(once, now)),
     async byToken(hash) {
+      const known = shown.get(hash)
+      if (known) return known
       const row = byToken.get({ hash })
-      return row && taskOf(row)
+      const task = row && taskOf(row)
+      if (shown.size >= MAX_SHOWN) shown.clear()
+      if (task) shown.set(hash, task)
+      return task
     },
     async byId(id) {
       const row = byId.get({ id })
