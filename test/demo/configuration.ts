@@ -9,6 +9,8 @@ import { EXECUTORS } from './team.ts'
 import { BUCKET, INSTALLATION, PHOTOS, POOL, type Upstreams } from './upstreams.ts'
 
 /** The agent that plans, and the source that may report it. */
+/** How the broker is called by others; the demo's own port is any that is free. */
+export const PUBLIC_URL = 'https://mayfly.acme.example'
 export const AGENT = 'summariser'
 export const SOURCE = 'siem'
 
@@ -98,7 +100,7 @@ function documentOf(parts: {
   return {
     version: 1,
     installation: INSTALLATION,
-    server: { listen: '127.0.0.1:8700' },
+    server: { listen: '127.0.0.1:8700', public_url: PUBLIC_URL },
     store: { url: 'sqlite:./data/mayfly.db' },
     keys: { dir: './data/keys' },
     policies: './policies',

@@ -47,6 +47,8 @@ describe('npm run demo -- --json', () => {
       expect(provider.refused_after_end_ms).toBeTypeOf('number')
       expect(provider.refused_after_signal_ms).toBeTypeOf('number')
     }
+    const stolen = 'a stolen task token is worth nothing without its key'
+    expect(report.steps.map(({ name }) => name)).toContain(stolen)
     const delegated = 'a part of the work is passed on to another agent'
     expect(report.steps.map(({ name }) => name)).toContain(delegated)
     expect(Object.keys(report).toSorted()).toEqual(['audit', 'ok', 'providers', 'steps'])

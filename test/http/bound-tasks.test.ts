@@ -278,6 +278,17 @@ describe('opening with a key', () => {
     await next.open({}, pod)
   })
 
+  it('P10: of two keys shown at once one is pinned', async () => {
+    const api = await testApi()
+    const holders = [await KeyHolder.of(api), await KeyHolder.of(api)]
+    const token = await api.evidence({ jti: 'one' })
+    const body = { purpose: 'x', intent: [TICKET] }
+    const opened = await Promise.all(
+      holders.map((holder) => holder.call('POST /v1/tasks', token, { body })),
+    )
+    expect(opened.map(({ status }) => status).toSorted()).toEqual([201, 401])
+  })
+
   it('P12: a refused opening pins nothing and spends nothing', async () => {
     const api = await testApi()
     const [holder, other] = [await KeyHolder.of(api), await KeyHolder.of(api)]
@@ -301,6 +312,25 @@ describe('opening with a key', () => {
     }
     expect(statuses).toEqual([201, 401])
   })
+})
+
+it('P10: an operator whose evidence names a key needs it, with a proof not seen before', async () => {
+  const api = await testApi({
+    change: (doc) => {
+      const match = { issuer: 'corp', claims: { sub: 'on-call' } }
+      doc.operators.push({ name: 'duty', roles: ['responder'], tenants: ['*'], match })
+    },
+  })
+  const [holder, thief] = [await KeyHolder.of(api), await KeyHolder.of(api)]
+  const token = await api.evidence({ sub: 'on-call', cnf: { jkt: holder.thumbprint } })
+  const line = 'GET /v1/tasks'
+  expect((await holder.call(line, token)).status).toBe(200)
+  expect((await thief.call(line, token)).status).toBe(401)
+  expect(await api.refusal(line, { token })).toBe('401 unauthenticated')
+  const proof = await holder.proof(line, token)
+  expect((await holder.send(line, token, proof)).status).toBe(200)
+  expect((await holder.send(line, token, proof)).status).toBe(401)
+  expect(await holder.tried(line, api.operators.admin)).toBe('401')
 })
 
 const POD_SUB = 'system:serviceaccount:agents:summariser'

@@ -54,6 +54,13 @@ async function useAll(one: Shed): Promise<void> {
   await store.endings.runOut(now, 10)
   await store.endings.nextRunOut()
   await store.endings.backlog()
+  await store.tasks.spend({ id: 'proof', expiresAt: now + 1 }, now)
+  await store.tasks.open(newTask(now, { proof: 'bound', key: 'jkt:x' }), {
+    openTasksPerAgent: 10,
+    evidence: undefined,
+    instance: { name: 'pod', pinnedUntil: now + 1 },
+    decision: decision(now),
+  })
   await store.tasks.due(now, 10)
   await store.tasks.nextDue()
   await store.tasks.heartbeat(task.id, now)

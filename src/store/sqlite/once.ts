@@ -1,8 +1,11 @@
 import type { OneTimeEvidence } from '../store.ts'
 import type { Db } from './database.ts'
-import { lte, sql } from './drizzle.ts'
+import { inArray, lte, sql } from './drizzle.ts'
 import { evidenceUsed } from './schema.ts'
 import { param, prepared } from './statement.ts'
+
+/** More than are added, so that the old ones do go, and few enough that no commit waits for them. */
+const FORGOTTEN_AT_ONCE = 32
 
 /**
  * Spends what is good for one use, inside the caller's transaction: false if it was used before.
@@ -19,7 +22,16 @@ export function spender(db: Db): (once: OneTimeEvidence, now: number) => boolean
   // Index: evidence_expiry.
   const forget = prepared(
     db,
-    db.delete(evidenceUsed).where(lte(evidenceUsed.expiresAt, param('now'))),
+    db.delete(evidenceUsed).where(
+      inArray(
+        evidenceUsed.id,
+        db
+          .select({ id: evidenceUsed.id })
+          .from(evidenceUsed)
+          .where(lte(evidenceUsed.expiresAt, param('now')))
+          .limit(FORGOTTEN_AT_ONCE),
+      ),
+    ),
   )
   return (once, now) => {
     forget.run({ now })
