@@ -19,7 +19,7 @@ export function matchProblem(
     case 'oidc':
       return undefined
     case 'kubernetes':
-      return unknownClaim(claims, KUBERNETES, /^kubernetes\.io\//)
+      return kubernetesProblem(claims)
     case 'spiffe':
     case 'spiffe-x509':
       return spiffeProblem(claims, issuer.trust_domain)
@@ -32,9 +32,7 @@ export function matchProblem(
 
 type Claims = MatchConfig['claims']
 
-const REGISTERED = ['iss', 'sub', 'aud', 'jti']
 const KUBERNETES = [
-  ...REGISTERED,
   'namespace',
   'service_account',
   'service_account_uid',
@@ -42,16 +40,22 @@ const KUBERNETES = [
   'pod_uid',
   'node',
   'node_uid',
+  'sub',
 ]
+/** Without one of these a match means accounts of every namespace. */
+const PLACED = ['namespace', 'service_account_uid', 'sub', 'kubernetes.io/namespace']
 
-function unknownClaim(
-  claims: Claims,
-  known: readonly string[],
-  more: RegExp,
-): MatchProblem | undefined {
-  const claim = Object.keys(claims).find((name) => !known.includes(name) && !more.test(name))
-  if (claim === undefined) return undefined
-  return { claim, message: `is no claim of this kind of issuer: ${known.join(', ')}` }
+function kubernetesProblem(claims: Claims): MatchProblem | undefined {
+  const names = Object.keys(claims)
+  const claim = names.find((name) => !KUBERNETES.includes(name) && !/^kubernetes\.io\//.test(name))
+  if (claim !== undefined) {
+    return {
+      claim,
+      message: `is no claim to match a cluster’s tokens by: ${KUBERNETES.join(', ')}`,
+    }
+  }
+  if (names.some((name) => PLACED.includes(name))) return undefined
+  return { message: 'must name namespace: others can use the same names in theirs' }
 }
 
 function spiffeProblem({ sub }: Claims, trustDomain: string): MatchProblem | undefined {
@@ -71,11 +75,15 @@ function githubProblem(claims: Claims): MatchProblem | undefined {
   return wildProblem(claims, 'repository_id')
 }
 
-/** Everyone's accounts come from Google: a match must say whose, and only `*` before the @ is wild. */
+/** A project's own accounts; not those that Google names alike for all of its customers. */
+const PROJECT_ACCOUNTS = /^[^@]*@(?!gcp-sa-)[a-z0-9.-]+\.iam\.gserviceaccount\.com$/
+
+/** Everyone's accounts come from Google: a match must say whose. */
 function gcpProblem(claims: Claims): MatchProblem | undefined {
   const { sub, email, project_id } = claims
-  if (email !== undefined && !/^[^@]*@[^@*]+$/.test(email)) {
-    return { claim: 'email', message: 'must name the part after @ in full' }
+  if (email?.includes('*') === true && !PROJECT_ACCOUNTS.test(email)) {
+    const message = 'may have * only before @PROJECT.iam.gserviceaccount.com'
+    return { claim: 'email', message }
   }
   if (email === undefined && sub === undefined && project_id === undefined) {
     return { message: 'must name email, sub or project_id: anyone can have a Google account' }

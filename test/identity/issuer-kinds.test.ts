@@ -77,6 +77,8 @@ describe('P16: a match that does not fit its issuer', () => {
 
   const wrong: [string, Record<string, unknown>, Record<string, string>, string | undefined][] = [
     ['a name no cluster writes', kubernetes, { 'service-account': 'x' }, 'service-account'],
+    ['a name of any namespace', kubernetes, { service_account: 'agent' }, undefined],
+    ['every pod', kubernetes, { aud: 'mayfly' }, 'aud'],
     ['no SPIFFE ID', spiffe, { aud: 'mayfly' }, undefined],
     ['a SPIFFE ID elsewhere', spiffe, { sub: 'spiffe://other.example/a' }, 'sub'],
     ['a trust domain by pattern', spiffe, { sub: 'spiffe://*/a' }, 'sub'],
@@ -85,6 +87,10 @@ describe('P16: a match that does not fit its issuer', () => {
     ['anyone’s workflow', github, { job_workflow_ref: '*/ci/x' }, 'job_workflow_ref'],
     ['any account', gcp, { email: '*' }, 'email'],
     ['any host', gcp, { email: 'x@*.example' }, 'email'],
+    ['any consumer', gcp, { email: '*@gmail.com' }, 'email'],
+    ['any default account', gcp, { email: '*@developer.gserviceaccount.com' }, 'email'],
+    ['any project', gcp, { email: 'agent@*.iam.gserviceaccount.com' }, 'email'],
+    ['any service agent', gcp, { email: '*@gcp-sa-pubsub.iam.gserviceaccount.com' }, 'email'],
     ['no account', gcp, { instance_name: 'web' }, undefined],
     ['any project', gcp, { project_id: '*' }, 'project_id'],
   ]
@@ -100,7 +106,9 @@ describe('P16: a match that does not fit its issuer', () => {
       [spiffe, { sub: 'spiffe://corp.example/ns/agents/sa/*' }],
       [github, { repository_id: '1', environment: 'prod' }],
       [github, { job_workflow_ref: 'acme/ci/.github/workflows/agent.yml@refs/heads/main' }],
+      [kubernetes, { sub: 'system:serviceaccount:agents:*' }],
       [gcp, { email: '*@agents.iam.gserviceaccount.com' }],
+      [gcp, { email: '12-compute@developer.gserviceaccount.com' }],
     ]
     for (const [issuer, claims] of right) expect(problem(issuer, claims)).toBeUndefined()
   })
