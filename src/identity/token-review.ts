@@ -34,7 +34,7 @@ export function tokenReview(
   context: KeyContext,
 ): NonNullable<Issuer['confirm']> {
   const { name, audience } = config
-  const review = reviewer(config, context)
+  const review = sharing(reviewer(config, context))
   return async (token, workload) => {
     const status = await review(token).catch((error: unknown) => {
       context.log.warn({ issuer: name, error: reasonOf(error) }, 'a token cannot be reviewed')
@@ -67,6 +67,16 @@ export async function reviewProblem(
 }
 
 type ReviewedConfig = IssuerConfigOf<'kubernetes'>
+
+/** Calls with one token at one time share one answer: no workload keeps an API server busy (P13). */
+function sharing<Result>(ask: (token: string) => Promise<Result>) {
+  const asked = new Map<string, Promise<Result>>()
+  return (token: string): Promise<Result> => {
+    const answer = asked.get(token) ?? ask(token).finally(() => asked.delete(token))
+    asked.set(token, answer)
+    return answer
+  }
+}
 
 function reviewer(
   { audience, api_server }: ReviewedConfig,
