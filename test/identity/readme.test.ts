@@ -4,7 +4,9 @@ import { parse } from 'yaml'
 import { parseIdentity } from '../../src/config/identity.ts'
 import { Report } from '../../src/config/report.ts'
 import { Secret } from '../../src/secret.ts'
+import { Authority } from '../fixture/certificates.ts'
 
+const authority = Authority.named('corp.example')
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 const section = readme.split('\n## Bring your own identity')[1]?.split('\n## ')[0] ?? ''
 const snippets = [...section.matchAll(/```yaml\n([^`]+)```/g)].map(([, yaml = '']) => yaml)
@@ -12,13 +14,14 @@ const snippets = [...section.matchAll(/```yaml\n([^`]+)```/g)].map(([, yaml = ''
 describe('the README tells how to bring one’s own identity', () => {
   it('for every kind of issuer', () => {
     const types = snippets.map((yaml) => parse(yaml).issuers[0].type)
-    expect(types.toSorted()).toEqual(['gcp', 'github-actions', 'kubernetes', 'oidc', 'spiffe'])
+    const kinds = ['gcp', 'github-actions', 'kubernetes', 'oidc', 'spiffe', 'spiffe-x509']
+    expect(types.toSorted()).toEqual(kinds)
   })
 
   it.each(snippets)('in at most ten lines that config check accepts', (yaml) => {
     expect(yaml.trimEnd().split('\n').length).toBeLessThanOrEqual(10)
     const report = new Report()
-    const resolveSecret = () => new Secret('there')
+    const resolveSecret = () => new Secret(authority.pem)
     const { issuers, agents } = parseIdentity(report, parse(yaml), {
       resolveSecret,
       server: undefined,
