@@ -41,6 +41,8 @@ export interface Config {
   readonly entitlements: readonly EntitlementConfig[]
   readonly providers: readonly ProviderConfig[]
   readonly policies: { readonly directory: string; readonly sources: readonly PolicySource[] }
+  /** Policies that are asked beside and never enforced. */
+  readonly policiesShadow?: Config['policies'] | undefined
   readonly signals: { readonly sources: readonly SignalSource[] }
   readonly operators: readonly OperatorConfig[]
   readonly audit: { readonly anchorPath?: string; readonly everySeconds: number }
@@ -85,6 +87,7 @@ const documentSchema = z.strictObject({
   entitlements: z.unknown().optional(),
   providers: z.unknown().optional(),
   policies: z.unknown().optional(),
+  policies_shadow: z.unknown().optional(),
   signals: z.unknown().optional(),
   operators: z.unknown().optional(),
   audit: z.unknown().optional(),
@@ -138,6 +141,7 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
   })
   const limits = report.parse(limitsSchema, raw.limits ?? {}, 'limits')
   const policies = readPolicySources(report, places?.policies, sources)
+  const policiesShadow = readPolicySources(report, places?.policiesShadow, sources)
   if (!top || !server || !places || !limits || !policies) return undefined
   return {
     installation: top.installation,
@@ -149,6 +153,7 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
     entitlements: entitlements.map(({ entitlement }) => entitlement),
     providers,
     policies,
+    policiesShadow,
     signals: { sources: signals.sources },
     operators,
     audit: places.audit,

@@ -17,6 +17,8 @@ export type LoadResult =
       readonly config: Config
       /** Compiled from `config.policies.sources`. */
       readonly policies: PolicyEngine
+      /** Likewise of `config.policiesShadow`; absent where none are configured. */
+      readonly shadow: PolicyEngine | undefined
       readonly warnings: readonly Problem[]
     }
   | {
@@ -45,35 +47,52 @@ export async function loadConfig(request: LoadRequest): Promise<LoadResult> {
   const known = request.providerTypes ?? providerTypes
   const baseDir = dirname(file)
   const secrets = secretResolver(request.env, baseDir)
-  let sources: readonly PolicySource[] = []
+  const directories = new Map<string, readonly PolicySource[]>()
   const parsed = parseConfig(text, {
     definitions: await importDefinitions(text, known),
     knownTypes: Object.keys(known),
     resolveSecret: secrets.resolve,
     readPolicies: (directory) => {
       const read = readPolicies(directory)
-      if (!('path' in read)) sources = read
+      if (!('path' in read)) directories.set(directory, read)
       return read
     },
     baseDir,
     now: request.now,
   })
-  return withPolicies(parsed, { sources, secretWarnings: secrets.warnings })
+  return withPolicies(parsed, { directories, secretWarnings: secrets.warnings })
 }
 
 /** Compiles the policies; their problems come together with those of the rest. */
 function withPolicies(
   parsed: ConfigResult,
-  found: { sources: readonly PolicySource[]; secretWarnings: readonly Problem[] },
+  found: {
+    /** In the order of reading: those to enforce, then those to shadow. */
+    directories: ReadonlyMap<string, readonly PolicySource[]>
+    secretWarnings: readonly Problem[]
+  },
 ): LoadResult {
   const warnings = [...parsed.warnings, ...found.secretWarnings]
-  const policies = loadPolicies(found.sources)
+  const [sources = [], shadowSources] = found.directories.values()
+  const policies = loadPolicies(sources)
+  const shadow = shadowSources && loadPolicies(shadowSources)
   const problems = [
     ...(parsed.ok ? tlsProblems(parsed.config) : parsed.problems),
     ...(policies.ok ? [] : policies.problems),
+    ...(shadow && !shadow.ok ? shadow.problems.map(inShadow) : []),
   ]
   if (!parsed.ok || !policies.ok || problems.length > 0) return { ok: false, problems, warnings }
-  return { ok: true, config: parsed.config, policies: policies.engine, warnings }
+  return {
+    ok: true,
+    config: parsed.config,
+    policies: policies.engine,
+    shadow: shadow?.ok ? shadow.engine : undefined,
+    warnings,
+  }
+}
+
+function inShadow({ path, message }: Problem): Problem {
+  return { path: `policies_shadow: ${path}`, message }
 }
 
 /** The definitions of the types the text names; what it names wrongly is left to `parseConfig`. */

@@ -45,8 +45,8 @@ async function reload(
       problems: loaded.problems,
     })
   }
-  const { config, policies } = loaded
-  const next = buildWorld(config, { clock, log, epoch: store.epoch, policies }, before)
+  const { config, policies, shadow } = loaded
+  const next = buildWorld(config, { clock, log, epoch: store.epoch, policies, shadow }, before)
   await assertReloadable(broker, next)
   const changes = diffConfig(before.config, config)
   if (before.policy.hash !== policies.hash)

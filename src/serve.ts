@@ -62,7 +62,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
       problems: loaded.problems,
     })
   }
-  const { config, policies } = loaded
+  const { config, policies, shadow } = loaded
   const { store, clock } = openSqliteStore({
     path: config.store.path,
     keysDir: config.keysDir,
@@ -71,7 +71,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     acceptTime: options.acceptTime,
   })
   try {
-    let world: World = buildWorld(config, { clock, log, epoch: store.epoch, policies })
+    let world: World = buildWorld(config, { clock, log, epoch: store.epoch, policies, shadow })
     const broker: Broker = {
       store,
       clock,

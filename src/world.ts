@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Log, ProviderInstance, World } from './broker/broker.ts'
+import { ShadowPolicies } from './broker/shadow.ts'
 import type { Clock } from './clock.ts'
 import type { Config, ProviderConfig } from './config.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
@@ -11,6 +12,8 @@ export interface WorldParts {
   readonly epoch: number
   /** Compiled from the configuration's policies. */
   readonly policies: PolicyEngine
+  /** Compiled from those to be asked beside; absent where there are none. */
+  readonly shadow?: PolicyEngine | undefined
 }
 
 /**
@@ -31,6 +34,7 @@ export function buildWorld(config: Config, parts: WorldParts, before?: World): W
     fingerprint: fingerprintOf(config, parts.policies),
     config,
     policy: parts.policies,
+    shadow: shadowOf(config, parts, before),
     identity: identityOf(config, parts),
     agents: new Map(config.agents.map((agent) => [agent.id, agent])),
     entitlements: new Map(config.entitlements.map((entitlement) => [entitlement.id, entitlement])),
@@ -51,6 +55,16 @@ export function identityOf(
   return createIdentity({ issuers, agents, ownIdentities, secret, clock, log })
 }
 
+function shadowOf(
+  { policiesShadow }: Config,
+  { shadow }: WorldParts,
+  before: World | undefined,
+): ShadowPolicies | undefined {
+  if (!policiesShadow || !shadow) return undefined
+  if (before?.shadow?.hash === shadow.hash) return before.shadow
+  return new ShadowPolicies({ hash: shadow.hash, sources: policiesShadow.sources })
+}
+
 /** The parts of a configuration that a lease is held against; references, never secrets. */
 export function fingerprintOf(config: Config, policies: PolicyEngine): string {
   const { agents, entitlements, issuers } = config
@@ -65,6 +79,7 @@ export async function closeUnused(before: World, after: World | undefined): Prom
   const unused = [...before.providers.values()].filter(
     (instance) => after?.providers.get(instance.config.name) !== instance,
   )
+  if (before.shadow !== after?.shadow) await before.shadow?.close()
   await Promise.allSettled(unused.map(({ provider }) => provider.close()))
 }
 

@@ -82,6 +82,36 @@ describe('a reload', () => {
     }
   })
 
+  test('takes shadow policies over and lets them go, without ending anything', async () => {
+    const broker = await served()
+    const first = await broker.issue('robot', TICKET)
+    mkdirSync(join(broker.dir, 'next'))
+    broker.write('next/stop.cedar', FORBID_TICKETS)
+    broker.configure((doc) => {
+      doc.policies_shadow = './next'
+    })
+    expect(await broker.reload()).toMatchObject({
+      applied: true,
+      would_end: 0,
+      changes: ['+ policies_shadow.stop.cedar'],
+    })
+    const lease = await broker.issue('robot', TICKET)
+    await expect
+      .poll(async () => {
+        const path = '/v1/decisions?shadow_differs=true&limit=1'
+        return (await broker.call('GET', path, undefined)).body.items[0]
+      })
+      .toMatchObject({ id: lease.decision, shadow: { outcome: 'deny' } })
+    broker.write('next/stop.cedar', 'permit (')
+    const { status, body } = await broker.call('POST', '/v1/reload', {})
+    expect([status, body.errors[0].path]).toEqual([422, 'policies_shadow: stop.cedar:1'])
+    broker.configure((doc) => {
+      delete doc.policies_shadow
+    })
+    expect(await broker.reload()).toMatchObject({ applied: true })
+    expect(await broker.lease(first.id)).toMatchObject({ state: 'active' })
+  })
+
   test('P16: a configuration with mistakes changes nothing and names them all', async () => {
     const broker = await served()
     const lease = await broker.issue('robot', TICKET)
@@ -330,6 +360,7 @@ async function served(change: (doc: Doc) => void = () => {}) {
   }
   return {
     upstream,
+    dir,
     write,
     stop,
     start: async () => {

@@ -9,6 +9,7 @@ import type { Provider } from '../provider.ts'
 import type { Store } from '../store/store.ts'
 import type { Health } from './health.ts'
 import type { Pace } from './pace.ts'
+import type { ShadowPolicies } from './shadow.ts'
 
 /** What every use case works with. A field that only one of them needs is an argument instead. */
 export interface Broker {
@@ -29,6 +30,8 @@ export interface World {
   readonly fingerprint: string
   readonly config: Config
   readonly policy: PolicyEngine
+  /** Asked beside, never enforced; absent where none are configured. */
+  readonly shadow?: ShadowPolicies | undefined
   readonly identity: Identity
   readonly agents: ReadonlyMap<string, AgentConfig>
   readonly entitlements: ReadonlyMap<string, EntitlementConfig>

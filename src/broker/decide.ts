@@ -123,7 +123,7 @@ export function credentialDecision(
 ): NewDecision {
   const { task, request, decision, now } = facts
   const id: DecisionId = newId('dec', broker)
-  return {
+  const record: NewDecision = {
     id,
     at: now,
     action: 'requestCredential',
@@ -144,6 +144,8 @@ export function credentialDecision(
       ...(decision.questions && { inputs: keptInputs(decision.questions) }),
     },
   }
+  broker.world().shadow?.note(broker, record, decision.questions ?? [])
+  return record
 }
 
 /** Records what a rail refuses and refuses it; with the lease that was to be renewed, if one was. */

@@ -211,7 +211,7 @@ function recordOf(
 ): NewDecision {
   const { task, request, ttlSeconds, now } = facts
   const { questions, ...decision } = facts.decision
-  return {
+  const record: NewDecision = {
     id: newId('dec', broker),
     at: now,
     action: 'delegate',
@@ -229,6 +229,8 @@ function recordOf(
       ...(questions && { inputs: keptInputs(questions) }),
     },
   }
+  broker.world().shadow?.note(broker, record, questions ?? [])
+  return record
 }
 
 function notCreated(refused: Extract<DelegateResult, { ok: false }>): MayflyError {

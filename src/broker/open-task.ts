@@ -161,7 +161,7 @@ async function decide(
     depth: chain.length,
     now,
   })
-  return {
+  const record: NewDecision = {
     id: newId('dec', broker),
     at: now,
     action: 'openTask',
@@ -182,6 +182,8 @@ async function decide(
       inputs: keptInputs([decision.question]),
     },
   }
+  broker.world().shadow?.note(broker, record, [decision.question])
+  return record
 }
 
 function oneTimeEvidence(workload: Workload) {

@@ -166,7 +166,15 @@ function addInventoryCommands(program: Command, run: Run): void {
     .option('--outcome <outcome>', 'permit, deny or needs-approval')
     .option('--agent <id>')
     .option('--task <id>')
-    .action((flags) => run(async (context) => (await lists()).listDecisions(context, flags)))
+    .option('--shadow-differs', 'only those that shadow policies would have made differently')
+    .action(({ shadowDiffers, ...flags }) =>
+      run(async (context) =>
+        (await lists()).listDecisions(context, {
+          ...flags,
+          ...(shadowDiffers && { shadow_differs: 'true' }),
+        }),
+      ),
+    )
   decisions
     .command('show <id>')
     .description('everything about one decision')

@@ -31,6 +31,11 @@ function readOut(
     ])
   }
   section(terminal, 'it would have needed', needed)
+  const { shadow } = decision
+  if (shadow) {
+    const by = shadow.policies.length > 0 ? ` by ${shadow.policies.join(', ')}` : ''
+    section(terminal, 'shadow policies would have decided', [`${shadow.outcome}${by}`])
+  }
   if (in_force && in_force.policy_hash !== decision.policy_hash) {
     section(terminal, 'the policies were changed since; those in force say', [
       in_force.outcome,

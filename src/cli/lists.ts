@@ -1,7 +1,7 @@
-import type { ApiClient, LeaseFilter, Paging, TaskFilter } from '../client/http.ts'
+import type { ApiClient, DecisionFilter, LeaseFilter, Paging, TaskFilter } from '../client/http.ts'
 import { formatDuration } from '../duration.ts'
 import { describeSelector } from '../model/selector.ts'
-import type { IntentItemWire, LeaseWire, PageWire, RiskWire } from '../model/wire.ts'
+import type { DecisionWire, IntentItemWire, LeaseWire, PageWire, RiskWire } from '../model/wire.ts'
 import type { Context, ExitCode } from './command.ts'
 import type { Column } from './table.ts'
 import { when } from './when.ts'
@@ -86,10 +86,7 @@ export function listEntitlements(context: Context, paging: Paging): Promise<Exit
   })
 }
 
-export function listDecisions(
-  context: Context,
-  filter: Paging & { outcome?: string; agent?: string; task?: string },
-): Promise<ExitCode> {
+export function listDecisions(context: Context, filter: DecisionFilter): Promise<ExitCode> {
   const now = context.now()
   return list(context, {
     page: (api) => api.decisions(filter),
@@ -97,6 +94,9 @@ export function listDecisions(
     columns: [
       { title: 'DECISION', cell: (d) => d.id, keep: true },
       { title: 'OUTCOME', cell: (d) => d.outcome },
+      ...(filter.shadow_differs
+        ? [{ title: 'SHADOW', cell: (d: DecisionWire) => d.shadow?.outcome }]
+        : []),
       { title: 'AGENT', cell: (d) => d.agent },
       { title: 'ENTITLEMENT', cell: (d) => d.entitlement },
       { title: 'WHEN', cell: (d) => when(d.at, now), spare: true },

@@ -57,6 +57,8 @@ export interface DecisionFilter extends Paging {
   readonly since?: string
   /** Each with what the policies were asked. */
   readonly inputs?: 'true'
+  /** Only those that shadow policies would have made differently. */
+  readonly shadow_differs?: 'true'
 }
 
 export interface OpenTask {

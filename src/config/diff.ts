@@ -21,13 +21,14 @@ export function diffConfig(before: Config, after: Config): string[] {
 
 /** Named entries of every list, and each single section, by their path. */
 function entriesOf(config: Config): Map<string, unknown> {
-  const { policies, providers, signals, secret: _secret, ...sections } = config
+  const { policies, policiesShadow, providers, signals, secret: _secret, ...sections } = config
   const entries = new Map<string, unknown>()
   const lists = {
     ...sections,
     providers: providers.map(({ definition: _definition, ...provider }) => provider),
     'signals.sources': signals.sources,
     policies: policies.sources,
+    policiesShadow: policiesShadow?.sources ?? [],
   }
   for (const [key, value] of Object.entries(lists)) {
     if (!Array.isArray(value)) entries.set(snake(key), value)

@@ -13,6 +13,7 @@ const placesSchema = z.object({
     .default({ url: 'sqlite:./data/mayfly.db' }),
   keys: z.strictObject({ dir: z.string().min(1) }).default({ dir: './data/keys' }),
   policies: z.string().min(1).default('./policies'),
+  policies_shadow: z.string().min(1).optional(),
   audit: z
     .strictObject({
       anchor: z
@@ -35,6 +36,8 @@ export function parsePlaces(report: Report, raw: Record<string, unknown>, baseDi
       store: resolve(baseDir, places.store.url.slice('sqlite:'.length)),
       keys: resolve(baseDir, places.keys.dir),
       policies: resolve(baseDir, places.policies),
+      policiesShadow:
+        places.policies_shadow === undefined ? undefined : resolve(baseDir, places.policies_shadow),
       audit: {
         everySeconds: places.audit.every,
         ...(anchor ? { anchorPath: resolve(baseDir, anchor.slice('file:'.length)) } : {}),

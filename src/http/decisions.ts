@@ -26,6 +26,9 @@ export function decisionRoutes(app: App, { broker, guards }: Parts): void {
         agent: z.string().optional(),
         task: z.string().optional(),
         since: z.iso.datetime().optional().openapi({ description: 'Only from this instant on.' }),
+        shadow_differs: z.enum(['true']).optional().openapi({
+          description: 'Only those that shadow policies would have made differently.',
+        }),
         inputs: z.enum(['true', 'false']).optional().openapi({
           description: 'Each with what the policies were asked.',
         }),
@@ -37,9 +40,13 @@ export function decisionRoutes(app: App, { broker, guards }: Parts): void {
     },
   })
   app.openapi(list, async (c) => {
-    const { limit, cursor, since, inputs, ...rest } = c.req.valid('query')
+    const { limit, cursor, since, inputs, shadow_differs, ...rest } = c.req.valid('query')
     const page = pageOf({ limit, cursor }, BY_TIME)
-    const filter = known({ ...rest, since: since === undefined ? undefined : Date.parse(since) })
+    const filter = known({
+      ...rest,
+      since: since === undefined ? undefined : Date.parse(since),
+      shadowDiffers: shadow_differs === 'true' ? (true as const) : undefined,
+    })
     const listing = await listDecisions(broker, c.var.caller, { filter, page })
     const asked = inputs === 'true' ? await inputsOfAll(broker, listing.items) : undefined
     const wire = (one: DecisionRecord) => decisionWire(one, asked?.get(one.id))

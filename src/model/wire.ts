@@ -249,6 +249,8 @@ export interface DecisionWire {
   lease?: string
   /** What the policies were asked; only where asked for. */
   inputs?: Record<string, unknown>[]
+  /** What shadow policies would have decided, where that is something else. */
+  shadow?: VerdictWire
 }
 
 /** Why a decision was made, and what another would have needed. */

@@ -2,7 +2,6 @@ import { Worker } from 'node:worker_threads'
 import type { Problem } from '../errors.ts'
 import type { Decision } from '../model/decision.ts'
 import type { AgentDescription } from './described.ts'
-import { type AgentQuestion, questionOf } from './described.ts'
 import type { PolicySource } from './policy-set.ts'
 
 /** A policy set in a thread of its own: nothing it does can slow whoever asks. */
@@ -22,7 +21,7 @@ export interface ThreadStart {
 }
 export interface ThreadQuestion {
   readonly number: number
-  readonly questions: readonly AgentQuestion[]
+  readonly described: readonly AgentDescription[]
 }
 export type ThreadAnswer =
   | { readonly loaded: string }
@@ -61,10 +60,7 @@ export function startPolicyThread(sources: readonly PolicySource[]): PolicyThrea
       asked += 1
       const answer = Promise.withResolvers<Decision | undefined>()
       waiting.set(asked, answer)
-      const question: ThreadQuestion = {
-        number: asked,
-        questions: described.map((one) => questionOf(one)),
-      }
+      const question: ThreadQuestion = { number: asked, described }
       worker.postMessage(question)
       return answer.promise
     },

@@ -222,6 +222,17 @@ export interface NewDecision {
 export interface DecisionRecord extends NewDecision {
   readonly chain: Chain
   readonly lease: LeaseId | null
+  /** What shadow policies would have decided, where that is something else. */
+  readonly shadow?: ShadowDifference
+}
+
+/** A decision that shadow policies would have made differently. */
+export interface ShadowDifference {
+  readonly decision: DecisionId
+  readonly outcome: NewDecision['outcome']
+  readonly policies: readonly string[]
+  readonly reasons: readonly string[]
+  readonly policyHash: string
 }
 
 export interface DecisionFilter {
@@ -231,11 +242,15 @@ export interface DecisionFilter {
   readonly outcome?: DecisionRecord['outcome']
   /** Only from this instant on. */
   readonly since?: number
+  /** Only those that shadow policies would have made differently. */
+  readonly shadowDiffers?: true
 }
 
 export interface DecisionStore {
   /** Records a refusal, with its audit event. */
   refuse(decision: NewDecision): Promise<void>
+  /** Keeps what shadow policies would have decided; the oldest make room. */
+  noteShadow(differences: readonly ShadowDifference[]): Promise<void>
   byId(id: DecisionId): Promise<DecisionRecord | undefined>
   list(filter: DecisionFilter, page: Page): Promise<readonly DecisionRecord[]>
 }

@@ -1,19 +1,10 @@
 import { z } from '@hono/zod-openapi'
 import type { Explanation } from '../../broker/explain.ts'
 import type { Simulation } from '../../broker/simulate.ts'
-import type { Decision } from '../../model/decision.ts'
-import type { ExplanationWire, SimulationWire, VerdictWire } from '../../model/wire.ts'
+import type { ExplanationWire, SimulationWire } from '../../model/wire.ts'
 import { known } from './known.ts'
 import { decisionAnswer, decisionWire } from './record.ts'
-
-export const verdictAnswer = z
-  .strictObject({
-    outcome: z.enum(['permit', 'deny', 'needs-approval']),
-    policies: z.array(z.string()),
-    reasons: z.array(z.string()),
-    policy_hash: z.string(),
-  })
-  .openapi('Verdict')
+import { verdictAnswer, verdictWire } from './verdict.ts'
 
 export const explanationAnswer = z
   .strictObject({
@@ -42,10 +33,6 @@ export function explanationWire(explanation: Explanation): ExplanationWire {
     needed: [...needed],
     ...known({ in_force: now && verdictWire(now) }),
   }
-}
-
-export function verdictWire({ outcome, policies, reasons, policyHash }: Decision): VerdictWire {
-  return { outcome, policies: [...policies], reasons: [...reasons], policy_hash: policyHash }
 }
 
 export const simulationAnswer = z

@@ -4,6 +4,7 @@ import type { DecisionRecord } from '../../broker/read.ts'
 import type { AuditEventWire, DecisionWire } from '../../model/wire.ts'
 import { actAnswer, actWire } from './act.ts'
 import { known, rfc3339 } from './known.ts'
+import { verdictAnswer, verdictWire } from './verdict.ts'
 
 const instant = z.iso.datetime()
 
@@ -24,6 +25,7 @@ export const decisionAnswer = z
     policy_hash: z.string(),
     lease: z.string().optional(),
     inputs: z.array(z.record(z.string(), z.unknown())).optional(),
+    shadow: verdictAnswer.optional(),
   })
   .openapi('Decision')
 
@@ -64,6 +66,7 @@ export function decisionWire(
     reasons: [...decision.reasons],
     policy_hash: decision.policyHash,
     ...known({ lease: decision.lease, inputs: inputs && [...inputs] }),
+    ...known({ shadow: decision.shadow && verdictWire(decision.shadow) }),
   }
 }
 

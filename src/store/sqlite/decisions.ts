@@ -1,11 +1,12 @@
 import type { AuditType } from '../../audit/events.ts'
-import type { DecisionStore, NewDecision } from '../store.ts'
+import type { DecisionRecord, DecisionStore, NewDecision, ShadowDifference } from '../store.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { eq, sql } from './drizzle.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { decisionOf } from './rows.ts'
 import { decisions } from './schema.ts'
+import { recordShadow, SHADOW_DIFFERS, shadowsOf } from './shadow.ts'
 import { insertStatement, param, prepared } from './statement.ts'
 
 /** Writes a decision, with its audit event, inside the caller's transaction. */
@@ -68,11 +69,13 @@ export function decisionStore(db: Db, commit: GroupCommit, record: RecordDecisio
       .from(decisions)
       .where(eq(decisions.id, param('id'))),
   )
+  const noteShadow = recordShadow(db)
   return {
     refuse: (decision) => commit.run((tx) => record(tx, decision, null)),
+    noteShadow: (differences) => commit.run(() => noteShadow(differences)),
     async byId(id) {
       const row = byId.get({ id })
-      return row && decisionOf(row)
+      return row && withShadow(decisionOf(row), shadowsOf(db, [id]))
     },
     async list(filter, page) {
       const where = [
@@ -81,11 +84,25 @@ export function decisionStore(db: Db, commit: GroupCommit, record: RecordDecisio
         filter.task === undefined ? undefined : eq(decisions.task, filter.task),
         filter.outcome === undefined ? undefined : eq(decisions.outcome, filter.outcome),
         filter.since === undefined ? undefined : sql`${decisions.at} >= ${filter.since}`,
+        filter.shadowDiffers && SHADOW_DIFFERS,
         beforeId(decisions.at, decisions.id, page),
       ]
-      return pageOf(db, decisions, where, page).map(decisionOf)
+      const rows = pageOf(db, decisions, where, page)
+      const shadows = shadowsOf(
+        db,
+        rows.map((row) => row.id),
+      )
+      return rows.map((row) => withShadow(decisionOf(row), shadows))
     },
   }
+}
+
+function withShadow(
+  decision: DecisionRecord,
+  shadows: ReadonlyMap<string, ShadowDifference>,
+): DecisionRecord {
+  const shadow = shadows.get(decision.id)
+  return shadow && shadow.outcome !== decision.outcome ? { ...decision, shadow } : decision
 }
 
 /** An opened task and a delegation have their own events; all else speaks through its decision. */

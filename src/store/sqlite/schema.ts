@@ -186,6 +186,15 @@ export const decisions = sqliteTable(
   (t) => [index('decisions_at').on(t.at, t.id)],
 )
 
+/** What shadow policies would have decided differently. */
+export const shadowDifferences = sqliteTable('shadow_differences', {
+  decision: text('decision').primaryKey(),
+  outcome: text('outcome').notNull(),
+  policiesJson: text('policies_json').notNull(),
+  reasonsJson: text('reasons_json').notNull(),
+  policyHash: text('policy_hash').notNull(),
+})
+
 export const kills = sqliteTable(
   'kills',
   {
