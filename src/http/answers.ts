@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { type ErrorCode, STATUS_OF } from '../errors.ts'
 
 /** A JSON answer in a route's description. */
@@ -29,6 +30,10 @@ export const problemAnswer = z
 
 /** The path parameter of one thing; a malformed id is answered like an unknown one. */
 export const byId = z.object({ id: z.string() })
+
+export function idOf(c: Context): string {
+  return c.req.param('id') ?? ''
+}
 
 /**
  * The refusals of a route, by status, for its description; every route can fail as a whole. They

@@ -5,6 +5,7 @@ import { createMiddleware } from 'hono/factory'
 import { type ErrorCode, MayflyError } from '../errors.ts'
 import { hasUniqueKeys } from '../model/unique-keys.ts'
 import type { Env } from './env.ts'
+import { invalid } from './invalid.ts'
 
 export const MAX_BODY_BYTES = 64 * 1024
 
@@ -13,16 +14,22 @@ export const MAX_BODY_BYTES = 64 * 1024
  * key twice in one object. An empty body is left to the schema.
  */
 export const jsonBody = createMiddleware<Env>(async (c, next) => {
-  return await limited(c, async () => {
-    const text = await c.req.text()
-    const type = c.req.header('content-type')
-    if (!isJson(type) && (type !== undefined || text !== '')) {
-      throw new MayflyError('unsupported_media_type', 'the body must be application/json')
-    }
-    if (text !== '' || type !== undefined) checkJson(text)
+  await limited(c, async () => {
+    await objectSaid(c)
     await next()
   })
 })
+
+/** The same with the schema, in one reading. An empty body is an empty object. */
+export async function readBody<S extends z.ZodType>(c: Context, schema: S): Promise<z.output<S>> {
+  let value: unknown
+  await limited(c, async () => {
+    value = await objectSaid(c)
+  })
+  const checked = schema.safeParse(value ?? {})
+  if (!checked.success) throw invalid(checked.error)
+  return checked.data
+}
 
 /** A body as the bytes that came, for those who verify a signature over it. */
 export async function rawBody(c: Context): Promise<Uint8Array> {
@@ -74,7 +81,17 @@ function isJson(type: string | undefined): boolean {
   return type !== undefined && /^application\/json\s*(;|$)/i.test(type)
 }
 
-function checkJson(text: string): void {
+/** Undefined: nothing was said, of no type. */
+async function objectSaid(c: Context): Promise<unknown> {
+  const text = await c.req.text()
+  const type = c.req.header('content-type')
+  if (!isJson(type) && (type !== undefined || text !== '')) {
+    throw new MayflyError('unsupported_media_type', 'the body must be application/json')
+  }
+  return text === '' && type === undefined ? undefined : parseObject(text)
+}
+
+function parseObject(text: string): unknown {
   // What is not UTF-8 arrives with this in its place; nobody asks for it on purpose.
   if (text.includes('\uFFFD')) throw malformed('must be UTF-8')
   let value: unknown
@@ -88,6 +105,7 @@ function checkJson(text: string): void {
   }
   if (!hasUniqueKeys(text)) throw malformed('must not say a key twice')
   if (/__proto__|\\u/.test(text) && namesPrototype(text)) throw malformed('must not name __proto__')
+  return value
 }
 
 /** Schemas drop this key without a word; what was said and is not seen would widen a request. */

@@ -4,10 +4,11 @@ import { findTask } from '../broker/read.ts'
 import { endUndelivered } from '../broker/undelivered.ts'
 import { intentSchema } from '../intent/item-schema.ts'
 import { plainText } from '../model/text.ts'
-import { byId, json, refusals } from './answers.ts'
-import { BODY_REFUSALS, body, jsonBody } from './body.ts'
+import { byId, idOf, json, refusals } from './answers.ts'
+import { BODY_REFUSALS, body, readBody } from './body.ts'
+import { described } from './described.ts'
 import type { App, Parts } from './env.ts'
-import { idempotencyHeaders } from './idempotency-key.ts'
+import { idempotencyHeaders, idempotencyKeyOf } from './idempotency-key.ts'
 import { BY_TASK } from './security.ts'
 import { issuedAnswer, leaseWire } from './wire/lease.ts'
 import { revealCredential } from './wire/reveal.ts'
@@ -34,7 +35,6 @@ export function credentialRoutes(app: App, { broker, guards }: Parts): void {
     tags: ['credentials'],
     summary: 'Ask for a credential within the task',
     security: BY_TASK,
-    middleware: [guards.task, jsonBody] as const,
     request: { params: byId, headers: idempotencyHeaders, body: body(credentialBody) },
     responses: {
       201: json(issuedAnswer, 'The lease and, once, its secret.'),
@@ -58,9 +58,10 @@ export function credentialRoutes(app: App, { broker, guards }: Parts): void {
       ),
     },
   })
-  app.openapi(issue, async (c) => {
-    const { id } = c.req.valid('param')
-    const { entitlement, intent, ttl_seconds } = c.req.valid('json')
+  described(app, { route: issue, guard: guards.task }, async (c) => {
+    const { entitlement, intent, ttl_seconds } = await readBody(c, credentialBody)
+    const idempotencyKey = idempotencyKeyOf(c)
+    const id = idOf(c)
     const task = await findTask(broker, c.var.caller, { id, act: 'readLeases' })
     const provider = broker.world().entitlements.get(entitlement)?.provider
     if (provider !== undefined) c.set('upstream', provider)
@@ -68,7 +69,7 @@ export function credentialRoutes(app: App, { broker, guards }: Parts): void {
       entitlement,
       intent,
       ttlSeconds: ttl_seconds,
-      idempotencyKey: c.req.valid('header')['idempotency-key'],
+      idempotencyKey,
     })
     if (c.req.raw.signal.aborted) throw await endUndelivered(broker, issued.lease)
     return c.json({ lease: leaseWire(issued.lease), credential: revealCredential(issued) }, 201)

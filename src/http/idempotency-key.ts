@@ -1,4 +1,6 @@
 import { z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { invalid } from './invalid.ts'
 
 /** 1 to 255 visible ASCII characters. */
 const KEY = /^[\x21-\x7e]{1,255}$/
@@ -20,3 +22,12 @@ export const idempotencyHeaders = z.object({
       description: 'One key has at most one live lease; a repeated request replaces it.',
     }),
 })
+
+/** The key of a request; absent: it has none. */
+export function idempotencyKeyOf(c: Context): string | undefined {
+  const said = c.req.header('idempotency-key')
+  if (said === undefined) return undefined
+  const checked = idempotencyHeaders.safeParse({ 'idempotency-key': said })
+  if (!checked.success) throw invalid(checked.error)
+  return checked.data['idempotency-key']
+}

@@ -6,9 +6,12 @@ import type { Env } from './env.ts'
 
 /** Refuses what a route's schema does not accept, with every problem and its path. */
 export const refuseInvalid: Hook<unknown, Env, string, unknown> = (result) => {
-  if (result.success) return
-  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, []))
-  throw new MayflyError('invalid_request', 'the request has fields that cannot be accepted', {
+  if (!result.success) throw invalid(result.error)
+}
+
+export function invalid(error: z.ZodError): MayflyError {
+  const problems = error.issues.flatMap((issue) => problemsOf(issue, []))
+  return new MayflyError('invalid_request', 'the request has fields that cannot be accepted', {
     problems: problems.slice(0, MAX_PROBLEMS),
   })
 }

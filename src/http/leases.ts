@@ -2,8 +2,9 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { findLease, listLeases } from '../broker/read.ts'
 import { renewLease } from '../broker/renew.ts'
 import { endLease } from '../broker/task-life.ts'
-import { byId, json, refusals } from './answers.ts'
-import { BODY_REFUSALS, jsonBody, optionalBody } from './body.ts'
+import { byId, idOf, json, refusals } from './answers.ts'
+import { BODY_REFUSALS, optionalBody, readBody } from './body.ts'
+import { described } from './described.ts'
 import type { App, Parts } from './env.ts'
 import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
 import { BY_TASK } from './security.ts'
@@ -11,6 +12,7 @@ import { known } from './wire/known.ts'
 import { leaseAnswer, leaseWire, renewedAnswer } from './wire/lease.ts'
 import { revealCredential } from './wire/reveal.ts'
 
+const nothing = z.strictObject({})
 const tags = ['leases']
 
 /** `/v1/leases`: look, renew and end. */
@@ -85,8 +87,7 @@ function renewRoute(app: App, { broker, guards }: Parts): void {
     tags,
     summary: 'Prolong a lease, under the policies of now',
     security: BY_TASK,
-    middleware: [guards.task, jsonBody] as const,
-    request: { params: byId, body: optionalBody(z.strictObject({})) },
+    request: { params: byId, body: optionalBody(nothing) },
     responses: {
       200: json(renewedAnswer, 'The lease, its new generation and what is new of its secret.'),
       ...refusals(
@@ -107,8 +108,9 @@ function renewRoute(app: App, { broker, guards }: Parts): void {
       ),
     },
   })
-  app.openapi(renew, async (c) => {
-    const { id } = c.req.valid('param')
+  described(app, { route: renew, guard: guards.task }, async (c) => {
+    await readBody(c, nothing)
+    const id = idOf(c)
     const { caller } = c.var
     const lease = await findLease(broker, caller, { id, act: 'readLeases' })
     c.set('upstream', lease.provider)
@@ -126,15 +128,15 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     tags,
     summary: 'End a lease; the answer is durable, the upstream follows',
     security: [...BY_TASK, { operator: [] }],
-    middleware: [guards.either, jsonBody] as const,
-    request: { params: byId, body: optionalBody(z.strictObject({})) },
+    request: { params: byId, body: optionalBody(nothing) },
     responses: {
       200: json(leaseAnswer, 'The lease as it is now.'),
       ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
     },
   })
-  app.openapi(end, async (c) => {
-    const { id } = c.req.valid('param')
+  described(app, { route: end, guard: guards.either }, async (c) => {
+    await readBody(c, nothing)
+    const id = idOf(c)
     const { caller } = c.var
     const lease = await findLease(broker, caller, { id, act: 'kill' })
     return c.json(leaseWire(await endLease(broker, { lease, by: caller })), 200)

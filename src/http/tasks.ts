@@ -4,8 +4,9 @@ import { countChildren, findTask, listTasks } from '../broker/read.ts'
 import { endTask, heartbeat, requestables } from '../broker/task-life.ts'
 import { intentSchema } from '../intent/item-schema.ts'
 import { plainText } from '../model/text.ts'
-import { byId, json, refusals } from './answers.ts'
-import { BODY_REFUSALS, body, jsonBody, optionalBody } from './body.ts'
+import { byId, idOf, json, refusals } from './answers.ts'
+import { BODY_REFUSALS, body, optionalBody, readBody } from './body.ts'
+import { described } from './described.ts'
 import type { App, Parts } from './env.ts'
 import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
 import { BY_EVIDENCE, BY_TASK } from './security.ts'
@@ -70,6 +71,7 @@ const openTaskBody = z
   })
   .openapi('OpenTask', { example: OPEN_TASK_EXAMPLE })
 
+const nothing = z.strictObject({})
 const outcomeBody = z.strictObject({
   outcome: z.enum(['completed', 'failed', 'cancelled']).optional(),
 })
@@ -93,7 +95,6 @@ function openRoute(app: App, { broker, guards }: Parts): void {
     tags,
     summary: 'Open a task with workload evidence',
     security: BY_EVIDENCE,
-    middleware: [guards.workload, jsonBody] as const,
     request: { body: body(openTaskBody) },
     responses: {
       201: json(openedTaskAnswer, 'The open task and its token.'),
@@ -111,9 +112,11 @@ function openRoute(app: App, { broker, guards }: Parts): void {
       ),
     },
   })
-  app.openapi(open, async (c) => {
-    const { purpose, intent, ttl_seconds, heartbeat_seconds, labels, delegation } =
-      c.req.valid('json')
+  described(app, { route: open, guard: guards.workload }, async (c) => {
+    const { purpose, intent, ttl_seconds, heartbeat_seconds, labels, delegation } = await readBody(
+      c,
+      openTaskBody,
+    )
     const { task, token } = await openTask(broker, c.var.evidence, {
       purpose,
       intent,
@@ -188,15 +191,15 @@ function beatRoute(app: App, { broker, guards }: Parts): void {
     tags,
     summary: 'A sign of life; answers which leases ended since the one before',
     security: BY_TASK,
-    middleware: [guards.task, jsonBody] as const,
-    request: { params: byId, body: optionalBody(z.strictObject({})) },
+    request: { params: byId, body: optionalBody(nothing) },
     responses: {
       200: json(heartbeatAnswer, 'The task and what ended.'),
       ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
     },
   })
-  app.openapi(beat, async (c) => {
-    const { id } = c.req.valid('param')
+  described(app, { route: beat, guard: guards.task }, async (c) => {
+    await readBody(c, nothing)
+    const id = idOf(c)
     const task = await findTask(broker, c.var.caller, { id, act: 'readLeases' })
     return c.json(heartbeatWire(await heartbeat(broker, task)), 200)
   })
@@ -209,16 +212,15 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     tags,
     summary: 'End a task, what it delegated, and all their leases',
     security: [...BY_TASK, { operator: [] }],
-    middleware: [guards.either, jsonBody] as const,
     request: { params: byId, body: optionalBody(outcomeBody) },
     responses: {
       200: json(taskAnswer, 'The ended task.'),
       ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
     },
   })
-  app.openapi(end, async (c) => {
-    const { id } = c.req.valid('param')
-    const { outcome = null } = c.req.valid('json')
+  described(app, { route: end, guard: guards.either }, async (c) => {
+    const { outcome = null } = await readBody(c, outcomeBody)
+    const id = idOf(c)
     const task = await findTask(broker, c.var.caller, { id, act: 'kill' })
     return c.json(taskWire(await endTask(broker, { task, outcome, by: c.var.caller })), 200)
   })
