@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { testBroker } from '../fixture/broker.ts'
 import { type Planning, planningHouse } from '../fixture/delegation.ts'
 import { INVOICE, type Opened, TICKET } from '../fixture/http.ts'
+import { SecretSearch } from '../secret-search.ts'
 
 const UNKNOWN = `mfd_${'A'.repeat(43)}`
 const WIDE = { ...TICKET, locations: ['/tickets/*'] }
@@ -195,8 +196,13 @@ describe('P11: a delegation token that cannot be used', () => {
     await api.take(token, 'reader')
     const { items } = (await api.as('auditor', 'GET /v1/audit?limit=500')).body
     const shown = await api.as('auditor', `GET /v1/tasks/${planner.id}`)
-    const secret = token.slice('mfd_'.length)
-    expect(JSON.stringify([items, shown.body, api.logged])).not.toContain(secret)
+    const search = new SecretSearch({ secrets: [token.slice('mfd_'.length)] })
+    search.place('answers and log', JSON.stringify([items, shown.body, api.logged]))
+    search.files(api.dir)
+    expect(search.found).toEqual([])
+    expect(
+      search.searched.get('mayfly.db-wal') ?? search.searched.get('mayfly.db'),
+    ).toBeGreaterThan(0)
   })
 })
 
