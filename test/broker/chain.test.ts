@@ -289,3 +289,36 @@ describe('P8: a kill above', () => {
     expect(code(await api.issue(root))).toBe('201')
   })
 })
+
+it('P4: a planner gets no more of high impact within an hour through executors than by itself', async () => {
+  const purge = { ...TICKET, identifier: 'tickets-write', actions: ['delete'] }
+  const permissive = {
+    name: 'high-impact.cedar',
+    text: `@id("high-impact") permit (principal is Mayfly::Agent,
+      action in [Mayfly::Action::"requestCredential", Mayfly::Action::"delegate"], resource);`,
+  }
+  const api = await planningHouse({
+    policies: [...starterPolicies(), permissive],
+    change: (doc) => Object.assign(doc, { limits: { high_impact_per_hour_per_agent: 2 } }),
+  })
+  const planner = await api.open({ intent: [purge] })
+  const write = (task: Opened) => api.issue(task, { entitlement: 'tickets-write' })
+  const [reader, fetcher, indexer] = [
+    await api.passOn(planner, 'reader', { intent: [purge] }),
+    await api.passOn(planner, 'fetcher', { intent: [purge] }),
+    await api.passOn(planner, 'indexer', { intent: [purge] }),
+  ]
+  expect(code(await write(reader))).toBe('201')
+  await api.advance(600_000)
+  expect(code(await write(fetcher))).toBe('201')
+  for (const task of [indexer, planner]) {
+    const refused = await write(task)
+    expect([code(refused), refused.headers.get('retry-after')]).toEqual(['limit_reached', '3000'])
+  }
+  const apart = await api.open({ intent: [purge] }, { sub: 'indexer' })
+  expect(code(await write(apart))).toBe('201')
+  expect(code(await write(apart))).toBe('201')
+  await api.advance(3_000_000)
+  expect(code(await write(apart))).toBe('limit_reached')
+  expect(code(await write(await api.open({ intent: [purge] })))).toBe('201')
+})

@@ -1,41 +1,75 @@
 import type { Reservation } from '../store.ts'
 import type { Db } from './database.ts'
 import { and, desc, eq, gt, isNotNull, sql } from './drizzle.ts'
-import { leases } from './schema.ts'
-import { param, prepared } from './statement.ts'
+import { impactInName, leases } from './schema.ts'
+import { insertStatement, param, prepared } from './statement.ts'
 
 const HOUR_MS = 3_600_000
 
-/**
- * When an agent that has had its high-impact permits of this hour may have the next; undefined: it
- * may now. An agent acts faster than its supervisor: however many tasks it opens, and whatever it
- * has already given back, this is how fast it can do what the strictest checks are kept for. A
- * replaced request counts, because what it got may have been used; a failed one got nothing.
- */
-export function impactPace(db: Db): (order: Reservation, agent: string) => number | undefined {
-  const { createdAt } = leases
+/** How fast agents get what the strictest checks are kept for. */
+export interface ImpactPace {
+  /**
+   * When agents one of which has had its high-impact permits of this hour may have the next;
+   * undefined: they may now. An agent acts faster than its supervisor: however many tasks it opens,
+   * through however many others, and whatever was given back already, this is how fast it can do
+   * what the strictest checks are kept for. A replaced request counts, because what it got may have
+   * been used; a failed one got nothing.
+   */
+  reached(order: Reservation, agents: readonly string[]): number | undefined
+  /** Counts a reserved lease for those in whose name its agent holds it. */
+  countFor(order: Reservation, agents: readonly string[]): void
+}
+
+export function impactPace(db: Db): ImpactPace {
+  const since = param('since')
+  const most = sql.placeholder('most')
   // Index: leases_high_impact, no more rows than an agent may have in an hour.
-  const permitBefore = prepared(
+  const ownPermits = prepared(
     db,
     db
-      .select({ at: createdAt })
+      .select({ at: leases.createdAt })
       .from(leases)
       .where(
         and(
           eq(leases.agent, param('agent')),
           isNotNull(leases.impactJson),
-          gt(createdAt, param('since')),
-          sql`${leases.state} <> 'failed'`,
+          gt(leases.createdAt, since),
+          isNotFailed,
         ),
       )
-      .orderBy(desc(createdAt))
-      .limit(1)
-      .offset(sql.placeholder('others')),
+      .orderBy(desc(leases.createdAt))
+      .limit(most),
   )
-  return ({ touches, limits, now }, agent) => {
-    if (touches.impact.length === 0) return undefined
-    const others = limits.highImpactPerHourPerAgent - 1
-    const first = permitBefore.get({ agent, since: now - HOUR_MS, others })
-    return first && first.at + HOUR_MS
+  // Index: impact_in_name_agent, likewise.
+  const permitsInName = prepared(
+    db,
+    db
+      .select({ at: impactInName.at })
+      .from(impactInName)
+      .innerJoin(leases, eq(leases.id, impactInName.lease))
+      .where(and(eq(impactInName.agent, param('agent')), gt(impactInName.at, since), isNotFailed))
+      .orderBy(desc(impactInName.at))
+      .limit(most),
+  )
+  const insert = insertStatement(db, impactInName)
+
+  return {
+    reached({ touches, limits, now }, agents) {
+      if (touches.impact.length === 0) return undefined
+      const most = limits.highImpactPerHourPerAgent
+      const next = agents.flatMap((agent) => {
+        const asked = { agent, since: now - HOUR_MS, most }
+        const permits = [...ownPermits.all(asked), ...permitsInName.all(asked)]
+        const first = permits.toSorted((a, b) => b.at - a.at)[most - 1]
+        return first === undefined ? [] : [first.at + HOUR_MS]
+      })
+      return next.length === 0 ? undefined : Math.max(...next)
+    },
+    countFor({ id, touches, now }, agents) {
+      if (touches.impact.length === 0) return
+      for (const agent of agents) insert({ agent, lease: id, at: now })
+    },
   }
 }
+
+const isNotFailed = sql`${leases.state} <> 'failed'`

@@ -54,7 +54,7 @@ export function reserving(rooms: {
       .limit(1),
   )
   const shareReached = fairShare(db)
-  const paceReached = impactPace(db)
+  const pace = impactPace(db)
   // Index: leases_slot.
   const takenSlots = prepared(
     db,
@@ -104,11 +104,13 @@ export function reserving(rooms: {
       recordRefusal(tx, order, { rail: limit, reason: LIMIT_REASONS[limit] })
       return { ok: false, why: limit }
     }
-    const retryAt = paceReached(order, task.agent)
+    const planners = [...new Set(above.map((one) => one.agent))].filter((one) => one !== agent)
+    const retryAt = pace.reached(order, [agent, ...planners])
     if (retryAt !== undefined) {
       const { highImpactPerHourPerAgent: most } = order.limits
       const next = new Date(retryAt).toISOString()
-      const reason = `the agent had ${most} credentials of high impact within an hour; the next from ${next}`
+      const who = planners.length === 0 ? 'the agent' : 'the agent, or one it works for,'
+      const reason = `${who} had ${most} credentials of high impact within an hour; the next from ${next}`
       recordRefusal(tx, order, { rail: 'high-impact-pace', reason })
       return { ok: false, why: 'high-impact-pace', retryAt }
     }
@@ -126,6 +128,7 @@ export function reserving(rooms: {
     const row = rowOf(order, task, slot, standing.latestKill())
     insert(row)
     counts.moved(row, 1)
+    pace.countFor(order, planners)
     touchTask(order, task)
     // What an executor touched flows back to whoever it works for.
     for (const { id } of above) {

@@ -161,6 +161,17 @@ export const leases = sqliteTable(
   ],
 )
 
+/** A lease of high impact counts for the agents in whose name it is held, too. */
+export const impactInName = sqliteTable(
+  'impact_in_name',
+  {
+    agent: text('agent').notNull(),
+    lease: text('lease').notNull(),
+    at: integer('at').notNull(),
+  },
+  (t) => [index('impact_in_name_agent').on(t.agent, t.at)],
+)
+
 export const decisions = sqliteTable(
   'decisions',
   {
