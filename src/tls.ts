@@ -5,6 +5,9 @@ import type { Config } from './config.ts'
 import type { Problem } from './errors.ts'
 import { readTrustRoots } from './identity/trust-roots.ts'
 
+/** SSL_OP_NO_RENEGOTIATION of OpenSSL, which the types of node's constants leave out. */
+const NO_RENEGOTIATION = 0x40000000
+
 /** What the API's listener needs of its files; undefined where it speaks plain HTTP. */
 export function tlsOptions(config: Config): TlsOptions | undefined {
   const context = secureContext(config)
@@ -26,8 +29,8 @@ export function secureContext(config: Config): SecureContextOptions | undefined 
     cert: readFileSync(tls.cert),
     key: readFileSync(tls.key),
     minVersion: 'TLSv1.2',
-    // A resumed session would not show the client's certificate again.
-    secureOptions: constants.SSL_OP_NO_TICKET,
+    // Neither a session resumed without its certificate nor another certificate later on.
+    secureOptions: constants.SSL_OP_NO_TICKET | NO_RENEGOTIATION,
     ...(ca.length === 0 ? {} : { ca }),
   }
 }

@@ -47,7 +47,9 @@ describe('the API over TLS', () => {
       expect(refused).toMatchObject({ status: 401, body: { code: 'unauthenticated' } })
     }
     const listed = await broker.client().call('GET /v1/signals', { token: broker.operator })
-    expect(listed.body.items).toMatchObject([{ source: 'mayfly', subject: { task: task.id } }])
+    expect(listed.body.items).toMatchObject([
+      { source: 'mayfly', subject: { task: task.id, tenant: 'support' } },
+    ])
   })
 
   it('P10: evidence that names a certificate is worth nothing without it', async () => {

@@ -65,7 +65,7 @@ async function operatorByEvidence(broker: Broker, shown: Shown): Promise<Operato
   if (!operator || matching.length > 1) {
     throw refused(matching.length > 1 ? 'several operators match' : 'no operator matches')
   }
-  await spendProof(broker, proof)
+  await spendProof(broker, proof, `operator ${operator.name}`)
   return operator
 }
 

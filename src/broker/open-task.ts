@@ -110,7 +110,10 @@ export async function openTask(
     },
   )
   if (!opened.ok) {
-    if (opened.why === 'other-key') await reportInstance(broker, workload)
+    if (opened.why === 'other-key') {
+      const subject = { workload: workload.name, tenant: agent.tenant }
+      await reportOtherKey(broker, { name: workload.pin, subject })
+    }
     throw notOpened(opened.why)
   }
   return { task: opened.task, token: new Secret(taskToken) }
@@ -194,10 +197,6 @@ function oneTimeEvidence(workload: Workload) {
 /** Evidence that names its key itself needs none pinned. */
 function instanceOf({ proof, pin, evidenceExpiresAt }: Workload) {
   return proof === 'key' ? undefined : { name: pin, pinnedUntil: evidenceExpiresAt }
-}
-
-async function reportInstance(broker: Broker, { name, pin }: Workload): Promise<void> {
-  await reportOtherKey(broker, { name: pin, subject: { workload: name } })
 }
 
 function notOpened(why: Extract<OpenTaskResult, { ok: false }>['why']): MayflyError {

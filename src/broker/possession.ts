@@ -57,19 +57,33 @@ export async function assertHoldsKey(
   if (!keys.includes(task.key)) {
     const [other] = keys
     if (other === undefined) throw refused('the token came without its key', { task: task.id })
-    await reportOtherKey(broker, { name: task.id, subject: { task: task.id } })
+    const subject = { task: task.id, tenant: task.tenant }
+    await reportOtherKey(broker, { name: task.id, subject })
     throw refused('the token came with another key', { task: task.id, key: other })
   }
-  await spendProof(broker, proof)
+  await spendProof(broker, proof, `task ${task.id}`)
 }
 
-/** Throws `unauthenticated` for a proof that was used before. */
+/** Each is a row for some minutes: ten in a second are more than any honest caller needs. */
+const PROOFS_PER_MINUTE = 600
+
+/**
+ * Throws `unauthenticated` for a proof that was used before, `limit_reached` for a caller that
+ * shows more of them than it may write down (P12).
+ */
 export async function spendProof(
-  { store, clock }: Broker,
+  { store, clock, pace }: Broker,
   proof: OneTimeEvidence | undefined,
+  caller: string,
 ): Promise<void> {
-  if (proof === undefined || (await store.tasks.spend(proof, clock.now()))) return
-  throw proofUsed()
+  if (proof === undefined) return
+  const wait = pace.take(`proofs of ${caller}`, PROOFS_PER_MINUTE)
+  if (wait !== undefined) {
+    throw new MayflyError('limit_reached', 'too many proofs were shown this minute', {
+      retryAfterSeconds: wait,
+    })
+  }
+  if (!(await store.tasks.spend(proof, clock.now()))) throw proofUsed()
 }
 
 export function proofUsed(): MayflyError {

@@ -34,7 +34,8 @@ function certificateOf(
 ): ClientCertificate | undefined {
   const leaf = socket.getPeerX509Certificate()
   if (leaf === undefined) return undefined
-  if (!socket.authorized) {
+  // node keeps `authorized` from a first handshake where a second one fails.
+  if (!socket.authorized || socket.authorizationError) {
     throw new MayflyError('unauthenticated', 'the client certificate was not accepted', {
       detail: { reason: `tls: ${String(socket.authorizationError)}` },
     })

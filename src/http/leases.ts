@@ -71,7 +71,7 @@ function showRoute(app: App, { broker, guards }: Parts): void {
     request: { params: byId },
     responses: {
       200: json(leaseAnswer, 'The lease.'),
-      ...refusals('unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+      ...refusals('unauthenticated', 'forbidden', 'not_found', 'task_ended', 'limit_reached'),
     },
   })
   app.openapi(show, async (c) => {
@@ -131,7 +131,14 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     request: { params: byId, body: optionalBody(nothing) },
     responses: {
       200: json(leaseAnswer, 'The lease as it is now.'),
-      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+      ...refusals(
+        ...BODY_REFUSALS,
+        'unauthenticated',
+        'forbidden',
+        'not_found',
+        'task_ended',
+        'limit_reached',
+      ),
     },
   })
   described(app, { route: end, guard: guards.either }, async (c) => {

@@ -173,7 +173,7 @@ function showRoute(app: App, { broker, guards }: Parts): void {
     request: { params: byId },
     responses: {
       200: json(taskAnswer, 'The task.'),
-      ...refusals('unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+      ...refusals('unauthenticated', 'forbidden', 'not_found', 'task_ended', 'limit_reached'),
     },
   })
   app.openapi(show, async (c) => {
@@ -194,7 +194,14 @@ function beatRoute(app: App, { broker, guards }: Parts): void {
     request: { params: byId, body: optionalBody(nothing) },
     responses: {
       200: json(heartbeatAnswer, 'The task and what ended.'),
-      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+      ...refusals(
+        ...BODY_REFUSALS,
+        'unauthenticated',
+        'forbidden',
+        'not_found',
+        'task_ended',
+        'limit_reached',
+      ),
     },
   })
   described(app, { route: beat, guard: guards.task }, async (c) => {
@@ -215,7 +222,14 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     request: { params: byId, body: optionalBody(outcomeBody) },
     responses: {
       200: json(taskAnswer, 'The ended task.'),
-      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+      ...refusals(
+        ...BODY_REFUSALS,
+        'unauthenticated',
+        'forbidden',
+        'not_found',
+        'task_ended',
+        'limit_reached',
+      ),
     },
   })
   described(app, { route: end, guard: guards.either }, async (c) => {
@@ -237,7 +251,7 @@ function requestableRoute(app: App, { broker, guards }: Parts): void {
     request: { params: byId },
     responses: {
       200: json(pageAnswer(requestableAnswer), 'Every entitlement that the task named.'),
-      ...refusals('unauthenticated', 'forbidden', 'not_found', 'task_ended'),
+      ...refusals('unauthenticated', 'forbidden', 'not_found', 'task_ended', 'limit_reached'),
     },
   })
   app.openapi(requestable, async (c) => {

@@ -32,7 +32,7 @@ async function boundTask(api: Api) {
 const signals = async (api: Api) => (await api.as('admin', 'GET /v1/signals')).body.items
 
 describe('a task bound to a key', () => {
-  it.each(['ES256', 'ES384', 'Ed25519', 'RS256', 'PS256'])(
+  it.each(['ES256', 'ES384', 'EdDSA', 'Ed25519', 'RS256', 'PS256'])(
     'P10: does everything with its %s key, and is known to be bound',
     async (alg) => {
       const api = await testApi()
@@ -86,8 +86,15 @@ describe('a task bound to a key', () => {
       }
     }
     expect(await signals(api)).toMatchObject([
-      { source: 'mayfly', subject: { task: task.id }, level: 'MEDIUM', action: 'risk' },
+      {
+        source: 'mayfly',
+        subject: { task: task.id, tenant: 'support' },
+        level: 'MEDIUM',
+        action: 'risk',
+      },
     ])
+    expect((await api.as('support', 'GET /v1/signals')).body.items).toHaveLength(1)
+    expect((await api.as('billing', 'GET /v1/signals')).body.items).toEqual([])
     // What was noticed counts: the risk of the task is MEDIUM now, and the starter set wants LOW.
     const body = { entitlement: 'tickets-read' }
     const more = await holder.call(`POST /v1/tasks/${task.id}/credentials`, task.token, { body })
@@ -130,6 +137,22 @@ describe('a task bound to a key', () => {
     await api.advance(241_000)
     await holder.call(line, task.token)
     expect(await usedCount(api)).toBe(1)
+  })
+
+  it('P12: nobody fills the disk with proofs, and who shows none writes none', async () => {
+    const api = await testApi()
+    const { holder, task } = await boundTask(api)
+    const other = await api.open({}, { sub: 'tweety' })
+    for (let n = 0; n < 5; n += 1)
+      await api.call(`GET /v1/tasks/${other.id}`, { token: other.token })
+    const line = `GET /v1/tasks/${task.id}`
+    // Two were shown before: to open it and to ask for its credential.
+    for (let n = 0; n < 599; n += 1) api.broker.pace.take(`proofs of task ${task.id}`, 600)
+    const refused = await holder.call(line, task.token)
+    expect(refused).toMatchObject({ status: 429, body: { code: 'limit_reached' } })
+    await api.advance(60_000)
+    expect((await holder.call(line, task.token)).status).toBe(200)
+    expect(await usedCount(api)).toBe(3)
   })
 
   it('P11: with its key it sees nothing of others, in the words of an unknown id', async () => {
@@ -257,7 +280,11 @@ describe('opening with a key', () => {
       expect((await thief.call('POST /v1/tasks', token, { body })).status).toBe(401)
     }
     expect(await signals(api)).toMatchObject([
-      { source: 'mayfly', subject: { workload: `corp/${claims.sub ?? 'robot'}` }, level: 'MEDIUM' },
+      {
+        source: 'mayfly',
+        subject: { workload: `corp/${claims.sub ?? 'robot'}`, tenant: 'support' },
+        level: 'MEDIUM',
+      },
     ])
     expect(await api.refusal('POST /v1/tasks', { token, body })).toBe('401 unauthenticated')
     expect((await holder.call('POST /v1/tasks', token, { body })).status).toBe(201)
