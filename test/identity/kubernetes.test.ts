@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import type { Doc } from '../fixture/broker.ts'
+import { type Doc, starterPolicies } from '../fixture/broker.ts'
 import { Authority } from '../fixture/certificates.ts'
 import { OPENING, testApi } from '../fixture/http.ts'
 import { ManualTime } from '../fixture/time.ts'
@@ -33,6 +33,7 @@ const match = {
 async function broker(
   overlay: Record<string, unknown> = {},
   change: (doc: Doc) => void = () => {},
+  policies = starterPolicies(),
 ) {
   const self = cluster.objects.createAccount('mayfly', 'mayfly')
   cluster.reviewers.add('system:serviceaccount:mayfly:mayfly')
@@ -42,6 +43,7 @@ async function broker(
   }
   const api = await testApi({
     time,
+    policies,
     secrets: own,
     change: (doc) => {
       const api_server = { url: cluster.url, token: 'file:/run/token' }
@@ -112,6 +114,18 @@ describe('a pod’s service-account token', () => {
     const unbound = { pod: undefined } as unknown as Partial<TokenRequest>
     expect((await (await broker()).open(unbound)).said).toBe('401 unauthenticated')
     expect((await (await broker({ pod_bound: false })).open(unbound)).said).toBe('201')
+  })
+
+  it('is known to policies by the short names of its claims', async () => {
+    const text = `@id("node-1-is-being-drained")
+      forbid (principal, action == Mayfly::Action::"openTask", resource) when {
+        context.workload.issuer == "prod" && context.workload.hasTag("node") &&
+        context.workload.getTag("node") == "node-1" };`
+    const drained = { name: 'drained.cedar', text }
+    const api = await broker({}, () => {}, [...starterPolicies(), drained])
+    expect((await api.open()).said).toBe('403 policy_denied')
+    const [decision] = (await api.as('auditor', 'GET /v1/decisions')).body.items
+    expect(decision.policies).toEqual(['node-1-is-being-drained'])
   })
 
   it('identifies an operator as well', async () => {
