@@ -2,11 +2,11 @@ import type { Clock } from '../clock.ts'
 import { MayflyError } from '../errors.ts'
 import { PROOFS } from '../model/task.ts'
 import type { Secret } from '../secret.ts'
+import { agentIndex } from './agent-index.ts'
 import type { ClientCertificate } from './certificate.ts'
 import type { IdentityLog } from './documents.ts'
 import { openIssuers } from './issuers.ts'
 import { KEY_COOLDOWN_MS, KEY_FAILURE_PAUSE_MS } from './keys.ts'
-import { matchesWorkload } from './match.ts'
 import { ownIdentities } from './own-identity.ts'
 import type { AgentConfig, IssuerConfig } from './settings.ts'
 import { verifyEvidence } from './verify.ts'
@@ -54,15 +54,15 @@ export function createIdentity(context: IdentityContext): Identity {
   })
   const domains = openTrustDomains(context.issuers, secret)
   const verifier = { issuers, clock, ownIdentities: ownIdentities(context.ownIdentities) }
+  const agentsOf = agentIndex(context.agents)
   return {
     verifyCertificate: (certificate) => verifySvid(domains, certificate, clock.now()),
     verify: (token) => verifyEvidence(verifier, token),
-    agentFor: (workload) => agentFor(context.agents, workload),
+    agentFor: (workload) => theOne(agentsOf(workload), workload),
   }
 }
 
-function agentFor(agents: readonly AgentConfig[], workload: Workload): AgentConfig {
-  const matching = agents.filter((agent) => matchesWorkload(agent.match, workload))
+function theOne(matching: readonly AgentConfig[], workload: Workload): AgentConfig {
   const [agent, ...others] = matching
   if (agent === undefined || others.length > 0) {
     throw new MayflyError('agent_unknown', 'this workload is not exactly one configured agent', {

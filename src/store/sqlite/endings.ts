@@ -23,6 +23,15 @@ export function endingStore(rooms: {
   const { db, commit, moves } = rooms
   const claim = dueInTurn(db)
   const update = updates(db)
+  // Index: leases_due; one row per provider.
+  const firstDue = prepared(
+    db,
+    db
+      .select({ provider: leases.provider, at: sql<number>`min(${leases.dueAt})` })
+      .from(leases)
+      .where(isNotNull(leases.dueAt))
+      .groupBy(leases.provider),
+  )
 
   return {
     async due(provider, now, limit) {
@@ -31,14 +40,7 @@ export function endingStore(rooms: {
       return read
     },
     async nextDue() {
-      // Index: leases_due; one row per provider and lane.
-      const rows = db
-        .select({ provider: leases.provider, at: sql<number>`min(${leases.dueAt})` })
-        .from(leases)
-        .where(isNotNull(leases.dueAt))
-        .groupBy(leases.provider)
-        .all()
-      return new Map(rows.map((row) => [row.provider, row.at]))
+      return new Map(firstDue.all().map((row) => [row.provider, row.at]))
     },
     async stillRefused(group, but, now) {
       // Index: leases_group.

@@ -27,7 +27,7 @@ interface Rooms {
 }
 
 export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: OrderKill } {
-  const { db, commit } = rooms
+  const { db, commit, standing } = rooms
   const count = (selector: Selector, tenants: readonly string[] | null): KillCounts =>
     countMatches(db, selector, tenants)
   const advance = advancing(rooms)
@@ -87,7 +87,10 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
     orderWithin,
     order: (order) => commit.run((tx) => orderWithin(tx, order)),
     count: async (selector, tenants) => count(selector, tenants),
-    advance: (now, limit) => commit.run((tx) => advance(tx, now, limit)),
+    async advance(now, limit) {
+      if (!standing.hasOpenKills()) return { more: false, moved: 0 }
+      return await commit.run((tx) => advance(tx, now, limit))
+    },
     async byId(id) {
       const row = db.select().from(kills).where(eq(kills.id, id)).get()
       return row && killOf(row)

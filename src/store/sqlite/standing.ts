@@ -14,6 +14,8 @@ export interface Standing {
   latestKill(): number
   /** The first kill after `seq` that names the subject: it came while a mint was in flight. */
   killSince(seq: number, subject: () => SelectorSubject): { readonly cause: string } | undefined
+  /** Whether any kill has not reached all it names. */
+  hasOpenKills(): boolean
   /** Whether a kill that has not reached it yet ends this task. */
   isDoomed(task: SelectorSubject, openedAt: number): boolean
 }
@@ -73,6 +75,7 @@ export function standing(db: Db, watch: Watch): Standing {
       const against = subject()
       return since.all({ seq }).find((row) => names(row, against))
     },
+    hasOpenKills: () => killsNow().open.length > 0,
     isDoomed(task, openedAt) {
       return killsNow().open.some(
         (kill) => kill.endsTasks === 1 && openedAt <= kill.createdAt && names(kill, task),
