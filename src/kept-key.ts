@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MayflyError } from './errors.ts'
 import type { Random } from './ids.ts'
@@ -15,7 +15,9 @@ export function keptKey(dir: string, name: string, random: Random): Uint8Array {
   }
   const key = random(KEY_BYTES)
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  writeFileSync(path, key, { mode: 0o600, flag: 'wx', flush: true })
+  // Whole or not at all, also where the process dies meanwhile.
+  writeFileSync(`${path}.new`, key, { mode: 0o600, flush: true })
+  renameSync(`${path}.new`, path)
   return key
 }
 

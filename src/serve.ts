@@ -91,7 +91,12 @@ export async function serve(options: ServeOptions): Promise<Served> {
     const listening: { at?: Listener } = {}
     const swap = (next: World) => {
       world = next
-      listening.at?.renewTls(next.config)
+      try {
+        listening.at?.renewTls(next.config)
+      } catch (error) {
+        // What is in force must still be enforced; the next reload reads the files again.
+        log.error({ err: error }, 'the certificates of the listener stay as they were')
+      }
     }
     const reload = createReloader(broker, { load: options, swap })
     const app = createApp(broker, { ready: readiness(store, clock), reload })

@@ -6,7 +6,7 @@ import { MayflyError } from '../../src/errors.ts'
 import { createDpop } from '../../src/identity/dpop.ts'
 import { readDpopKey } from '../../src/identity/dpop-jwk.ts'
 import { sameAddress } from '../../src/identity/url.ts'
-import { type Api, testApi } from '../fixture/http.ts'
+import { type Api, OPENING, testApi } from '../fixture/http.ts'
 import { KeyHolder, type ProofOverlay, PUBLIC_URL } from '../fixture/key-holder.ts'
 import { NOW, refusal } from './fixture.ts'
 
@@ -175,6 +175,23 @@ describe('P10: a DPoP proof', () => {
     }
     expect((await holder.send(line, task.token, honest)).status).toBe(200)
   })
+})
+
+it('P10: behind a path of the public address, a proof is for the whole of it', async () => {
+  const api = await testApi({
+    change: (doc) => {
+      doc.server = { public_url: 'https://ops.example/mayfly/' }
+    },
+  })
+  const holder = await KeyHolder.of(api)
+  const token = await api.evidence()
+  const tried = async (htu: string) => {
+    await holder.learnNonce()
+    const proof = await holder.proof('POST /v1/tasks', token, { claims: { htu } })
+    return (await holder.send('POST /v1/tasks', token, proof, { body: OPENING })).status
+  }
+  expect(await tried('https://ops.example/v1/tasks')).toBe(401)
+  expect(await tried('https://ops.example/mayfly/v1/tasks')).toBe(201)
 })
 
 describe('the key in a proof', () => {
