@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Actor } from './audit/events.ts'
 import type { Broker, World } from './broker/broker.ts'
+import { keepPolicies } from './broker/keep-policies.ts'
 import { assertReloadable, enforceWorld, planReload } from './broker/reload.ts'
 import { adoptUpstreams } from './broker/upstreams.ts'
 import { diffConfig } from './config/diff.ts'
@@ -60,6 +61,7 @@ async function reload(
     log.warn({ changes, would_end: plan.leases.length, confirm: wanted }, 'a reload waits')
     return { applied: false, changes, would_end: plan.leases.length, confirm: wanted }
   }
+  await keepPolicies(broker, policies)
   await adoptUpstreams(broker, next, [
     { type: 'config.reloaded', actor, data: { changes, would_end: plan.leases.length } },
   ])

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import pino from 'pino'
 import type { Broker, World } from './broker/broker.ts'
 import { Health } from './broker/health.ts'
+import { keepPolicies } from './broker/keep-policies.ts'
 import { Pace } from './broker/pace.ts'
 import { adoptUpstreams } from './broker/upstreams.ts'
 import type { ClockSource } from './clock.ts'
@@ -86,6 +87,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
       }),
       world: () => world,
     }
+    await keepPolicies(broker, policies)
     await adoptUpstreams(broker, world, [])
     const lifecycle = await startLifecycle(broker)
     const listening: { at?: Listener } = {}

@@ -82,6 +82,21 @@ describe('a reload', () => {
     }
   })
 
+  test('P15: leaves the policies that decided before it to be read', async () => {
+    const broker = await served()
+    const lease = await broker.issue('robot', TICKET)
+    broker.write('policies/credentials.cedar', '')
+    expect(await broker.reload()).toMatchObject({ applied: true, would_end: 1 })
+    await broker.stop()
+    await broker.start()
+    const path = `/v1/decisions/${lease.decision}/explanation`
+    const { body } = await broker.call('GET', path, undefined)
+    expect(body.policies).toEqual([
+      { id: 'low-impact', file: 'credentials.cedar', text: expect.stringContaining('permit') },
+    ])
+    expect(body.in_force.outcome).toBe('deny')
+  })
+
   test('takes shadow policies over and lets them go, without ending anything', async () => {
     const broker = await served()
     const first = await broker.issue('robot', TICKET)

@@ -1,7 +1,7 @@
 import type { Decision } from '../model/decision.ts'
 import { type AgentDescription, type AgentQuestion, questionOf } from '../policy/described.ts'
 import { decideAll, type PolicyEngine } from '../policy/engine.ts'
-import type { DecisionRecord } from '../store/store.ts'
+import type { DecisionRecord, KeptPolicy } from '../store/store.ts'
 import type { OperatorCaller } from './authenticate.ts'
 import type { Broker } from './broker.ts'
 import { inputsOf } from './kept-input.ts'
@@ -22,7 +22,7 @@ export interface Explanation {
   readonly needed: readonly string[]
 }
 
-/** A determining policy; without text if the set in force has none of this name. */
+/** A determining policy; without text if its set is not kept any more. */
 export interface NamedPolicy {
   readonly id: string
   readonly file?: string
@@ -42,7 +42,7 @@ export async function explainDecision(
   return {
     decision,
     inputs,
-    policies: decision.policies.map((name) => named(policy, name)),
+    policies: await policiesOf(broker, decision),
     now: decideAll(policy, questions),
     needed: neededFor(policy, { decision, questions }),
   }
@@ -82,9 +82,24 @@ export function neededFor(
   ]
 }
 
-function named(policy: PolicyEngine, id: string): NamedPolicy {
-  const found = policy.policies.get(id)
-  return found ? { id, file: found.file, text: found.text } : { id }
+/** As they stood when it was decided, also when other policies are in force by now. */
+async function policiesOf(
+  { store, world }: Broker,
+  { policies, policyHash }: DecisionRecord,
+): Promise<NamedPolicy[]> {
+  const { policy } = world()
+  const set =
+    policyHash === policy.hash
+      ? policy.policies
+      : byId(await store.decisions.policiesOf(policyHash))
+  return policies.map((id) => {
+    const found = set.get(id)
+    return found ? { id, file: found.file, text: found.text } : { id }
+  })
+}
+
+function byId(policies: readonly KeptPolicy[] = []): ReadonlyMap<string, KeptPolicy> {
+  return new Map(policies.map((policy) => [policy.id, policy]))
 }
 
 function titleOf({ id, file }: { id: string; file: string }): string {

@@ -27,7 +27,7 @@ function readOut(
   section(terminal, 'rails', decision.rails)
   for (const { id, file, text } of policies) {
     section(terminal, `policy ${id}${file === undefined ? '' : ` (${file})`}`, [
-      text ?? 'is no longer in the set in force',
+      text ?? 'its text is not kept any more',
     ])
   }
   section(terminal, 'it would have needed', needed)

@@ -260,7 +260,7 @@ export interface ExplanationWire {
   intent: unknown
   /** What the policies were asked, its own first, then for those who delegated it. */
   inputs: Record<string, unknown>[]
-  /** Those that determined it; without text if the set in force has none of this name. */
+  /** Those that determined it, as they stood; without text if their set is not kept any more. */
   policies: { id: string; file?: string; text?: string }[]
   /** What the policies in force say to the same input. */
   in_force?: VerdictWire

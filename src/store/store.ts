@@ -226,6 +226,13 @@ export interface DecisionRecord extends NewDecision {
   readonly shadow?: ShadowDifference
 }
 
+/** A policy as it stood when decisions were made by it. */
+export interface KeptPolicy {
+  readonly id: string
+  readonly file: string
+  readonly text: string
+}
+
 /** A decision that shadow policies would have made differently. */
 export interface ShadowDifference {
   readonly decision: DecisionId
@@ -249,6 +256,14 @@ export interface DecisionFilter {
 export interface DecisionStore {
   /** Records a refusal, with its audit event. */
   refuse(decision: NewDecision): Promise<void>
+  /** Keeps the text of a set that comes into force; the oldest make room. */
+  keepPolicies(set: {
+    readonly hash: string
+    readonly policies: readonly KeptPolicy[]
+    readonly now: number
+  }): Promise<void>
+  /** The set of that hash; undefined if it is not kept (any more). */
+  policiesOf(hash: string): Promise<readonly KeptPolicy[] | undefined>
   /** Keeps what shadow policies would have decided; the oldest make room. */
   noteShadow(differences: readonly ShadowDifference[]): Promise<void>
   byId(id: DecisionId): Promise<DecisionRecord | undefined>

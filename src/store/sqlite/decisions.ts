@@ -4,6 +4,7 @@ import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { eq, sql } from './drizzle.ts'
 import { among, beforeId, pageOf } from './paging.ts'
+import { policySetTable } from './policy-sets.ts'
 import { decisionOf } from './rows.ts'
 import { decisions } from './schema.ts'
 import { recordShadow, SHADOW_DIFFERS, shadowsOf } from './shadow.ts'
@@ -70,8 +71,11 @@ export function decisionStore(db: Db, commit: GroupCommit, record: RecordDecisio
       .where(eq(decisions.id, param('id'))),
   )
   const noteShadow = recordShadow(db)
+  const sets = policySetTable(db)
   return {
     refuse: (decision) => commit.run((tx) => record(tx, decision, null)),
+    keepPolicies: ({ hash, policies, now }) => commit.run(() => sets.keep(hash, policies, now)),
+    policiesOf: async (hash) => sets.policiesOf(hash),
     noteShadow: (differences) => commit.run(() => noteShadow(differences)),
     async byId(id) {
       const row = byId.get({ id })

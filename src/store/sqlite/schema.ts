@@ -197,6 +197,13 @@ export const decisions = sqliteTable(
   (t) => [index('decisions_at').on(t.at, t.id)],
 )
 
+/** The text of policies that are or were in force, by the hash that decisions name. */
+export const policySets = sqliteTable('policy_sets', {
+  hash: text('hash').primaryKey(),
+  inForceSince: integer('in_force_since').notNull(),
+  policiesJson: text('policies_json').notNull(),
+})
+
 /** What shadow policies would have decided differently. */
 export const shadowDifferences = sqliteTable('shadow_differences', {
   decision: text('decision').primaryKey(),
