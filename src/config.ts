@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type ApprovalsConfig, parseApprovals } from './config/approvals.ts'
 import { checkCeiling } from './config/ceiling.ts'
 import { parseYaml } from './config/document.ts'
 import { type EntitlementConfig, parseEntitlements } from './config/entitlement.ts'
@@ -44,6 +45,7 @@ export interface Config {
   /** Policies that are asked beside and never enforced. */
   readonly policiesShadow?: Config['policies'] | undefined
   readonly signals: { readonly sources: readonly SignalSource[] }
+  readonly approvals: ApprovalsConfig
   readonly operators: readonly OperatorConfig[]
   readonly audit: { readonly anchorPath?: string; readonly everySeconds: number }
   readonly limits: LimitsConfig
@@ -89,6 +91,7 @@ const documentSchema = z.strictObject({
   policies: z.unknown().optional(),
   policies_shadow: z.unknown().optional(),
   signals: z.unknown().optional(),
+  approvals: z.unknown().optional(),
   operators: z.unknown().optional(),
   audit: z.unknown().optional(),
   limits: z.unknown().optional(),
@@ -133,6 +136,9 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
   refuseSharedTargets(report, entitlements)
   refuseSharedAccounts(report, entitlements)
   const signals = parseSignals(report, raw.signals, { resolveSecret, ...identity })
+  const { approvals, references: forApprovals } = parseApprovals(report, raw.approvals, {
+    resolveSecret,
+  })
   const operators = parseOperators(report, raw.operators, {
     issuers: identity.issuers,
     issuerNames: identity.issuerNames,
@@ -142,7 +148,7 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
   const limits = report.parse(limitsSchema, raw.limits ?? {}, 'limits')
   const policies = readPolicySources(report, places?.policies, sources)
   const policiesShadow = readPolicySources(report, places?.policiesShadow, sources)
-  if (!top || !server || !places || !limits || !policies) return undefined
+  if (!top || !server || !places || !limits || !policies || !approvals) return undefined
   return {
     installation: top.installation,
     server,
@@ -155,10 +161,16 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
     policies,
     policiesShadow,
     signals: { sources: signals.sources },
+    approvals,
     operators,
     audit: places.audit,
     limits,
-    references: new Set([...references, ...identity.references, ...signals.references]),
+    references: new Set([
+      ...references,
+      ...identity.references,
+      ...signals.references,
+      ...forApprovals,
+    ]),
   }
 }
 

@@ -4,6 +4,7 @@ import type { OperatorConfig } from '../config.ts'
 import { MayflyError } from '../errors.ts'
 import { matchesWorkload } from '../identity/match.ts'
 import type { Shown } from '../identity/shown.ts'
+import type { Workload } from '../identity/workload.ts'
 import type { Task } from '../model/task.ts'
 import type { Broker } from './broker.ts'
 import { hashToken } from './open-task.ts'
@@ -12,7 +13,13 @@ import { assertHoldsKey, spendProof, workloadShown } from './possession.ts'
 /** Who calls: a task by its token, or an operator by token or OIDC evidence. */
 export type Caller =
   | { readonly kind: 'task'; readonly task: Task; readonly actor: Actor }
-  | { readonly kind: 'operator'; readonly operator: OperatorConfig; readonly actor: Actor }
+  | {
+      readonly kind: 'operator'
+      readonly operator: OperatorConfig
+      readonly actor: Actor
+      /** What they showed, unless it was a token of ours. */
+      readonly workload: Workload | undefined
+    }
 
 export type OperatorCaller = Extract<Caller, { kind: 'operator' }>
 export type TaskCaller = Extract<Caller, { kind: 'task' }>
@@ -25,7 +32,8 @@ export async function authenticate(broker: Broker, shown: Shown): Promise<Caller
   const { token = '' } = shown
   if (token.startsWith('mft_')) return await authenticateTask(broker, shown, token)
   if (token.startsWith('mfo_')) return operatorCaller(operatorByToken(broker, shown, token))
-  return operatorCaller(await operatorByEvidence(broker, shown))
+  const { operator, workload } = await operatorByEvidence(broker, shown)
+  return operatorCaller(operator, workload)
 }
 
 async function authenticateTask(broker: Broker, shown: Shown, token: string): Promise<TaskCaller> {
@@ -53,7 +61,10 @@ function operatorByToken({ world, clock }: Broker, shown: Shown, token: string):
   return operator
 }
 
-async function operatorByEvidence(broker: Broker, shown: Shown): Promise<OperatorConfig> {
+async function operatorByEvidence(
+  broker: Broker,
+  shown: Shown,
+): Promise<{ readonly operator: OperatorConfig; readonly workload: Workload }> {
   const { config } = broker.world()
   const { workload, proof } = await workloadShown(broker, shown)
   const matching = config.operators.filter(
@@ -66,11 +77,11 @@ async function operatorByEvidence(broker: Broker, shown: Shown): Promise<Operato
     throw refused(matching.length > 1 ? 'several operators match' : 'no operator matches')
   }
   await spendProof(broker, proof, `operator ${operator.name}`)
-  return operator
+  return { operator, workload }
 }
 
-function operatorCaller(operator: OperatorConfig): OperatorCaller {
-  return { kind: 'operator', operator, actor: `operator:${operator.name}` }
+function operatorCaller(operator: OperatorConfig, workload?: Workload): OperatorCaller {
+  return { kind: 'operator', operator, actor: `operator:${operator.name}`, workload }
 }
 
 function refused(reason: string, about: Record<string, unknown> = {}): MayflyError {

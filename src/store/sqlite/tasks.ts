@@ -2,6 +2,7 @@ import type { TaskId } from '../../ids.ts'
 import type { Chain } from '../../model/chain.ts'
 import { MISSED_BEATS, type Task } from '../../model/task.ts'
 import type { NewTask, TaskStore } from '../store.ts'
+import type { ApprovalMoves } from './approval-moves.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { type RecordDecision, refusedByRail } from './decisions.ts'
@@ -28,6 +29,7 @@ interface Rooms {
   readonly commit: GroupCommit
   readonly watch: Watch
   readonly moves: LeaseMoves
+  readonly approvals: Pick<ApprovalMoves, 'expireOfTask'>
   readonly lineage: Lineage
   readonly standing: Standing
   readonly record: RecordDecision
@@ -45,7 +47,7 @@ export type EndTask = (
 ) => boolean
 
 export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTask } {
-  const { db, commit, watch, moves, lineage, standing, record, delegations } = rooms
+  const { db, commit, watch, moves, approvals, lineage, standing, record, delegations } = rooms
   const insert = insertStatement(db, tasks)
   /** Tasks by the hash of the token they were shown with: most requests are of a few of them. */
   const shown = new Map<string, Task>()
@@ -138,6 +140,7 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
     const row = byId.get({ id })
     if (!row) return false
     const ended = moves.endOfTask(tx, id, ending)
+    approvals.expireOfTask(tx, row, { cause: 'task-ended', actor, now })
     tx.event({
       type: 'task.ended',
       actor,
