@@ -55,6 +55,11 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
     if (hash === undefined) shown.clear()
     else shown.delete(String(hash))
   })
+  const remember = (hash: string, task: Task): Task => {
+    if (shown.size >= MAX_SHOWN) shown.clear()
+    shown.set(hash, task)
+    return task
+  }
   const spend = spender(db)
   const pins = pinsOf(db)
   const byToken = prepared(
@@ -210,17 +215,16 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
             ...(row.parent === null ? {} : { parent: row.parent, depth: row.depth }),
           },
         })
-        return { ok: true, task: taskOf(row) }
+        const opened = taskOf(row)
+        remember(row.tokenHash, opened)
+        return { ok: true, task: opened }
       }),
     spend: (once, now) => commit.run(() => spend(once, now)),
     async byToken(hash) {
       const known = shown.get(hash)
       if (known) return known
       const row = byToken.get({ hash })
-      const task = row && taskOf(row)
-      if (shown.size >= MAX_SHOWN) shown.clear()
-      if (task) shown.set(hash, task)
-      return task
+      return row && remember(hash, taskOf(row))
     },
     async byId(id) {
       const row = byId.get({ id })
