@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { type ApprovalsConfig, parseApprovals } from './config/approvals.ts'
 import { checkCeiling } from './config/ceiling.ts'
 import { parseYaml } from './config/document.ts'
 import { type EntitlementConfig, parseEntitlements } from './config/entitlement.ts'
 import { deepFreeze } from './config/freeze.ts'
+import { type GatewayConfig, parseGateways } from './config/gateway.ts'
 import { parseIdentity } from './config/identity.ts'
 import { type LimitsConfig, limitsSchema } from './config/limits.ts'
 import { type OperatorConfig, parseOperators } from './config/operator.ts'
@@ -22,6 +22,7 @@ import type { Secret } from './secret.ts'
 import type { SignalSource } from './signals/source.ts'
 
 export type { EntitlementConfig } from './config/entitlement.ts'
+export type { GatewayConfig } from './config/gateway.ts'
 export type { LimitsConfig } from './config/limits.ts'
 export type { OperatorConfig } from './config/operator.ts'
 export type { ProviderConfig } from './config/provider.ts'
@@ -45,8 +46,8 @@ export interface Config {
   /** Policies that are asked beside and never enforced. */
   readonly policiesShadow?: Config['policies'] | undefined
   readonly signals: { readonly sources: readonly SignalSource[] }
-  readonly approvals: ApprovalsConfig
   readonly operators: readonly OperatorConfig[]
+  readonly gateways: readonly GatewayConfig[]
   readonly audit: { readonly anchorPath?: string; readonly everySeconds: number }
   readonly limits: LimitsConfig
   /** Resolves a reference this configuration contains, anew each time: a file may rotate. */
@@ -91,8 +92,8 @@ const documentSchema = z.strictObject({
   policies: z.unknown().optional(),
   policies_shadow: z.unknown().optional(),
   signals: z.unknown().optional(),
-  approvals: z.unknown().optional(),
   operators: z.unknown().optional(),
+  gateways: z.unknown().optional(),
   audit: z.unknown().optional(),
   limits: z.unknown().optional(),
 })
@@ -136,19 +137,14 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
   refuseSharedTargets(report, entitlements)
   refuseSharedAccounts(report, entitlements)
   const signals = parseSignals(report, raw.signals, { resolveSecret, ...identity })
-  const { approvals, references: forApprovals } = parseApprovals(report, raw.approvals, {
-    resolveSecret,
-  })
-  const operators = parseOperators(report, raw.operators, {
-    issuers: identity.issuers,
-    issuerNames: identity.issuerNames,
-    tenants: identity.tenantNames,
-    now,
-  })
+  const { issuers, issuerNames, tenantNames } = identity
+  const callers = { issuers, issuerNames, tenants: tenantNames, now }
+  const operators = parseOperators(report, raw.operators, callers)
+  const gateways = parseGateways(report, raw.gateways, callers)
   const limits = report.parse(limitsSchema, raw.limits ?? {}, 'limits')
   const policies = readPolicySources(report, places?.policies, sources)
   const policiesShadow = readPolicySources(report, places?.policiesShadow, sources)
-  if (!top || !server || !places || !limits || !policies || !approvals) return undefined
+  if (!top || !server || !places || !limits || !policies) return undefined
   return {
     installation: top.installation,
     server,
@@ -161,16 +157,11 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
     policies,
     policiesShadow,
     signals: { sources: signals.sources },
-    approvals,
     operators,
+    gateways,
     audit: places.audit,
     limits,
-    references: new Set([
-      ...references,
-      ...identity.references,
-      ...signals.references,
-      ...forApprovals,
-    ]),
+    references: new Set([...references, ...identity.references, ...signals.references]),
   }
 }
 

@@ -1,11 +1,10 @@
 /** Kinds of ids, spelled as their prefix. */
-export type IdKind = 'task' | 'lease' | 'dec' | 'dlg' | 'appr' | 'sig' | 'kill' | 'block' | 'req'
+export type IdKind = 'task' | 'lease' | 'dec' | 'dlg' | 'sig' | 'kill' | 'block' | 'req'
 export type Id<K extends IdKind> = `${K}_${string}`
 export type TaskId = Id<'task'>
 export type LeaseId = Id<'lease'>
 export type DecisionId = Id<'dec'>
 export type DelegationId = Id<'dlg'>
-export type ApprovalId = Id<'appr'>
 export type SignalId = Id<'sig'>
 export type KillId = Id<'kill'>
 export type BlockId = Id<'block'>
@@ -43,7 +42,7 @@ export function upstreamName(lease: LeaseId): string {
 }
 
 /** A bearer token of 256 random bits in base64url, behind a prefix secret scanners can find. */
-export function newToken(prefix: 'mft' | 'mfo' | 'mfd', random: Random): string {
+export function newToken(prefix: 'mft' | 'mfo' | 'mfd' | 'mfg', random: Random): string {
   return `${prefix}_${Buffer.from(random(32)).toString('base64url')}`
 }
 

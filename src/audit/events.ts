@@ -9,13 +9,10 @@ export const AUDIT_TYPES = [
   'delegation.created',
   'delegation.used',
   'delegation.refused',
-  'approval.requested',
-  'approval.granted',
-  'approval.denied',
-  'approval.expired',
-  'approval.consumed',
   'credential.permitted',
   'credential.refused',
+  'action.permitted',
+  'action.refused',
   'lease.reserved',
   'lease.activated',
   'lease.failed',
@@ -39,8 +36,13 @@ export const AUDIT_TYPES = [
 
 export type AuditType = (typeof AUDIT_TYPES)[number]
 
-/** Who did it: `agent:<id>`, `operator:<name>`, `source:<name>`, or `mayfly` itself. */
-export type Actor = `agent:${string}` | `operator:${string}` | `source:${string}` | 'mayfly'
+/** Who did it: `agent:<id>`, `operator:<name>`, `source:<name>`, `gateway:<name>`, or `mayfly` itself. */
+export type Actor =
+  | `agent:${string}`
+  | `operator:${string}`
+  | `source:${string}`
+  | `gateway:${string}`
+  | 'mayfly'
 
 /** An event before it takes its place in the chain. `data` holds no secret and no raw error. */
 export interface AuditDraft {

@@ -74,6 +74,11 @@ export class Health {
     this.#diskProblem = problem
   }
 
+  /** Why nothing is written that is not needed to contain; undefined: there is room. */
+  diskShort(): string | undefined {
+    return this.#diskProblem
+  }
+
   /** Why nothing that must be ended early may be minted there now; undefined if it may. */
   notRevocable(provider: string): string | undefined {
     const state = this.#stateOf(provider)

@@ -36,10 +36,16 @@ export function addHostCommands(program: Command, run: Run): void {
   addAuditCommands(program, run)
   program
     .command('token')
-    .description('operator tokens')
+    .description('tokens of operators and gateways')
     .command('new')
     .description('make a token; only its SHA-256 belongs into the configuration')
-    .action(() => run(async (context) => (await import('./token.ts')).printNewToken(context)))
+    .option('--gateway', 'for a tool gateway instead of an operator')
+    .action((flags: { gateway?: true }) =>
+      run(async (context) => {
+        const kind = flags.gateway ? 'gateway' : 'operator'
+        return (await import('./token.ts')).printNewToken(context, { kind })
+      }),
+    )
 }
 
 function addConfigCommands(program: Command, run: Run): void {

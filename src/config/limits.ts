@@ -7,8 +7,10 @@ export interface LimitsConfig {
   readonly activeLeasesPerTask: number
   readonly activeLeasesPerAgent: number
   readonly issuesPerMinutePerAgent: number
-  /** Credentials whose impact is high, renewals aside: no faster than a person can follow. */
+  /** Credentials (renewals aside) and permits at action time whose impact is high: no faster than a person can follow. */
   readonly highImpactPerHourPerAgent: number
+  /** Questions at action time, each one of a batch: every one is a decision that is kept. */
+  readonly evaluationsPerMinutePerGateway: number
   readonly taskMaxTtlSeconds: number
   /** How often work may be passed on: 3 is a planner with three levels of executors below it. */
   readonly delegationMaxDepth: number
@@ -31,6 +33,7 @@ export const limitsSchema = z
     active_leases_per_agent: count(1).default(200),
     issues_per_minute_per_agent: count(1).default(120),
     high_impact_per_hour_per_agent: count(1).default(30),
+    evaluations_per_minute_per_gateway: count(1).default(1_200),
     task_max_ttl: duration.default(8 * 3600),
     delegation_max_depth: count(0).default(3),
     delegations_per_task: count(1).default(50),
@@ -46,6 +49,7 @@ export const limitsSchema = z
       activeLeasesPerAgent: raw.active_leases_per_agent,
       issuesPerMinutePerAgent: raw.issues_per_minute_per_agent,
       highImpactPerHourPerAgent: raw.high_impact_per_hour_per_agent,
+      evaluationsPerMinutePerGateway: raw.evaluations_per_minute_per_gateway,
       taskMaxTtlSeconds: raw.task_max_ttl,
       delegationMaxDepth: raw.delegation_max_depth,
       delegationsPerTask: raw.delegations_per_task,

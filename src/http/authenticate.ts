@@ -2,7 +2,9 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import {
   authenticate,
+  authenticateGateway,
   type Caller,
+  type GatewayCaller,
   type OperatorCaller,
   type TaskCaller,
 } from '../broker/authenticate.ts'
@@ -18,8 +20,8 @@ const SEND_A_TOKEN = 'send Authorization: Bearer or DPoP with a token'
 export type Guards = ReturnType<typeof guardsOf>
 
 /**
- * Who may come in, by route: a task by its token, an operator by token or evidence, either, or a
- * workload whose evidence the use case verifies itself. What they may see there is for the use case.
+ * Who may come in, by route: a task by its token, an operator by token or evidence, either, a
+ * gateway by its own token or evidence, or a workload whose evidence the use case verifies itself. What they may see there is for the use case.
  */
 export function guardsOf(broker: Broker) {
   const certificateOf = certificateReader()
@@ -42,6 +44,10 @@ export function guardsOf(broker: Broker) {
     }),
     either: createMiddleware<{ Variables: { caller: Caller } }>(async (c, next) => {
       c.set('caller', await authenticate(broker, shownBy(c)))
+      await next()
+    }),
+    gateway: createMiddleware<{ Variables: { gateway: GatewayCaller } }>(async (c, next) => {
+      c.set('gateway', await authenticateGateway(broker, shownBy(c)))
       await next()
     }),
     workload: createMiddleware<{ Variables: { evidence: Shown } }>(async (c, next) => {

@@ -9,6 +9,7 @@ export const refuseInvalid: Hook<unknown, Env, string, unknown> = (result) => {
   if (!result.success) throw invalid(result.error)
 }
 
+/** The refusal of what a schema does not accept. */
 export function invalid(error: z.ZodError): MayflyError {
   const problems = error.issues.flatMap((issue) => problemsOf(issue, []))
   return new MayflyError('invalid_request', 'the request has fields that cannot be accepted', {

@@ -4,6 +4,7 @@ import type { Log } from '../broker/broker.ts'
 import { type ErrorCode, MayflyError, STATUS_OF, traceOf } from '../errors.ts'
 import { DPOP_ALGORITHMS } from '../identity/dpop-jwk.ts'
 import type { ProblemWire } from '../model/wire.ts'
+import { authZenError, authZenStatus, speaksAuthZen } from './authzen-error.ts'
 import type { App, Env } from './env.ts'
 
 /** The one place that turns errors into answers: RFC 9457 problem details with a closed `code`. */
@@ -63,6 +64,10 @@ const TITLE_OF: Readonly<Record<ErrorCode, string>> = {
 
 function problem(c: Context<Env>, refusal: MayflyError): Response {
   const { code, message, problems, retryAfterSeconds } = refusal
+  c.set('refusal', refusal)
+  if (retryAfterSeconds !== undefined) c.header('retry-after', String(retryAfterSeconds))
+  if (STATUS_OF[code] === 401) c.header('www-authenticate', challengeOf(refusal))
+  if (speaksAuthZen(c.req.path)) return c.json(authZenError(refusal), authZenStatus(code))
   const status = STATUS_OF[code]
   const body: ProblemWire = {
     type: problemType(code),
@@ -74,10 +79,7 @@ function problem(c: Context<Env>, refusal: MayflyError): Response {
     ...(problems === undefined ? {} : { errors: problems.map((one) => ({ ...one })) }),
     ...(retryAfterSeconds === undefined ? {} : { retry_after: retryAfterSeconds }),
   }
-  c.set('refusal', refusal)
   c.header('content-type', 'application/problem+json')
-  if (retryAfterSeconds !== undefined) c.header('retry-after', String(retryAfterSeconds))
-  if (status === 401) c.header('www-authenticate', challengeOf(refusal))
   return c.body(JSON.stringify(body), status)
 }
 

@@ -26,6 +26,11 @@ export const SCHEMES = {
     scheme: 'bearer',
     description: "An operator token (mfo_…), or an operator's token of a configured issuer.",
   },
+  gateway: {
+    type: 'http',
+    scheme: 'bearer',
+    description: "A gateway's token (mfg_…), or its token of a configured issuer.",
+  },
   signature: {
     type: 'apiKey',
     in: 'header',

@@ -16,7 +16,7 @@ const values = z
   .max(MAX_VALUES, `must name at most ${MAX_VALUES} values`)
 
 /** zod drops a record's `__proto__` without a word; a dropped constraint would widen the item. */
-const constraints = z.preprocess(
+export const constraintsSchema = z.preprocess(
   (input, context) => {
     if (typeof input === 'object' && input !== null && Object.hasOwn(input, '__proto__')) {
       context.addIssue({ code: 'custom', message: 'must not name __proto__', input })
@@ -37,7 +37,7 @@ export const intentItemSchema = withoutUndefined<IntentItem>(
     identifier: plainText(128).optional(),
     actions: values,
     locations: values,
-    constraints: constraints.optional(),
+    constraints: constraintsSchema.optional(),
   }),
 )
 

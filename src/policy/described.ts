@@ -2,14 +2,18 @@ import { z } from 'zod'
 import { RISK_LEVELS } from '../model/risk.ts'
 import { PROOFS } from '../model/task.ts'
 import type {
+  ActQuestion,
+  AgentFacts,
+  CredentialFacts,
   CredentialQuestion,
   DelegateQuestion,
   OpenTaskQuestion,
   PolicyQuestion,
+  TaskFacts,
 } from './request.ts'
 
 /** What an agent's policy question is about; operators' acts are decided, but not kept. */
-export type AgentQuestion = OpenTaskQuestion | CredentialQuestion | DelegateQuestion
+export type AgentQuestion = OpenTaskQuestion | CredentialQuestion | DelegateQuestion | ActQuestion
 
 const names = z.array(z.string()).default([])
 const whole = z.number().min(0)
@@ -95,6 +99,31 @@ const delegate = z.strictObject({
   chain,
   at,
 })
+const act = z.strictObject({
+  action: z.literal('act'),
+  agent,
+  workload,
+  task,
+  risk,
+  /** What is about to be done. */
+  act: z.strictObject({ name: z.string().default('read'), impact: names }).prefault({}),
+  resource: z
+    .strictObject({
+      id: z.string().default('resource'),
+      type: z.string().default('aws'),
+      zone: z.string().default('internal'),
+      datasets: names,
+    })
+    .prefault({}),
+  chain,
+  at,
+})
+const evaluate = z.strictObject({
+  action: z.literal('evaluate'),
+  gateway: z.strictObject({ name: z.string().default('gateway'), tenants: names }),
+  tenant: z.string(),
+  at,
+})
 const operator = z.strictObject({
   name: z.string().default('operator'),
   roles: names,
@@ -115,21 +144,31 @@ const systemAct = z.strictObject({ action: z.enum(['administer', 'sendSignal']),
  * a misspelt one does not pass for its plainest value.
  */
 export const agentDescription = asCredential(
-  z.discriminatedUnion('action', [openTask, requestCredential, delegate]),
+  z.discriminatedUnion('action', [openTask, requestCredential, delegate, act]),
 )
 export const description = asCredential(
-  z.discriminatedUnion('action', [openTask, requestCredential, delegate, tenantAct, systemAct]),
+  z.discriminatedUnion('action', [
+    openTask,
+    requestCredential,
+    delegate,
+    act,
+    evaluate,
+    tenantAct,
+    systemAct,
+  ]),
 )
 export type Description = z.infer<typeof description>
 export type AgentDescription = z.infer<typeof agentDescription>
 
 /** The fields that a description of each action has. */
 export const FIELDS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
-  [openTask, requestCredential, delegate, tenantAct, systemAct].flatMap(({ shape }) => {
-    const { action, ...rest } = shape
-    const actions = action instanceof z.ZodEnum ? action.options : [action.value]
-    return actions.map((name) => [name, Object.keys(rest)])
-  }),
+  [openTask, requestCredential, delegate, act, evaluate, tenantAct, systemAct].flatMap(
+    ({ shape }) => {
+      const { action, ...rest } = shape
+      const actions = action instanceof z.ZodEnum ? action.options : [action.value]
+      return actions.map((name) => [name, Object.keys(rest)])
+    },
+  ),
 )
 
 /** Without an `action` it is about a credential. */
@@ -140,7 +179,87 @@ function asCredential<S extends z.ZodType>(schema: S) {
   }, schema)
 }
 
-/** What was described, as the engine is asked it. */
+/** Reasons of risk that are kept with a decision. */
+const MAX_REASONS = 20
+
+/** A question as plain data. */
+export function describe(question: AgentQuestion): AgentDescription {
+  const { workload: from, risk: trouble, now } = question
+  const common = {
+    agent: describeAgent(question.agent),
+    workload: {
+      name: from.name,
+      issuer: from.issuer,
+      proof: from.proof,
+      claims: { ...from.claims },
+    },
+    risk: { level: trouble.level, reasons: trouble.reasons.slice(0, MAX_REASONS) },
+    at: new Date(now).toISOString(),
+  }
+  if (question.action === 'openTask') {
+    const { action, ttlSeconds, depth } = question
+    return { action, ...common, ttl_seconds: ttlSeconds, depth }
+  }
+  const within = {
+    ...common,
+    task: describeTask(question.task),
+    chain: question.chain.map(describeAgent),
+  }
+  if (question.action === 'act') {
+    const { action, resource } = question
+    const { name, impact } = question.act
+    return {
+      action,
+      ...within,
+      act: { name, impact: [...impact] },
+      resource: { ...resource, datasets: [...resource.datasets] },
+    }
+  }
+  const work = { ...within, request: describeRequest(question.request) }
+  if (question.action === 'delegate') {
+    return { action: question.action, ...work, executor: describeAgent(question.executor) }
+  }
+  const { action, entitlement } = question
+  return {
+    action,
+    ...work,
+    entitlement: {
+      id: entitlement.id,
+      provider: entitlement.provider,
+      zone: entitlement.zone,
+      tenants: [...entitlement.tenants],
+      labels: [...(entitlement.labels ?? [])],
+      revocability: entitlement.revocability,
+      residual_seconds: entitlement.residualSeconds,
+    },
+  }
+}
+
+function describeTask(facts: TaskFacts) {
+  return {
+    age_seconds: facts.ageSeconds,
+    depth: facts.depth,
+    zones: [...facts.zones],
+    datasets: [...facts.datasets],
+    impact: [...facts.impact],
+    active_leases: facts.activeLeases,
+  }
+}
+
+function describeRequest(facts: CredentialFacts) {
+  return {
+    ttl_seconds: facts.ttlSeconds,
+    actions: [...facts.actions],
+    datasets: [...facts.datasets],
+    impact: [...facts.impact],
+  }
+}
+
+function describeAgent({ id, tenant, owner, labels }: AgentFacts) {
+  return { id, tenant, owner, labels: [...(labels ?? [])] }
+}
+
+/** The way back: what was described, as the engine is asked it. */
 export function questionOf(described: AgentDescription): AgentQuestion
 export function questionOf(described: Description): PolicyQuestion
 export function questionOf(described: Description): PolicyQuestion {
@@ -167,6 +286,14 @@ export function questionOf(described: Description): PolicyQuestion {
       const { residual_seconds: residualSeconds, ...offered } = entitlement
       return { action, entitlement: { ...offered, residualSeconds }, ...workOf(described), now }
     }
+    case 'act': {
+      const { action, act: doing, resource } = described
+      return { action, ...taskOf(described), act: doing, resource, now }
+    }
+    case 'evaluate': {
+      const { action, gateway, tenant } = described
+      return { action, gateway, tenant, now }
+    }
     case 'administer':
     case 'sendSignal': {
       const { action, operator: who } = described
@@ -183,15 +310,18 @@ export function questionOf(described: Description): PolicyQuestion {
   }
 }
 
-function workOf(described: Exclude<AgentDescription, { action: 'openTask' }>) {
-  const { age_seconds: ageSeconds, active_leases: activeLeases, ...touched } = described.task
+function workOf(described: Exclude<AgentDescription, { action: 'openTask' | 'act' }>) {
   const { ttl_seconds: ttlSeconds, ...asked } = described.request
+  return { ...taskOf(described), request: { ...asked, ttlSeconds } }
+}
+
+function taskOf(described: Exclude<AgentDescription, { action: 'openTask' }>) {
+  const { age_seconds: ageSeconds, active_leases: activeLeases, ...touched } = described.task
   return {
     agent: described.agent,
     workload: described.workload,
     risk: described.risk,
     chain: described.chain,
     task: { ...touched, ageSeconds, activeLeases },
-    request: { ...asked, ttlSeconds },
   }
 }

@@ -91,9 +91,12 @@ function excludesItself({ json }: Policy): string[] {
 
 const TENANT_WORDS = ['tenant', 'tenants', 'allTenants', 'Mayfly::Tenant']
 
-/** One agent or one entitlement is of its tenants anyway. */
+/**
+ * One agent or one entitlement is of its tenants anyway, and an act is within the task's own intent,
+ * which is of its tenant.
+ */
 function withoutTenant({ json }: Policy): string[] {
-  if (json.effect !== 'permit') return []
+  if (json.effect !== 'permit' || isOnlyAct(json.action)) return []
   const { principal, resource, conditions } = json
   if (principal.op === '==' || resource.op === '==') return []
   const within = [principal, resource].some(({ op, ...rest }) => op === 'in' || 'in' in rest)
@@ -103,6 +106,10 @@ function withoutTenant({ json }: Policy): string[] {
   return [
     'permits in every tenant: add a condition such as resource.tenants.contains(principal.tenant)',
   ]
+}
+
+function isOnlyAct(action: Policy['json']['action']): boolean {
+  return action.op === '==' && 'entity' in action && wordsOf(action.entity).has('act')
 }
 
 /** What is denied is asked once more as `requestCredentialWithApproval`. */

@@ -89,6 +89,43 @@ export interface DelegateQuestion {
   readonly now: number
 }
 
+/** One action on one resource, as somebody about to let an agent do it asks. */
+export interface ActQuestion {
+  readonly action: 'act'
+  readonly agent: AgentFacts
+  readonly workload: WorkloadFacts
+  readonly task: TaskFacts
+  readonly risk: Risk
+  readonly act: { readonly name: string; readonly impact: Iterable<string> }
+  readonly resource: ResourceFacts
+  /** The agents the work came through; empty without delegation. */
+  readonly chain: readonly AgentFacts[]
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
+export interface ResourceFacts {
+  /** A location in the language of `type`, which is that of an intent item. */
+  readonly id: string
+  readonly type: string
+  readonly zone: string
+  readonly datasets: Iterable<string>
+}
+
+export interface GatewayFacts {
+  readonly name: string
+  readonly tenants: readonly string[]
+}
+
+/** May a gateway ask about the agents of a tenant? */
+export interface EvaluateQuestion {
+  readonly action: 'evaluate'
+  readonly gateway: GatewayFacts
+  readonly tenant: string
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
 export interface OperatorFacts {
   readonly name: string
   readonly roles: readonly string[]
@@ -109,6 +146,8 @@ export type PolicyQuestion =
   | OpenTaskQuestion
   | CredentialQuestion
   | DelegateQuestion
+  | ActQuestion
+  | EvaluateQuestion
   | OperatorQuestion
 
 /** A question in Cedar's own terms, with no more entities than a policy can look into. */
@@ -127,6 +166,8 @@ export function cedarRequest(question: PolicyQuestion): CedarRequest {
   if (question.action === 'openTask') return openTask(question)
   if (question.action === 'requestCredential') return requestCredential(question)
   if (question.action === 'delegate') return delegation(question)
+  if (question.action === 'act') return act(question)
+  if (question.action === 'evaluate') return evaluation(question)
   return operatorAct(question)
 }
 
@@ -177,9 +218,69 @@ function delegation(question: DelegateQuestion): CedarRequest {
   }
 }
 
-/** The context of everything an agent does within a task. */
+function act(question: ActQuestion): CedarRequest {
+  const { agent, workload, resource, chain } = question
+  const { name, impact } = question.act
+  return {
+    principal: id('Agent', agent.id),
+    action: actionId('act'),
+    resource: id('Resource', resource.id),
+    context: { ...taskContext(question), action: { name, impact: [...impact] } },
+    entities: [
+      ...agentEntities([agent, ...chain]),
+      workloadEntity(workload),
+      {
+        uid: id('Resource', resource.id),
+        attrs: {
+          type: resource.type,
+          zone: ref('Zone', resource.zone),
+          datasets: [...resource.datasets],
+        },
+        parents: [],
+      },
+    ],
+  }
+}
+
+function evaluation({ gateway, tenant, now }: EvaluateQuestion): CedarRequest {
+  return {
+    principal: id('Gateway', gateway.name),
+    action: actionId('evaluate'),
+    resource: id('Tenant', tenant),
+    context: { now: nowRecord(now) },
+    entities: [
+      {
+        uid: id('Gateway', gateway.name),
+        attrs: { tenants: gateway.tenants.map((one) => ref('Tenant', one)) },
+        parents: gateway.tenants.map((one) => id('Tenant', one)),
+      },
+      bare('Tenant', tenant),
+    ],
+  }
+}
+
+/** The context of what an agent asks for within a task. */
 function workContext(question: CredentialQuestion | DelegateQuestion): CedarRequest['context'] {
-  const { workload, task, risk, request, chain, now } = question
+  const { request } = question
+  return {
+    ...taskContext(question),
+    request: {
+      ttlSeconds: long(request.ttlSeconds),
+      actions: [...request.actions],
+      datasets: [...request.datasets],
+      impact: [...request.impact],
+    },
+  }
+}
+
+/** The context of everything an agent does within a task. */
+function taskContext({
+  workload,
+  task,
+  risk,
+  chain,
+  now,
+}: CredentialQuestion | DelegateQuestion | ActQuestion): CedarRequest['context'] {
   return {
     workload: ref('Workload', workload.name),
     task: {
@@ -192,12 +293,6 @@ function workContext(question: CredentialQuestion | DelegateQuestion): CedarRequ
     },
     risk: riskRecord(risk),
     now: nowRecord(now),
-    request: {
-      ttlSeconds: long(request.ttlSeconds),
-      actions: [...request.actions],
-      datasets: [...request.datasets],
-      impact: [...request.impact],
-    },
     chain: chain.map((each) => ref('Agent', each.id)),
   }
 }

@@ -58,9 +58,7 @@ describe('an agent that acts faster than its supervisor', () => {
       {
         agent: 'summariser',
         rails: ['high-impact-pace'],
-        reasons: [
-          expect.stringMatching(/had 2 credentials of high impact .* from 2027-01-15T13:00/),
-        ],
+        reasons: [expect.stringMatching(/had 2 permits of high impact .* from 2027-01-15T13:00/)],
       },
     ])
     await api.advance(50 * MINUTE)

@@ -134,4 +134,10 @@ describe('token new', () => {
     const [, token = ''] = /token +(mfo_\S+)/.exec(stdout) ?? []
     expect(stdout).toContain(`token_sha256: ${createHash('sha256').update(token).digest('hex')}`)
   })
+
+  it('makes one for a gateway, which is no operator', async () => {
+    const { stdout, stderr } = await mayfly(['token', 'new', '--gateway'])
+    expect(stdout).toMatch(/token +mfg_[\w-]{43}\n/)
+    expect(stderr).toContain('under gateways in mayfly.yaml')
+  })
 })

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { issuedIn } from '../../src/client/http.ts'
 import { hold, type ProviderName } from './agent.ts'
 import { INTENT } from './configuration.ts'
 import { mayfly } from './operator.ts'
@@ -93,8 +92,7 @@ export async function lendToAll(stage: Stage, { members }: Tree): Promise<void> 
 }
 
 async function lend(stage: Stage, member: Member, entitlement: string): Promise<void> {
-  const asked = await member.api.requestCredential(member.task.id, { entitlement })
-  const { lease, credential } = issuedIn(asked)
+  const { lease, credential } = await member.api.requestCredential(member.task.id, { entitlement })
   member.lent.push({ lease, held: hold(entitlement, credential, stage.world.upstreams) })
 }
 

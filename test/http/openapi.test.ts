@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { STATUS_OF } from '../../src/errors.ts'
-import { DELETE } from '../fixture/approvals.ts'
-import { type Answer, type Api, TICKET, testApi } from '../fixture/http.ts'
-import { KeyHolder } from '../fixture/key-holder.ts'
+import { gatewayToken } from '../fixture/broker.ts'
+import { named, READ } from '../fixture/gateway.ts'
+import { type Api, TICKET, testApi } from '../fixture/http.ts'
 
 interface Document {
   openapi: string
@@ -47,7 +47,8 @@ it('what takes a body says how bodies are refused, and problems name every code'
     for (const { requestBody, responses } of Object.values(operations)) {
       if (requestBody === undefined) continue
       expect(Object.keys(responses), path).toEqual(expect.arrayContaining(['400', '413']))
-      if (!path.startsWith('/v1/signals/')) expect(Object.keys(responses), path).toContain('415')
+      const spares415 = /^\/(v1\/signals|access\/v1)\//.test(path)
+      if (!spares415) expect(Object.keys(responses), path).toContain('415')
     }
   }
   expect(components.schemas.Problem).toHaveProperty('properties.code.enum', Object.keys(STATUS_OF))
@@ -66,19 +67,18 @@ it('real answers are what the document says', async () => {
     const type = answer.headers.get('content-type')?.split(';')[0] ?? ''
     const schema = content?.[type]?.schema
     expect(schema, `${line} ${answer.status} ${type}`).toBeDefined()
-    const said = type === 'text/event-stream' ? answer.text : answer.body
-    const parsed = schemaOf(document, schema ?? {}).safeParse(said)
+    const parsed = schemaOf(document, schema ?? {}).safeParse(answer.body)
     expect(parsed.error?.issues, line).toBeUndefined()
     seen.add(`${method} ${route}`)
   }
   const { admin } = api.operators
+  const tools = gatewayToken('tools')
   const task = await api.open({ heartbeat_seconds: 60, labels: { ticket: '4711' } })
   const issued = await api.issue(task)
   check('POST', '/v1/tasks/{id}/credentials', issued)
   check('POST', '/v1/tasks/{id}/credentials', await api.issue(task, { entitlement: 'none' }))
   check('POST', '/v1/tasks/{id}/credentials', await api.issue(task, { extra: 1 }))
   const { lease } = issued.body
-  await decideApprovals(api, check)
   const { kill } = (
     await api.as('admin', 'POST /v1/kills', { selector: { provider: 'upstream' }, reason: 'x' })
   ).body
@@ -110,6 +110,11 @@ it('real answers are what the document says', async () => {
     ['GET', '/v1/decisions/{id}', admin],
     ['GET', '/v1/decisions/{id}/explanation', admin],
     ['POST', '/v1/policies/simulate', admin, { request: SIMPLE }],
+    ['POST', '/access/v1/evaluation', tools, { subject: named(task), ...READ }],
+    ['POST', '/access/v1/evaluation', tools, { subject: { type: 'task' } }],
+    ['POST', '/access/v1/evaluations', tools, { ...READ, evaluations: [{ subject: {} }, 1] }],
+    ['POST', '/access/v1/evaluations', admin, {}],
+    ['GET', '/.well-known/authzen-configuration', admin],
     ['GET', '/v1/signals', admin],
     ['GET', '/v1/risk', admin],
     ['GET', '/v1/audit', admin],
@@ -137,35 +142,6 @@ it('real answers are what the document says', async () => {
   )
   expect(seen).toEqual(new Set(all))
 })
-
-/** Whatever can be asked of approvals, with one to say yes to and one to say no to. */
-async function decideApprovals(
-  api: Api,
-  check: (line: string, route: string, answer: Answer<unknown>) => void,
-): Promise<void> {
-  const key = await KeyHolder.of(api)
-  const task = await key.open({ intent: [DELETE] })
-  const ask = async (seconds: number): Promise<string> => {
-    const line = `POST /v1/tasks/${task.id}/credentials`
-    const sent = { body: { entitlement: 'tickets-write', ttl_seconds: seconds } }
-    const answer = await key.call(line, task.token, sent)
-    check('POST', '/v1/tasks/{id}/credentials', answer)
-    return answer.body.approval.id
-  }
-  const [one, other] = [await ask(60), await ask(61)]
-  const calls: [string, string, object?][] = [
-    ['GET', ''],
-    ['GET', `/${one}`],
-    ['POST', `/${one}/approve`, {}],
-    ['GET', `/${one}/events`],
-    ['POST', `/${one}/approve`, {}],
-    ['POST', `/${other}/deny`, { reason: 'x' }],
-  ]
-  for (const [method, rest, body] of calls) {
-    const route = `/v1/approvals${rest.replace(/appr_\w+/, '{id}')}`
-    check(method, route, await api.as('admin', `${method} /v1/approvals${rest}`, body))
-  }
-}
 
 /** A schema of the document, made to check values again; what it refers to comes with it. */
 function schemaOf(document: Document, schema: object): z.ZodType {

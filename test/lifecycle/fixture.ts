@@ -95,7 +95,6 @@ export function station(upstreams: Record<string, Scripted>, anchorPath?: string
       store: { path: one.path },
       limits: { freeDiskReserveBytes: 0 },
     },
-    policy: { hash: 'f00d' },
     providers: new Map(instances),
   }
   const health = new Health(one.clock)

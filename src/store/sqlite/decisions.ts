@@ -34,11 +34,11 @@ export function recordDecision(db: Db): RecordDecision {
       policyHash: decision.policyHash,
       requestJson: JSON.stringify(decision.request),
     })
-    const type = eventType(decision, lease)
+    const type = eventType(decision)
     if (type === undefined) return
     tx.event({
       type,
-      actor: `agent:${decision.agent}`,
+      actor: decision.by ?? `agent:${decision.agent}`,
       tenant: decision.tenant,
       ...(decision.task === null ? {} : { task: decision.task }),
       ...(lease === null ? {} : { lease }),
@@ -110,13 +110,14 @@ function withShadow(
 }
 
 /** An opened task and a delegation have their own events; all else speaks through its decision. */
-function eventType(decision: NewDecision, lease: string | null): AuditType | undefined {
+function eventType(decision: NewDecision): AuditType | undefined {
   const delegates = decision.action === 'delegate'
   if (delegates && decision.outcome === 'permit') return undefined
   if (delegates || decision.rails.includes('delegation')) return 'delegation.refused'
+  if (decision.action === 'act') {
+    return decision.outcome === 'permit' ? 'action.permitted' : 'action.refused'
+  }
   const opens = decision.action === 'openTask'
-  // With a lease it got the approval it needs.
-  if (decision.outcome === 'permit' || lease !== null)
-    return opens ? undefined : 'credential.permitted'
+  if (decision.outcome === 'permit') return opens ? undefined : 'credential.permitted'
   return opens ? 'task.refused' : 'credential.refused'
 }

@@ -15,7 +15,6 @@ export const {
   isNotNull,
   isNull,
   lte,
-  ne,
   or,
   Param,
   Placeholder,

@@ -1,21 +1,19 @@
 import type { LeaseId } from '../../ids.ts'
-import type { NewDecision, Reservation, ReserveResult } from '../store.ts'
+import type { Reservation, ReserveResult } from '../store.ts'
 import type { ActiveCounts } from './active-counts.ts'
-import type { ApprovalRow } from './approval-moves.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { type RecordDecision, refusedByRail } from './decisions.ts'
 import { and, eq, isNotNull, sql } from './drizzle.ts'
 import { fairShare } from './fair-share.ts'
-import { impactPace } from './impact-pace.ts'
+import { impactPace, paceReason } from './impact-pace.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { type Ancestor, type Lineage, subjectsAbove } from './lineage.ts'
-import type { LeaseRooms } from './minted.ts'
 import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
-import type { Taken } from './taking-approval.ts'
+import { touchingOf } from './touching.ts'
 import type { Upstreams } from './upstreams.ts'
 
 const LIMIT_REASONS = {
@@ -36,9 +34,8 @@ export function reserving(rooms: {
   readonly standing: Standing
   readonly upstreams: Upstreams
   readonly record: RecordDecision
-  readonly approvals: LeaseRooms['approvals']
 }): (tx: Tx, order: Reservation) => ReserveResult {
-  const { db, moves, counts, lineage, standing, upstreams, record, approvals } = rooms
+  const { db, moves, counts, lineage, standing, upstreams, record } = rooms
   const insert = insertStatement(db, leases)
   const taskById = prepared(
     db,
@@ -67,13 +64,7 @@ export function reserving(rooms: {
       .from(leases)
       .where(and(eq(leases.provider, param('provider')), isNotNull(leases.slot))),
   )
-  const touch = prepared(
-    db,
-    db
-      .update(tasks)
-      .set({ touchedJson: param('touched') })
-      .where(eq(tasks.id, param('id'))),
-  )
+  const touching = touchingOf(db)
 
   return (tx, order) => {
     const task = taskById.get({ id: order.task })
@@ -111,44 +102,32 @@ export function reserving(rooms: {
     const planners = [...new Set(above.map((one) => one.agent))].filter((one) => one !== agent)
     const retryAt = pace.reached(order, [agent, ...planners])
     if (retryAt !== undefined) {
-      const { highImpactPerHourPerAgent: most } = order.limits
-      const next = new Date(retryAt).toISOString()
-      const who = planners.length === 0 ? 'the agent' : 'the agent, or one it works for,'
-      const reason = `${who} had ${most} credentials of high impact within an hour; the next from ${next}`
+      const reason = paceReason(order, { planners, retryAt })
       recordRefusal(tx, order, { rail: 'high-impact-pace', reason })
       return { ok: false, why: 'high-impact-pace', retryAt }
     }
-    if (order.decidedOn.some(touchedSince)) return { ok: false, why: 'touched-since' }
+    if (order.decidedOn.some(touching.since)) return { ok: false, why: 'touched-since' }
     const slot = freeSlot(order)
     if (slot === 'none') {
       recordRefusal(tx, order, { rail: 'no-slot', reason: LIMIT_REASONS['no-slot'] })
       return { ok: false, why: 'no-slot' }
     }
 
-    const taken = order.approval && approvals.take(tx, order, order.approval, task)
-    if (taken && 'why' in taken) {
-      const refused = approvalRefused(taken)
-      if (refused) recordRefusal(tx, order, refused)
-      return taken
-    }
-    const granted = taken?.granted
-
     if (replaced) {
       const actor = `agent:${task.agent}` as const
       moves.end(tx, replaced, { cause: 'replaced', lane: 'end', actor, now: order.now })
     }
-    const row = rowOf(order, task, { slot, killSeq: standing.latestKill(), granted })
+    const row = rowOf(order, task, slot, standing.latestKill())
     insert(row)
     counts.moved(row, 1)
     pace.countFor(order, planners)
-    touchTask(order, task)
+    touching.add(task, order.touches)
     // What an executor touched flows back to whoever it works for.
     for (const { id } of above) {
       const planner = taskById.get({ id })
-      if (planner) touchTask(order, planner)
+      if (planner) touching.add(planner, order.touches)
     }
-    record(tx, granted ? approvedBy(granted, order.decision) : order.decision, order.id)
-    if (granted) approvals.consume(tx, granted, order.id)
+    record(tx, order.decision, order.id)
     tx.event({
       type: 'lease.reserved',
       actor: `agent:${task.agent}`,
@@ -186,26 +165,10 @@ export function reserving(rooms: {
     return shareReached(order, task)
   }
 
-  function touchedSince({ id, touched }: Reservation['decidedOn'][number]): boolean {
-    return taskById.get({ id })?.touchedJson !== JSON.stringify(touched)
-  }
-
   function freeSlot(order: Reservation): string | null | 'none' {
     if (order.slots === undefined) return null
     const taken = new Set(takenSlots.all({ provider: order.provider }).map((row) => row.slot))
     return order.slots.find((slot) => !taken.has(slot)) ?? 'none'
-  }
-
-  function touchTask(order: Reservation, task: TaskRow): void {
-    // Written by this store from the same type.
-    const before = JSON.parse(task.touchedJson) as Reservation['touches']
-    const after = {
-      zones: [...new Set([...before.zones, ...order.touches.zones])],
-      datasets: [...new Set([...before.datasets, ...order.touches.datasets])],
-      impact: [...new Set([...before.impact, ...order.touches.impact])],
-    }
-    const text = JSON.stringify(after)
-    if (text !== task.touchedJson) touch.run({ id: task.id, touched: text })
   }
 }
 
@@ -228,30 +191,7 @@ function subjectOf(task: TaskRow, order: Reservation, above: readonly Ancestor[]
   }
 }
 
-/** Why none can be asked for now; nothing where one is, which has a record of its own. */
-function approvalRefused(
-  taken: Extract<Taken, { ok: false }>,
-): { readonly rail: string; readonly reason: string } | undefined {
-  if (taken.why === 'approval-limit') {
-    const reason = 'as many approvals as its agent may have pending are pending'
-    return { rail: taken.why, reason }
-  }
-  if (taken.why !== 'approval-cool-down') return undefined
-  const next = new Date(taken.retryAt).toISOString()
-  return { rail: taken.why, reason: `an approval was denied; the next may be asked from ${next}` }
-}
-
-/** What the policies want an approval for, with the one it got. */
-function approvedBy({ id, decidedBy }: ApprovalRow, decision: NewDecision): NewDecision {
-  return { ...decision, reasons: [`${id} granted by ${decidedBy}`] }
-}
-
-function rowOf(
-  order: Reservation,
-  task: TaskRow,
-  more: { slot: string | null; killSeq: number; granted: ApprovalRow | undefined },
-): LeaseRow {
-  const { slot, killSeq, granted } = more
+function rowOf(order: Reservation, task: TaskRow, slot: string | null, killSeq: number): LeaseRow {
   return {
     id: order.id,
     task: task.id,
@@ -287,7 +227,6 @@ function rowOf(
     impactJson: order.touches.impact.length === 0 ? null : JSON.stringify(order.touches.impact),
     revocability: order.revocability,
     decision: order.decision.id,
-    approval: granted?.id ?? null,
     policyHash: order.decision.policyHash,
     slot,
     handleJson: null,

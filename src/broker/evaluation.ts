@@ -1,0 +1,46 @@
+import type { DecisionId } from '../ids.ts'
+import type { IntentItem } from '../model/intent.ts'
+
+/** What a gateway asks: may this task do this, there, now? */
+export interface Evaluation {
+  readonly subject: SubjectName
+  readonly action: string
+  readonly constraints: IntentItem['constraints'] | undefined
+  readonly resource: {
+    /** The vocabulary, as in an intent item. */
+    readonly type: string
+    readonly location: string
+    /** Absent: every entitlement of the task that it lies within must allow it. */
+    readonly entitlement: string | undefined
+  }
+}
+
+/**
+ * How a gateway names who is about to act: `task` and `lease` by their ids, `task_token` by the
+ * SHA-256, in lower-case hex, of the task token that the agent showed it.
+ */
+export interface SubjectName {
+  readonly type: string
+  readonly id: string
+}
+
+/** Why not, no more than whoever asks may know (P15); operators ask for the decision. */
+export type ActRefusal =
+  | 'unknown-subject'
+  | 'task-ended'
+  | 'lease-ended'
+  | 'outside-intent'
+  | 'policy-denied'
+  | 'blocked'
+  | 'limit-reached'
+  | 'unavailable'
+
+export type Verdict =
+  | { readonly permitted: true; readonly decision: DecisionId }
+  | {
+      readonly permitted: false
+      readonly reason: ActRefusal
+      /** Absent where nobody was decided about. */
+      readonly decision?: DecisionId
+      readonly retryAfterSeconds?: number
+    }
