@@ -64,8 +64,9 @@ export function standing(db: Db, watch: Watch): Standing {
   return {
     blockAgainst(subject, now) {
       liveBlocks ??= live.all({ now })
+      // An expiry that is no number has not passed, as in SQLite's own order of types (P3).
       const block = liveBlocks.find(
-        (row) => (row.expiresAt === null || row.expiresAt > now) && names(row, subject),
+        (row) => (row.expiresAt === null || !(row.expiresAt <= now)) && names(row, subject),
       )
       return block?.id as BlockId | undefined
     },
