@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type ApprovalsConfig, parseApprovals } from './config/approvals.ts'
 import { checkCeiling } from './config/ceiling.ts'
 import { parseYaml } from './config/document.ts'
 import { type EntitlementConfig, parseEntitlements } from './config/entitlement.ts'
@@ -46,6 +47,7 @@ export interface Config {
   /** Policies that are asked beside and never enforced. */
   readonly policiesShadow?: Config['policies'] | undefined
   readonly signals: { readonly sources: readonly SignalSource[] }
+  readonly approvals: ApprovalsConfig
   readonly operators: readonly OperatorConfig[]
   readonly gateways: readonly GatewayConfig[]
   readonly audit: { readonly anchorPath?: string; readonly everySeconds: number }
@@ -92,6 +94,7 @@ const documentSchema = z.strictObject({
   policies: z.unknown().optional(),
   policies_shadow: z.unknown().optional(),
   signals: z.unknown().optional(),
+  approvals: z.unknown().optional(),
   operators: z.unknown().optional(),
   gateways: z.unknown().optional(),
   audit: z.unknown().optional(),
@@ -137,6 +140,9 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
   refuseSharedTargets(report, entitlements)
   refuseSharedAccounts(report, entitlements)
   const signals = parseSignals(report, raw.signals, { resolveSecret, ...identity })
+  const { approvals, references: forApprovals } = parseApprovals(report, raw.approvals, {
+    resolveSecret,
+  })
   const { issuers, issuerNames, tenantNames } = identity
   const callers = { issuers, issuerNames, tenants: tenantNames, now }
   const operators = parseOperators(report, raw.operators, callers)
@@ -144,7 +150,7 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
   const limits = report.parse(limitsSchema, raw.limits ?? {}, 'limits')
   const policies = readPolicySources(report, places?.policies, sources)
   const policiesShadow = readPolicySources(report, places?.policiesShadow, sources)
-  if (!top || !server || !places || !limits || !policies) return undefined
+  if (!top || !server || !places || !limits || !policies || !approvals) return undefined
   return {
     installation: top.installation,
     server,
@@ -157,11 +163,17 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
     policies,
     policiesShadow,
     signals: { sources: signals.sources },
+    approvals,
     operators,
     gateways,
     audit: places.audit,
     limits,
-    references: new Set([...references, ...identity.references, ...signals.references]),
+    references: new Set([
+      ...references,
+      ...identity.references,
+      ...signals.references,
+      ...forApprovals,
+    ]),
   }
 }
 

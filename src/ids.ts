@@ -1,10 +1,11 @@
 /** Kinds of ids, spelled as their prefix. */
-export type IdKind = 'task' | 'lease' | 'dec' | 'dlg' | 'sig' | 'kill' | 'block' | 'req'
+export type IdKind = 'task' | 'lease' | 'dec' | 'dlg' | 'appr' | 'sig' | 'kill' | 'block' | 'req'
 export type Id<K extends IdKind> = `${K}_${string}`
 export type TaskId = Id<'task'>
 export type LeaseId = Id<'lease'>
 export type DecisionId = Id<'dec'>
 export type DelegationId = Id<'dlg'>
+export type ApprovalId = Id<'appr'>
 export type SignalId = Id<'sig'>
 export type KillId = Id<'kill'>
 export type BlockId = Id<'block'>

@@ -134,6 +134,7 @@ async function stop(parts: {
   broker: Broker
 }): Promise<void> {
   const { server, lifecycle, broker } = parts
+  broker.store.approvals.letGo()
   const drained = new Promise<void>((resolve) => server.close(() => resolve()))
   server.closeIdleConnections()
   const cancel = broker.clock.after(DRAIN_MS, () => server.closeAllConnections())

@@ -6,7 +6,7 @@ import Sqlite from 'better-sqlite3'
 import { Webhook } from 'standardwebhooks'
 import { expect, it, onTestFinished } from 'vitest'
 import { ApiError } from '../src/client/api-error.ts'
-import { apiClient } from '../src/client/http.ts'
+import { apiClient, issuedIn } from '../src/client/http.ts'
 import type { CredentialWire, IssuedWire } from '../src/model/wire.ts'
 import { serve } from '../src/serve.ts'
 import { BrokerProcess } from './crash/broker-process.ts'
@@ -231,7 +231,7 @@ async function issue(
   { api, note }: Door,
   { id, token, entitlement }: { id: string; token: string; entitlement: string },
 ): Promise<IssuedWire> {
-  const issued = await api(token).requestCredential(id, { entitlement })
+  const issued = issuedIn(await api(token).requestCredential(id, { entitlement }))
   noteAll(note, issued.credential)
   return issued
 }
@@ -275,6 +275,7 @@ async function everythingThatFails(house: House): Promise<void> {
       }
       await asTask
         .requestCredential(task.id, { entitlement })
+        .then(issuedIn)
         .then(({ credential }) => noteAll(house.note, credential), refusal)
       faults.clear()
       // Now and then it works, or the circuit would open and nothing more would be asked.

@@ -2,6 +2,7 @@ import type { Actor } from '../audit/events.ts'
 import type { GatewayConfig, OperatorConfig } from '../config.ts'
 import { MayflyError } from '../errors.ts'
 import type { Shown } from '../identity/shown.ts'
+import type { Workload } from '../identity/workload.ts'
 import type { Task } from '../model/task.ts'
 import type { Broker } from './broker.ts'
 import { hashToken } from './open-task.ts'
@@ -11,7 +12,13 @@ import { byEvidence, byToken, notAccepted } from './recognise.ts'
 /** Who calls: a task by its token, or an operator by token or OIDC evidence. */
 export type Caller =
   | { readonly kind: 'task'; readonly task: Task; readonly actor: Actor }
-  | { readonly kind: 'operator'; readonly operator: OperatorConfig; readonly actor: Actor }
+  | {
+      readonly kind: 'operator'
+      readonly operator: OperatorConfig
+      readonly actor: Actor
+      /** What they showed, unless it was a token of ours. */
+      readonly workload: Workload | undefined
+    }
 
 export type OperatorCaller = Extract<Caller, { kind: 'operator' }>
 export type TaskCaller = Extract<Caller, { kind: 'task' }>
@@ -30,10 +37,10 @@ export async function authenticate(broker: Broker, shown: Shown): Promise<Caller
   const { token = '' } = shown
   if (token.startsWith('mft_')) return await authenticateTask(broker, shown, token)
   const operators = { kind: 'operator', all: broker.world().config.operators } as const
-  const operator = token.startsWith('mfo_')
-    ? byToken(broker, operators, { shown, token })
+  const { found: operator, workload } = token.startsWith('mfo_')
+    ? { found: byToken(broker, operators, { shown, token }), workload: undefined }
     : await byEvidence(broker, operators, shown)
-  return { kind: 'operator', operator, actor: `operator:${operator.name}` }
+  return { kind: 'operator', operator, actor: `operator:${operator.name}`, workload }
 }
 
 /** Shown → gateway, by its own token or evidence; `unauthenticated` for everybody else. */
@@ -43,7 +50,7 @@ export async function authenticateGateway(broker: Broker, shown: Shown): Promise
   const gateways = { kind: 'gateway', all: broker.world().config.gateways } as const
   const gateway = token.startsWith('mfg_')
     ? byToken(broker, gateways, { shown, token })
-    : await byEvidence(broker, gateways, shown)
+    : (await byEvidence(broker, gateways, shown)).found
   return { gateway, actor: `gateway:${gateway.name}` }
 }
 

@@ -3,11 +3,13 @@ import { MayflyError } from '../errors.ts'
 import { newId, upstreamName } from '../ids.ts'
 import type { Risk } from '../model/risk.ts'
 import type { Task } from '../model/task.ts'
-import type { NewDecision, Reservation, ReserveResult } from '../store/store.ts'
+import type { ApprovalRequest, NewDecision, Reservation } from '../store/store.ts'
+import { approvalRequest, grantOf } from './approval-request.ts'
 import type { Broker } from './broker.ts'
 import { credentialDecision, decideCredential, refuseByRail } from './decide.ts'
-import type { Issued } from './issued.ts'
+import type { AwaitsApproval, Issued } from './issued.ts'
 import { mintReserved } from './mint.ts'
+import { notReserved } from './not-reserved.ts'
 import { type CredentialRequest, type Plan, planCredential, unacceptable } from './plan.ts'
 import { principalsAbove } from './principals.ts'
 import { takeIssuePace, unfitToMint } from './rails.ts'
@@ -20,6 +22,9 @@ export interface IssueRequest extends CredentialRequest {
 /**
  * find task → rails → decide → reserve → mint → activate
  *
+ * Where the policies want an approval, reserving consumes the one that was granted for exactly this
+ * request; without one it is asked for instead, and answered as pending until somebody decides.
+ *
  * Refuses with `not_found`, `intent_exceeded`, `invalid_intent`, `policy_denied`, `blocked`,
  * `limit_reached`, `in_flight`, `idempotency_mismatch`, `task_ended`, `not_revocable_now`,
  * `upstream_refused` or `upstream_unavailable`; every refusal that was decided is recorded.
@@ -28,7 +33,7 @@ export async function issueCredential(
   broker: Broker,
   task: Task,
   request: IssueRequest,
-): Promise<Issued> {
+): Promise<Issued | AwaitsApproval> {
   takeIssuePace(broker, task.agent)
   let asking = task
   for (let attempt = 0; attempt < MAX_DECISIONS; attempt += 1) {
@@ -49,7 +54,7 @@ async function decideAndIssue(
   broker: Broker,
   task: Task,
   request: IssueRequest,
-): Promise<Issued | 'touched-since'> {
+): Promise<Issued | AwaitsApproval | 'touched-since'> {
   const world = broker.world()
   const now = broker.clock.now()
   const plan = planCredential(world, task, request, { now, earliest: broker.clock.earliest() })
@@ -64,34 +69,53 @@ async function decideAndIssue(
   const decision = decideCredential(world, { task, plan, risk, activeLeases, above, now })
   const { ttlSeconds } = plan.lifetime
   const record = credentialDecision(broker, { task, request, decision, ttlSeconds, now })
-  if (decision.outcome !== 'permit') return await deny(broker, record)
+  if (decision.outcome === 'deny') return await deny(broker, record)
 
+  const approval =
+    decision.outcome === 'permit'
+      ? undefined
+      : approvalRequest(broker, { world, task, request, plan, risk, above, record, now })
   const decidedOn = [task, ...above.map((one) => one.task)]
-  const order = reservationOf(broker, { task, request, plan, record, decidedOn, now })
+  const order = reservationOf(broker, { task, request, plan, record, approval, decidedOn, now })
   const reserved = await broker.store.leases.reserve(order)
-  if (!reserved.ok && reserved.why === 'touched-since') return reserved.why
-  if (!reserved.ok) throw notReserved(reserved, now)
+  if (!reserved.ok) {
+    if (reserved.why === 'touched-since') return reserved.why
+    if (reserved.why === 'approval') return { approval: reserved.approval }
+    throw notReserved(reserved, now)
+  }
   const issued = await mintReserved(broker, { lease: reserved.lease, plan })
-  if (broker.world() !== world) await assertStillPermitted(broker, { task, request, issued, risk })
+  if (broker.world() !== world) {
+    const grant = approval?.grant
+    await assertStillPermitted(broker, { task, request, issued, risk, grant })
+  }
   return issued
 }
 
 /** Policies or configuration changed while the upstream was asked: what is in force now decides. */
 async function assertStillPermitted(
   broker: Broker,
-  facts: { task: Task; request: IssueRequest; issued: Issued; risk: Risk },
+  facts: {
+    task: Task
+    request: IssueRequest
+    issued: Issued
+    risk: Risk
+    /** What it was approved as, if it took an approval. */
+    grant: string | undefined
+  },
 ): Promise<void> {
-  const { task, request, issued, risk } = facts
+  const { task, request, issued, risk, grant } = facts
   const { id } = issued.lease
   const world = broker.world()
   const now = broker.clock.now()
   const above = await principalsAbove(broker, task, now)
   const plan = planCredential(world, task, request, { now, earliest: now })
-  const permitted =
-    !('rail' in plan) &&
-    unacceptable(plan) === undefined &&
-    decideCredential(world, { task, plan, risk, activeLeases: 1, above, now }).outcome === 'permit'
-  if (permitted) return
+  if (!('rail' in plan) && unacceptable(plan) === undefined) {
+    const facts = { task, plan, risk, activeLeases: 1, above, now }
+    const { outcome } = decideCredential(world, facts)
+    if (outcome === 'permit') return
+    const granted = grant !== undefined && grant === grantOf(world, task, { request, plan })
+    if (outcome === 'needs-approval' && granted) return
+  }
   await broker.store.leases.end({ id, cause: 'policy', lane: 'end', actor: 'mayfly', now })
   throw new MayflyError('policy_denied', 'the policies changed; nothing was issued')
 }
@@ -103,11 +127,12 @@ function reservationOf(
     request: IssueRequest
     plan: Plan
     record: NewDecision
+    approval: ApprovalRequest | undefined
     decidedOn: readonly Task[]
     now: number
   },
 ): Reservation {
-  const { task, request, plan, record, decidedOn, now } = facts
+  const { task, request, plan, record, approval, decidedOn, now } = facts
   const { entitlement, description, lifetime } = plan
   const { limits } = broker.world().config
   const id = newId('lease', broker)
@@ -143,6 +168,7 @@ function reservationOf(
       impact: [...plan.impact],
     },
     decidedOn,
+    approval,
     limits,
     decision: record,
   }
@@ -156,73 +182,6 @@ function hashOf({ entitlement, intent, ttlSeconds }: IssueRequest): string {
 async function deny(broker: Broker, record: NewDecision): Promise<never> {
   await broker.store.decisions.refuse(record)
   const { id: decision, policies, reasons } = record
-  const message =
-    record.outcome === 'needs-approval'
-      ? `needs an approval, which cannot be given yet (decision ${decision})`
-      : `no policy permits this (decision ${decision})`
+  const message = `no policy permits this (decision ${decision})`
   throw new MayflyError('policy_denied', message, { detail: { decision, policies, reasons } })
-}
-
-type NotReserved = Exclude<Extract<ReserveResult, { ok: false }>, { why: 'touched-since' }>
-
-function notReserved(refused: NotReserved, now: number): MayflyError {
-  switch (refused.why) {
-    case 'blocked':
-      return new MayflyError('blocked', 'nothing is issued here until a block is lifted', {
-        detail: { block: refused.block },
-      })
-    case 'task-ended':
-      return new MayflyError('task_ended', 'the task has ended')
-    case 'task-limit':
-      return new MayflyError('limit_reached', 'the task has as many active leases as it may have')
-    case 'agent-limit':
-      return new MayflyError('limit_reached', 'the agent has as many active leases as it may have')
-    case 'high-impact-pace':
-      return new MayflyError(
-        'limit_reached',
-        'the agent had its high-impact credentials of this hour',
-        {
-          retryAfterSeconds: Math.ceil((refused.retryAt - now) / 1000),
-        },
-      )
-    case 'no-slot':
-      return new MayflyError(
-        'limit_reached',
-        'every account of the pool is in use or quarantined',
-        {
-          retryAfterSeconds: 30,
-        },
-      )
-    case 'capacity':
-      return new MayflyError(
-        'not_revocable_now',
-        'too many leases on this target are being refused early; the rest is kept for kills',
-        { retryAfterSeconds: 60 },
-      )
-    case 'moved':
-      return new MayflyError('unavailable', 'the configuration changed meanwhile; ask again', {
-        retryAfterSeconds: 1,
-      })
-    case 'tenant-share':
-      return noPlaceFor('tenant')
-    case 'agent-share':
-      return noPlaceFor('agent')
-    case 'in-flight':
-      return new MayflyError('in_flight', 'a request with this Idempotency-Key is under way', {
-        retryAfterSeconds: 1,
-      })
-    case 'other-body':
-      return new MayflyError(
-        'idempotency_mismatch',
-        'this Idempotency-Key was used with another request; use a new one',
-      )
-  }
-}
-
-function noPlaceFor(holder: 'tenant' | 'agent'): MayflyError {
-  return new MayflyError(
-    'limit_reached',
-    `the ${holder} holds its share of what this target can refuse early; a place is free again when an ended lease has died`,
-    { retryAfterSeconds: 60 },
-  )
 }

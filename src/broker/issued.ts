@@ -1,3 +1,4 @@
+import type { Approval } from '../model/approval.ts'
 import type { Lease } from '../model/lease.ts'
 import type { CredentialFields } from '../provider.ts'
 
@@ -5,4 +6,9 @@ import type { CredentialFields } from '../provider.ts'
 export interface Issued {
   readonly lease: Lease
   readonly credential: { readonly type: string } & CredentialFields
+}
+
+/** Nothing was issued: somebody has to say yes first. */
+export interface AwaitsApproval {
+  readonly approval: Approval
 }

@@ -1,9 +1,5 @@
-import {
-  type AgentDescription,
-  type AgentQuestion,
-  agentDescription,
-  describe,
-} from '../policy/described.ts'
+import { describe } from '../policy/describe.ts'
+import { type AgentDescription, type AgentQuestion, agentDescription } from '../policy/described.ts'
 import type { DecisionRecord } from '../store/store.ts'
 import type { Broker } from './broker.ts'
 

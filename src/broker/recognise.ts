@@ -3,6 +3,7 @@ import type { GatewayConfig, OperatorConfig } from '../config.ts'
 import { MayflyError } from '../errors.ts'
 import { matchesWorkload } from '../identity/match.ts'
 import type { Shown } from '../identity/shown.ts'
+import type { Workload } from '../identity/workload.ts'
 import type { Broker } from './broker.ts'
 import { hashToken } from './open-task.ts'
 import { spendProof, workloadShown } from './possession.ts'
@@ -32,12 +33,12 @@ export function byToken<T extends OperatorConfig | GatewayConfig>(
   return known
 }
 
-/** The only one that the workload's evidence matches; else `unauthenticated`. */
+/** The only one that the workload's evidence matches, with it; else `unauthenticated`. */
 export async function byEvidence<T extends OperatorConfig | GatewayConfig>(
   broker: Broker,
   { kind, all }: Candidates<T>,
   shown: Shown,
-): Promise<T> {
+): Promise<{ readonly found: T; readonly workload: Workload }> {
   const { workload, proof } = await workloadShown(broker, shown)
   const matching = all.filter(
     ({ match }) => match !== undefined && matchesWorkload(match, workload),
@@ -49,7 +50,7 @@ export async function byEvidence<T extends OperatorConfig | GatewayConfig>(
     throw notAccepted(matching.length > 1 ? `several ${kind}s match` : `no ${kind} matches`)
   }
   await spendProof(broker, proof, `${kind} ${known.name}`)
-  return known
+  return { found: known, workload }
 }
 
 /** One answer for all that does not hold; the reason is for the log. */

@@ -39,7 +39,7 @@ export async function planReload(broker: Broker, next: World): Promise<ReloadPla
       const { workload, touched, claims, proof, intent, parent } = task
       const own = [agent, entitlement, workload, touched, claims, proof, intent, order.intent]
       const kind = [...own, parent] // what one task delegated has its whole chain in common
-      const key = JSON.stringify([...kind, lease.ttlSeconds])
+      const key = JSON.stringify([...kind, lease.ttlSeconds, lease.approval !== null])
       if (!verdicts.has(key)) {
         verdicts.set(key, await refusedUnder(broker, next, { task, lease, intent: order.intent }))
         decided += 1
@@ -110,7 +110,9 @@ async function refusedUnder(
   const activeLeases = await broker.store.leases.countActive({ task: task.id })
   const above = await principalsAbove(broker, task, now)
   const decision = decideCredential(next, { task, plan, risk, activeLeases, above, now })
-  return decision.outcome === 'permit' ? undefined : 'policy'
+  if (decision.outcome === 'permit') return undefined
+  // Somebody has said yes to it as it is.
+  return decision.outcome === 'needs-approval' && lease.approval !== null ? undefined : 'policy'
 }
 
 /** Open tasks whose workload would no longer be their agent (P7). */

@@ -52,6 +52,13 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
   const record = credentialDecision(broker, about)
   if (decision.outcome !== 'permit') {
     await store.decisions.refuse(record)
+    if (decision.outcome === 'needs-approval' && lease.approval !== null) {
+      // It lives on as long as was said; more takes another yes.
+      throw new MayflyError(
+        'policy_denied',
+        `its approval was for this lifetime; ask for another credential (decision ${record.id})`,
+      )
+    }
     await store.leases.end({ id: lease.id, cause: 'policy', lane: 'end', actor: 'mayfly', now })
     throw new MayflyError(
       'policy_denied',

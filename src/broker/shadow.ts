@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Decision } from '../model/decision.ts'
 import { type PolicyThread, startPolicyThread } from '../policy/apart.ts'
-import { type AgentDescription, type AgentQuestion, describe } from '../policy/described.ts'
+import { describe } from '../policy/describe.ts'
+import type { AgentDescription, AgentQuestion } from '../policy/described.ts'
 import type { PolicySource } from '../policy/policy-set.ts'
 import type { NewDecision, ShadowDifference, Store } from '../store/store.ts'
 

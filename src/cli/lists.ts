@@ -192,11 +192,11 @@ function untilText(time: string | undefined, now: number): string {
   return time === undefined ? 'until lifted' : (when(time, now) ?? '')
 }
 
-function intentText({ actions, locations }: IntentItemWire): string {
+export function intentText({ actions, locations }: IntentItemWire): string {
   return `${actions.join(',')} on ${locations.join(',')}`
 }
 
-async function list<Row>(
+export async function list<Row>(
   { api, terminal }: Context,
   view: {
     page: (api: ApiClient) => Promise<PageWire<Row>>

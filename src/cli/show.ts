@@ -3,10 +3,10 @@ import { printableJson } from './escape.ts'
 import { safe } from './terminal.ts'
 import { when } from './when.ts'
 
-/** One task, lease, decision or kill with everything the API tells about it. */
+/** One task, lease, decision, kill or approval with everything the API tells about it. */
 export async function show(
   context: Context,
-  what: 'task' | 'lease' | 'decision' | 'killed',
+  what: 'task' | 'lease' | 'decision' | 'killed' | 'approval',
   id: string,
 ): Promise<ExitCode> {
   const { terminal } = context

@@ -1,7 +1,9 @@
 import type {
   AgentWire,
+  ApprovalWire,
   AuditEventWire,
   AuditHeadWire,
+  AwaitsApprovalWire,
   BlockWire,
   DecisionWire,
   DelegatedWire,
@@ -39,6 +41,13 @@ export interface LeaseFilter extends Paging {
   readonly tenant?: string
   readonly entitlement?: string
   readonly provider?: string
+}
+
+export interface ApprovalFilter extends Paging {
+  readonly state?: string
+  readonly agent?: string
+  readonly task?: string
+  readonly tenant?: string
 }
 
 export interface TaskFilter extends Paging {
@@ -121,9 +130,12 @@ export function apiClient(options: ClientOptions) {
   return {
     /** With a workload's evidence as token. */
     openTask: (task: OpenTask) => post<OpenedTaskWire>('/v1/tasks', task),
-    /** With a task token; the idempotency key makes one answer of a retry. */
+    /**
+     * With a task token; the idempotency key makes one answer of a retry. Where it awaits an
+     * approval: once that is granted, the same call again.
+     */
     requestCredential: (task: string, request: CredentialRequest, idempotencyKey?: string) =>
-      call<IssuedWire>({
+      call<IssuedWire | AwaitsApprovalWire>({
         method: 'POST',
         path: path`/v1/tasks/${task}/credentials`,
         body: request,
@@ -141,6 +153,19 @@ export function apiClient(options: ClientOptions) {
     renewLease: (id: string) => post<RenewedWire>(path`/v1/leases/${id}/renew`, {}),
     endLease: (id: string) => post<LeaseWire>(path`/v1/leases/${id}/end`, {}),
     lease: (id: string) => get<LeaseWire>(path`/v1/leases/${id}`),
+
+    /** `waitSeconds`: while it is pending, answer when that changes or after so long (30 at most). */
+    approval: (id: string, waitSeconds?: number) =>
+      get<ApprovalWire>(
+        path`/v1/approvals/${id}`,
+        waitSeconds === undefined ? {} : { wait_seconds: waitSeconds },
+      ),
+    approvals: (filter: ApprovalFilter = {}) =>
+      get<PageWire<ApprovalWire>>('/v1/approvals', filter),
+    approve: (id: string, reason?: string) =>
+      post<ApprovalWire>(path`/v1/approvals/${id}/approve`, reason === undefined ? {} : { reason }),
+    deny: (id: string, reason: string) =>
+      post<ApprovalWire>(path`/v1/approvals/${id}/deny`, { reason }),
 
     leases: (filter: LeaseFilter = {}) => get<PageWire<LeaseWire>>('/v1/leases', filter),
     tasks: (filter: TaskFilter = {}) => get<PageWire<TaskWire>>('/v1/tasks', filter),
@@ -182,4 +207,10 @@ export function apiClient(options: ClientOptions) {
       post<ReloadWire>('/v1/reload', confirm === undefined ? {} : { confirm }),
     ready: () => get<Record<string, unknown>>('/readyz'),
   }
+}
+
+/** The credential of an answer; throws where one still awaits an approval. */
+export function issuedIn(answer: IssuedWire | AwaitsApprovalWire): IssuedWire {
+  if ('credential' in answer) return answer
+  throw new Error(`awaits the approval ${answer.approval.id}`)
 }

@@ -2,6 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Broker } from '../broker/broker.ts'
 import { accessRoutes } from './access.ts'
 import { agentRoutes } from './agents.ts'
+import { approvalRoutes } from './approvals.ts'
 import { auditRoutes } from './audit.ts'
 import { guardsOf } from './authenticate.ts'
 import { blockRoutes } from './blocks.ts'
@@ -44,6 +45,7 @@ export function createApp(broker: Broker, doors: Doors): App {
   taskRoutes(app, parts)
   delegationRoutes(app, parts)
   credentialRoutes(app, parts)
+  approvalRoutes(app, parts)
   leaseRoutes(app, parts)
   accessRoutes(app, parts)
   agentRoutes(app, parts)

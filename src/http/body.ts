@@ -103,7 +103,7 @@ function parseObject(text: string): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw malformed('must be a JSON object')
   }
-  if (!hasUniqueKeys(text)) throw malformed('must not say a key twice')
+  if (!hasUniqueKeys(text, value)) throw malformed('must not say a key twice')
   if (/__proto__|\\u/.test(text) && namesPrototype(text)) throw malformed('must not name __proto__')
   return value
 }

@@ -10,6 +10,7 @@ import { described } from './described.ts'
 import type { App, Parts } from './env.ts'
 import { idempotencyHeaders, idempotencyKeyOf } from './idempotency-key.ts'
 import { BY_TASK } from './security.ts'
+import { approvalWire, awaitsApprovalAnswer } from './wire/approval.ts'
 import { issuedAnswer, leaseWire } from './wire/lease.ts'
 import { revealCredential } from './wire/reveal.ts'
 
@@ -38,6 +39,10 @@ export function credentialRoutes(app: App, { broker, guards }: Parts): void {
     request: { params: byId, headers: idempotencyHeaders, body: body(credentialBody) },
     responses: {
       201: json(issuedAnswer, 'The lease and, once, its secret.'),
+      202: json(
+        awaitsApprovalAnswer,
+        'Somebody has to say yes first: wait for the approval, then repeat the identical request.',
+      ),
       ...refusals(
         ...BODY_REFUSALS,
         'invalid_intent',
@@ -71,6 +76,9 @@ export function credentialRoutes(app: App, { broker, guards }: Parts): void {
       ttlSeconds: ttl_seconds,
       idempotencyKey,
     })
+    if ('approval' in issued) {
+      return c.json({ approval: approvalWire(issued.approval, 'task') }, 202)
+    }
     if (c.req.raw.signal.aborted) throw await endUndelivered(broker, issued.lease)
     return c.json({ lease: leaseWire(issued.lease), credential: revealCredential(issued) }, 201)
   })

@@ -1,4 +1,5 @@
-import type { MiddlewareHandler } from 'hono'
+import type { HttpBindings } from '@hono/node-server'
+import type { Context, MiddlewareHandler } from 'hono'
 import { routePath } from 'hono/route'
 import type { Broker } from '../broker/broker.ts'
 import { newId } from '../ids.ts'
@@ -27,8 +28,9 @@ export function envelope(broker: Broker, metrics: Metrics): MiddlewareHandler<En
     const asked = c.req.header('x-request-id') ?? ''
     const requestId = SANE_REQUEST_ID.test(asked) ? asked : newId('req', broker)
     c.set('requestId', requestId)
-    for (const [name, value] of Object.entries(HEADERS)) c.header(name, value)
-    c.header('x-request-id', requestId)
+    const set = headerSetter(c)
+    for (const name in HEADERS) set(name, HEADERS[name] ?? '')
+    set('x-request-id', requestId)
     await next()
     const ms = clock.monotonic() - begun
     const route = routePath(c, -1)
@@ -37,4 +39,13 @@ export function envelope(broker: Broker, metrics: Metrics): MiddlewareHandler<En
     const { method, status } = answer
     log.debug({ request_id: requestId, method, route, status, ms }, 'answered')
   }
+}
+
+/** Straight to the server's answer where there is one: a `Headers` object costs more than all else. */
+function headerSetter(c: Context): (name: string, value: string) => void {
+  // Not there where an application is asked without a server.
+  const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>
+  return outgoing === undefined
+    ? (name, value) => c.header(name, value)
+    : (name, value) => outgoing.setHeader(name, value)
 }

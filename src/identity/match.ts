@@ -5,7 +5,10 @@ import type { Workload } from './workload.ts'
  * Whether the workload is one `match` means: of its issuer, with every claim named there present
  * and matching. A claim that is a list matches if one of its values does.
  */
-export function matchesWorkload(match: MatchConfig, workload: Workload): boolean {
+export function matchesWorkload(
+  match: MatchConfig,
+  workload: Pick<Workload, 'issuer' | 'claims' | 'lists'>,
+): boolean {
   if (match.issuer !== workload.issuer) return false
   return Object.entries(match.claims).every(([claim, pattern]) =>
     valuesOf(workload, claim).some((value) => matchesPattern(pattern, value)),
@@ -20,7 +23,7 @@ export function matchesPattern(pattern: string, value: string): boolean {
   return wanted.every((part, at) => matchesSegment(part, found[at] ?? ''))
 }
 
-function valuesOf(workload: Workload, claim: string): readonly string[] {
+function valuesOf(workload: Pick<Workload, 'claims' | 'lists'>, claim: string): readonly string[] {
   if (Object.hasOwn(workload.lists, claim)) return workload.lists[claim] ?? []
   return Object.hasOwn(workload.claims, claim) ? [workload.claims[claim] ?? ''] : []
 }

@@ -67,7 +67,7 @@ function readObject(part: string): Record<string, unknown> | string {
     return 'is not JSON'
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is not an object'
-  if (!hasUniqueKeys(text)) return 'says a key twice'
+  if (!hasUniqueKeys(text, value)) return 'says a key twice'
   // A JSON value that is an object and no array.
   return value as Record<string, unknown>
 }

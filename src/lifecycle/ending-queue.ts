@@ -17,7 +17,8 @@ const LONE_PER_BATCH = 25
  */
 export class EndingQueue {
   readonly #broker: Broker
-  readonly #providers = new Map<string, { calls: number; groups: Set<string> }>()
+  /** `left`: not everything that was due could be started. */
+  readonly #providers = new Map<string, { calls: number; groups: Set<string>; left: boolean }>()
   readonly #underWay = new Set<LeaseId>()
   readonly #running = new Set<Promise<void>>()
   #stopped = false
@@ -51,17 +52,20 @@ export class EndingQueue {
 
   async #dispatchProvider(provider: string, now: number): Promise<void> {
     const lanes = this.#lanesOf(provider)
+    lanes.left = true
     if (lanes.calls >= CALLS_PER_PROVIDER) return
     const limit = CLAIM + this.#underWay.size
     const claimed = await this.#broker.store.endings.due(provider, now, limit)
     const free = claimed.filter(({ lease }) => !this.#underWay.has(lease.id))
+    let waiting = false
     for (const batch of batchesOf(free)) {
       const kept = batch.some(({ lane }) => lane === 'kill') ? 0 : KEPT_FOR_KILLS
       if (this.#stopped || lanes.calls >= CALLS_PER_PROVIDER - kept) return
       const group = groupOf(batch)
-      if (group !== null && lanes.groups.has(group)) continue
-      this.#start(provider, batch, group)
+      if (group !== null && lanes.groups.has(group)) waiting = true
+      else this.#start(provider, batch, group)
     }
+    lanes.left = waiting || free.length < claimed.length || claimed.length >= limit
   }
 
   #start(provider: string, batch: readonly QueuedEnding[], group: string | null): void {
@@ -83,7 +87,7 @@ export class EndingQueue {
         for (const { lease } of batch) this.#underWay.delete(lease.id)
         this.#running.delete(running)
         // What could not be written down is still due: it waits for the next sweep, not for none.
-        if (written && !this.#stopped) this.#continue(provider)
+        if (written && lanes.left && !this.#stopped) this.#continue(provider)
       })
     this.#running.add(running)
   }
@@ -95,7 +99,7 @@ export class EndingQueue {
   #lanesOf(provider: string) {
     let lanes = this.#providers.get(provider)
     if (!lanes) {
-      lanes = { calls: 0, groups: new Set() }
+      lanes = { calls: 0, groups: new Set(), left: false }
       this.#providers.set(provider, lanes)
     }
     return lanes

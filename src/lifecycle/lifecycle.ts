@@ -1,5 +1,7 @@
 import type { Broker } from '../broker/broker.ts'
 import { Anchoring } from './anchor.ts'
+import { ApprovalNotices } from './approval-notices.ts'
+import { ApprovalExpiry } from './approvals.ts'
 import { Checks } from './checks.ts'
 import { EndingQueue } from './ending-queue.ts'
 import { Enforcement } from './enforcement.ts'
@@ -29,6 +31,8 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
   const checks = new Checks(broker)
   const anchoring = new Anchoring(broker)
   const enforcement = new Enforcement(broker)
+  const approvals = new ApprovalExpiry(broker)
+  const notices = new ApprovalNotices(broker)
   let stopped = false
   let urgent: Promise<void> | undefined
   let again = false
@@ -40,6 +44,7 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
   /** Runs at once after a commit that ordered an end; a nudge meanwhile runs it once more. */
   const wake = (): void => {
     if (stopped) return
+    void guarded('telling of approvals', () => notices.sweep())
     if (urgent) {
       again = true
       return
@@ -72,6 +77,7 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
       await sweepSilence(broker)
     })
     await guarded('expiry', () => sweepExpiry(broker))
+    await guarded('ending approvals', () => approvals.sweep())
     await guarded('settling', () => settleStranded(broker))
     await guarded('holding leases against the policies', () => enforcement.sweep())
     wake()
@@ -91,7 +97,9 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
       stopped = true
       cancelTimer()
       checks.stop()
-      const idle = Promise.all([sweeping, urgent, endings.stop()]).then(() => anchoring.write())
+      const idle = Promise.all([sweeping, urgent, endings.stop(), notices.stop()]).then(() =>
+        anchoring.write(),
+      )
       let cancelGrace = () => {}
       const grace = new Promise<void>((over) => {
         cancelGrace = broker.clock.after(graceMs, over)

@@ -1,4 +1,4 @@
-import type { DecisionId, LeaseId, TaskId } from '../ids.ts'
+import type { ApprovalId, DecisionId, LeaseId, TaskId } from '../ids.ts'
 import type { Chain } from './chain.ts'
 
 /** Where a lease stands in its life; the arrows are in `LEASE_TRANSITIONS`. */
@@ -91,6 +91,8 @@ export interface Lease {
   readonly residuals: readonly string[]
   readonly revocability: Revocability
   readonly decision: DecisionId
+  /** Whose yes it took, if it took one. */
+  readonly approval: ApprovalId | null
   readonly policyHash: string
   readonly slot: string | null
   /** What the provider needs to end it; never a secret. Null while unknown. */

@@ -1,9 +1,28 @@
 /**
  * Whether no object in a JSON text says the same key twice. Parsers keep the last one silently, so
- * that two readers of one token could see two different claims. Meant for text that
- * `JSON.parse` has accepted already.
+ * that two readers of one token could see two different claims. `value` is what `JSON.parse` made
+ * of the text.
  */
-export function hasUniqueKeys(json: string): boolean {
+export function hasUniqueKeys(json: string, value: unknown): boolean {
+  // Whatever may be a key in the text is one in the value: none was said again.
+  if ((json.match(/"\s*:/g)?.length ?? 0) === countKeys(value)) return true
+  return saysNoKeyTwice(json)
+}
+
+/** Without recursion: nesting may be as deep as a body is long. */
+function countKeys(value: unknown): number {
+  let keys = 0
+  const open = [value]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next !== 'object' || next === null) continue
+    const inner = Object.values(next)
+    if (!Array.isArray(next)) keys += inner.length
+    for (const one of inner) if (typeof one === 'object' && one !== null) open.push(one)
+  }
+  return keys
+}
+
+function saysNoKeyTwice(json: string): boolean {
   const open: (Set<string> | undefined)[] = []
   let key = false
   for (const [token] of json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],]/g)) {

@@ -2,6 +2,7 @@
  * What travels over the HTTP API, as the server sends it and every client reads it (DESIGN §8).
  * Times are RFC 3339 in UTC, durations whole seconds, names in snake case.
  */
+import type { ApprovalCause, ApprovalState } from './approval.ts'
 import type { Containment, EndCause, Lane, LeaseState, Revocability } from './lease.ts'
 import type { Proof } from './task.ts'
 
@@ -76,6 +77,8 @@ export interface LeaseWire {
   scope: Record<string, unknown>
   residuals: string[]
   decision: string
+  /** The one it took, if it took one. */
+  approval?: string
 }
 
 /** The secret part: sent once, in one answer, stored nowhere. */
@@ -125,6 +128,52 @@ export interface DelegatedWire {
 export interface IssuedWire {
   lease: LeaseWire
   credential: CredentialWire
+}
+
+/** Instead of a credential: somebody has to say yes first. */
+export interface AwaitsApprovalWire {
+  approval: ApprovalWire
+}
+
+export interface ApprovalWire {
+  id: string
+  state: ApprovalState
+  /** Why it expired. */
+  cause?: ApprovalCause
+  task: string
+  agent: string
+  /** Absent where nobody delegated. */
+  act?: ActWire
+  tenant: string
+  entitlement: string
+  provider: string
+  target: string
+  intent: IntentItemWire[]
+  scope: Record<string, unknown>
+  zone: string
+  datasets: string[]
+  impact: string[]
+  residuals: string[]
+  revocability: Revocability
+  ttl_seconds: number
+  created_at: string
+  /** Until when it can be decided or, once granted, used. */
+  expires_at: string
+  decided_at?: string
+  lease?: string
+  /** For operators alone. */
+  review?: {
+    /** The purpose as the agent put it: a claim, not a fact. */
+    agents_own_words: string
+    workload: string
+    risk: { level: 'LOW' | 'MEDIUM' | 'HIGH'; reasons: string[] }
+    policies: string[]
+    policy_hash: string
+    grant: string
+    decision: string
+    decided_by?: string
+    reason?: string
+  }
 }
 
 export interface RenewedWire extends IssuedWire {

@@ -76,7 +76,8 @@ function readJson(text: string): unknown {
     throw invalid([{ path: '', message: 'must be JSON' }])
   }
   // Senders fill templates with text of others; a smuggled second `subject` must not win.
-  if (!hasUniqueKeys(text)) throw invalid([{ path: '', message: 'must not say a key twice' }])
+  if (!hasUniqueKeys(text, value))
+    throw invalid([{ path: '', message: 'must not say a key twice' }])
   return value
 }
 

@@ -4,7 +4,7 @@ import type { Selector, SelectorFields } from '../model/selector.ts'
 import { plainText } from '../model/text.ts'
 import { SIGNAL_ACTIONS, type Signal } from './signal.ts'
 
-const secretReference = z
+export const secretReference = z
   .string()
   .regex(/^(?:env|file):.+$/, 'must be env:NAME or file:PATH, never the secret itself')
 

@@ -5,6 +5,7 @@
  */
 import type { Actor, AuditDraft, AuditEvent } from '../audit/events.ts'
 import type {
+  ApprovalId,
   BlockId,
   DecisionId,
   DelegationId,
@@ -13,6 +14,7 @@ import type {
   SignalId,
   TaskId,
 } from '../ids.ts'
+import type { Approval, ApprovalShown, ApprovalState } from '../model/approval.ts'
 import type { Chain } from '../model/chain.ts'
 import type { Delegation } from '../model/delegation.ts'
 import type { IntentItem } from '../model/intent.ts'
@@ -24,6 +26,7 @@ import type { Task, TaskCause, TaskOutcome } from '../model/task.ts'
 export interface Store {
   readonly tasks: TaskStore
   readonly delegations: DelegationStore
+  readonly approvals: ApprovalStore
   readonly leases: LeaseStore
   readonly endings: EndingStore
   readonly kills: KillStore
@@ -273,6 +276,79 @@ export interface DecisionStore {
   list(filter: DecisionFilter, page: Page): Promise<readonly DecisionRecord[]>
 }
 
+// Approvals ---------------------------------------------------------------------------------
+
+/** What an approval is asked for with, where there is none yet. */
+export interface ApprovalRequest {
+  readonly id: ApprovalId
+  readonly grant: string
+  readonly shown: ApprovalShown
+  /** As asked for; what is issued may live shorter, where its task ends before. */
+  readonly ttlSeconds: number
+  readonly expiresAt: number
+  /** The most that may be pending for its agent. */
+  readonly pendingPerAgent: number
+  /** How long after a denial its agent may not ask for the same entitlement. */
+  readonly coolDownSeconds: number
+  /** Whether whoever decides is told by webhook. */
+  readonly notice: boolean
+}
+
+export type DecideApprovalResult =
+  | { readonly ok: true; readonly approval: Approval }
+  /** It was decided, used or made worthless before; as it is now. */
+  | { readonly ok: false; readonly approval: Approval }
+
+export interface ApprovalNotice {
+  readonly approval: Approval
+  /** Made before, in vain. */
+  readonly attempts: number
+}
+
+export interface ApprovalStore {
+  /**
+   * Pending → granted, or pending or granted → denied: a yes can be taken back until it is used.
+   * One that time, another policy set or another database made worthless expires instead.
+   * Undefined: there is none of this id.
+   */
+  decide(order: {
+    readonly id: ApprovalId
+    readonly verdict: 'granted' | 'denied'
+    readonly actor: Actor
+    readonly reason: string | null
+    /** Until when a granted one can be used. */
+    readonly expiresAt: number
+    readonly policyHash: string
+    readonly now: number
+  }): Promise<DecideApprovalResult | undefined>
+  byId(id: ApprovalId): Promise<Approval | undefined>
+  /** Pending or granted ones past their time → expired. Returns how many. */
+  expire(order: { latest: number; now: number; limit: number }): Promise<number>
+  /** The same for those asked for under other policies, or in a database restored since. */
+  expireForeign(order: { policyHash: string; now: number; limit: number }): Promise<number>
+  list(
+    filter: {
+      readonly tenants: readonly string[] | null
+      readonly state?: ApprovalState
+      readonly agent?: string
+      readonly task?: string
+      readonly tenant?: string
+    },
+    page: Page,
+  ): Promise<readonly Approval[]>
+  /** Pending ones of which whoever decides is to be told now. */
+  noticesDue(now: number, limit: number): Promise<readonly ApprovalNotice[]>
+  /** Told (`retryAt` null), or to be tried again. */
+  noticed(id: ApprovalId, retryAt: number | null): Promise<void>
+  /**
+   * Calls back after each commit that changed this approval, until `stop` is called. Undefined: as
+   * many wait for it already as may, or nobody may any more.
+   */
+  watch(id: ApprovalId, listener: () => void): { readonly stop: () => void } | undefined
+  /** The broker stops: calls back whoever waits, and lets nobody wait from now on. */
+  letGo(): void
+}
+
 // Acts --------------------------------------------------------------------------------------
 
 /** One action of a task on one resource, permitted by policy and about to be done. */
@@ -340,6 +416,8 @@ export interface Reservation {
   readonly touches: Task['touched']
   /** What it was decided on: the asking task and those above it, as they had been touched then. */
   readonly decidedOn: readonly Pick<Task, 'id' | 'touched'>[]
+  /** Present where the policies want one: without it nothing is reserved. */
+  readonly approval?: ApprovalRequest | undefined
   readonly limits: {
     readonly activeLeasesPerTask: number
     readonly activeLeasesPerAgent: number
@@ -353,7 +431,13 @@ export type ReserveResult =
   | { readonly ok: false; readonly why: 'blocked'; readonly block: BlockId }
   /** Another request touched something since this one was decided: to be decided again. */
   | { readonly ok: false; readonly why: 'touched-since' }
-  | { readonly ok: false; readonly why: 'high-impact-pace'; readonly retryAt: number }
+  | {
+      readonly ok: false
+      readonly why: 'high-impact-pace' | 'approval-cool-down'
+      readonly retryAt: number
+    }
+  /** Somebody has to say yes first: this is where that is asked, or was asked before. */
+  | { readonly ok: false; readonly why: 'approval'; readonly approval: Approval }
   | {
       readonly ok: false
       readonly why:
@@ -367,6 +451,7 @@ export type ReserveResult =
         | 'agent-share'
         | 'in-flight'
         | 'other-body'
+        | 'approval-limit'
     }
 
 /** What an upstream answered, without its secret. */
@@ -399,7 +484,8 @@ export interface LeaseStore {
   /**
    * The durable write-ahead of a mint (P1): task still open, no block, caps, capacity, a free slot,
    * the idempotency key, all read in the transaction that writes it. A finished request with the
-   * same key is replaced: its lease ends here (P9).
+   * same key is replaced: its lease ends here (P9). Where it takes an approval, a granted one of
+   * exactly this grant is consumed here; without one it is only asked for, once.
    */
   reserve(order: Reservation): Promise<ReserveResult>
   /** Reserved → active with what was minted; re-reads kills and blocks ordered since (P8). */

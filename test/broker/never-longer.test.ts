@@ -32,12 +32,14 @@ it('P5: no lease is longer than planned, whatever its upstream says', async () =
       labels: {},
     },
   )
-  const { lease } = await issueCredential(broker, task, {
+  const issued = await issueCredential(broker, task, {
     entitlement: 'tickets-read',
     intent: undefined,
     ttlSeconds: 60,
     idempotencyKey: undefined,
   })
+  if ('approval' in issued) throw new Error('it awaits an approval')
+  const { lease } = issued
   const now = house.clock.now()
   expect(lease.expiresAt).toBe(now + 60_000)
   expect(lease.exposedUntil).toBe(now + 60_000 + anHour)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
 import { ApiError, UnreachableError } from '../../src/client/api-error.ts'
-import { apiClient } from '../../src/client/http.ts'
+import { apiClient, issuedIn } from '../../src/client/http.ts'
 import type { SelectorWire } from '../../src/model/wire.ts'
 import { secretsOf, useOf } from './holder.ts'
 import {
@@ -131,10 +131,8 @@ export class Load {
     const key = seeded.chance(0.3) ? `key-${seeded.between(1, 5)}` : undefined
     const sentAt = Date.now()
     const request = { entitlement }
-    const { lease, credential } = await this.#api(task.token).requestCredential(
-      task.id,
-      request,
-      key,
+    const { lease, credential } = issuedIn(
+      await this.#api(task.token).requestCredential(task.id, request, key),
     )
     memory.secrets.push(...secretsOf(credential))
     const use = useOf(upstreams, credential)

@@ -1,4 +1,4 @@
-import type { ApiClient } from '../../src/client/http.ts'
+import { type ApiClient, issuedIn } from '../../src/client/http.ts'
 import { hold } from './agent.ts'
 import { INTENT } from './configuration.ts'
 import { KeyHolder } from './key-holder.ts'
@@ -16,7 +16,7 @@ export async function stealToken(stage: Stage): Promise<void> {
   timeline.detail('', task.key ?? '')
 
   const ask = (api: ApiClient) => api.requestCredential(task.id, { entitlement: 'runbooks' })
-  const { lease, credential } = await ask(agent.as(token))
+  const { lease, credential } = issuedIn(await ask(agent.as(token)))
   const held = hold('runbooks', credential, world.upstreams)
   demand((await held.use()).allowed, `${held.within} was refused`)
   timeline.event(held.provider, `${lease.upstream_name} by ${held.client}`)

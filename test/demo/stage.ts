@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError } from '../../src/client/api-error.ts'
-import type { ApiClient } from '../../src/client/http.ts'
+import { type ApiClient, issuedIn } from '../../src/client/http.ts'
 import type { LeaseWire, TaskWire } from '../../src/model/wire.ts'
 import { type Held, hold, type ProviderName } from './agent.ts'
 import { INTENT } from './configuration.ts'
@@ -53,7 +53,7 @@ export class Stage {
   /** Asks for the credential of one entitlement of the task. */
   async borrow(entitlement: string): Promise<Lent> {
     const { task, api, lent } = this.task
-    const { lease, credential } = await api.requestCredential(task.id, { entitlement })
+    const { lease, credential } = issuedIn(await api.requestCredential(task.id, { entitlement }))
     const one = { lease, held: hold(entitlement, credential, this.world.upstreams) }
     lent.push(one)
     return one

@@ -1,3 +1,4 @@
+import { issuedIn } from '../../src/client/http.ts'
 import type { IntentItemWire } from '../../src/model/wire.ts'
 import { hold } from './agent.ts'
 import { AGENT, INTENT, PURGE } from './configuration.ts'
@@ -62,7 +63,8 @@ export async function delegate(stage: Stage): Promise<void> {
   const executor = await passOn(stage, planner, agent)
   timeline.event(agent, `${executor.task.id}, with its own identity, for ${AGENT}`)
   const request = { entitlement: 'runbooks' }
-  const { lease, credential } = await executor.api.requestCredential(executor.task.id, request)
+  const asked = await executor.api.requestCredential(executor.task.id, request)
+  const { lease, credential } = issuedIn(asked)
   const held = hold('runbooks', credential, world.upstreams)
   const used = await held.use()
   demand(used.allowed, `${held.within} was refused`)

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { issuedIn } from '../../src/client/http.ts'
 import { hold, type ProviderName } from './agent.ts'
 import { INTENT } from './configuration.ts'
 import { mayfly } from './operator.ts'
@@ -92,7 +93,8 @@ export async function lendToAll(stage: Stage, { members }: Tree): Promise<void> 
 }
 
 async function lend(stage: Stage, member: Member, entitlement: string): Promise<void> {
-  const { lease, credential } = await member.api.requestCredential(member.task.id, { entitlement })
+  const asked = await member.api.requestCredential(member.task.id, { entitlement })
+  const { lease, credential } = issuedIn(asked)
   member.lent.push({ lease, held: hold(entitlement, credential, stage.world.upstreams) })
 }
 

@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { STATUS_OF } from '../../src/errors.ts'
+import { DELETE } from '../fixture/approvals.ts'
 import { gatewayToken } from '../fixture/broker.ts'
 import { named, READ } from '../fixture/gateway.ts'
-import { type Api, TICKET, testApi } from '../fixture/http.ts'
+import { type Answer, type Api, TICKET, testApi } from '../fixture/http.ts'
+import { KeyHolder } from '../fixture/key-holder.ts'
 
 interface Document {
   openapi: string
@@ -67,7 +69,8 @@ it('real answers are what the document says', async () => {
     const type = answer.headers.get('content-type')?.split(';')[0] ?? ''
     const schema = content?.[type]?.schema
     expect(schema, `${line} ${answer.status} ${type}`).toBeDefined()
-    const parsed = schemaOf(document, schema ?? {}).safeParse(answer.body)
+    const said = type === 'text/event-stream' ? answer.text : answer.body
+    const parsed = schemaOf(document, schema ?? {}).safeParse(said)
     expect(parsed.error?.issues, line).toBeUndefined()
     seen.add(`${method} ${route}`)
   }
@@ -79,6 +82,7 @@ it('real answers are what the document says', async () => {
   check('POST', '/v1/tasks/{id}/credentials', await api.issue(task, { entitlement: 'none' }))
   check('POST', '/v1/tasks/{id}/credentials', await api.issue(task, { extra: 1 }))
   const { lease } = issued.body
+  await decideApprovals(api, check)
   const { kill } = (
     await api.as('admin', 'POST /v1/kills', { selector: { provider: 'upstream' }, reason: 'x' })
   ).body
@@ -142,6 +146,35 @@ it('real answers are what the document says', async () => {
   )
   expect(seen).toEqual(new Set(all))
 })
+
+/** Whatever can be asked of approvals, with one to say yes to and one to say no to. */
+async function decideApprovals(
+  api: Api,
+  check: (line: string, route: string, answer: Answer<unknown>) => void,
+): Promise<void> {
+  const key = await KeyHolder.of(api)
+  const task = await key.open({ intent: [DELETE] })
+  const ask = async (seconds: number): Promise<string> => {
+    const line = `POST /v1/tasks/${task.id}/credentials`
+    const sent = { body: { entitlement: 'tickets-write', ttl_seconds: seconds } }
+    const answer = await key.call(line, task.token, sent)
+    check('POST', '/v1/tasks/{id}/credentials', answer)
+    return answer.body.approval.id
+  }
+  const [one, other] = [await ask(60), await ask(61)]
+  const calls: [string, string, object?][] = [
+    ['GET', ''],
+    ['GET', `/${one}`],
+    ['POST', `/${one}/approve`, {}],
+    ['GET', `/${one}/events`],
+    ['POST', `/${one}/approve`, {}],
+    ['POST', `/${other}/deny`, { reason: 'x' }],
+  ]
+  for (const [method, rest, body] of calls) {
+    const route = `/v1/approvals${rest.replace(/appr_\w+/, '{id}')}`
+    check(method, route, await api.as('admin', `${method} /v1/approvals${rest}`, body))
+  }
+}
 
 /** A schema of the document, made to check values again; what it refers to comes with it. */
 function schemaOf(document: Document, schema: object): z.ZodType {

@@ -158,10 +158,10 @@ describe('keys said twice', () => {
     ['{"x":{"y":[{"a":1,"b":[],"a":1}]}}', false],
     ['{"a":"\\\\","a":1}', false],
   ])('%s: unique %s', (text, unique) => {
-    expect(hasUniqueKeys(text)).toBe(unique)
+    expect(hasUniqueKeys(text, JSON.parse(text))).toBe(unique)
   })
 
   it('are never seen in what JSON.stringify wrote', () => {
-    fc.assert(fc.property(fc.jsonValue(), (v) => hasUniqueKeys(JSON.stringify(v))))
+    fc.assert(fc.property(fc.jsonValue(), (v) => hasUniqueKeys(JSON.stringify(v), v)))
   })
 })

@@ -95,6 +95,7 @@ export function station(upstreams: Record<string, Scripted>, anchorPath?: string
       store: { path: one.path },
       limits: { freeDiskReserveBytes: 0 },
     },
+    policy: { hash: 'f00d' },
     providers: new Map(instances),
   }
   const health = new Health(one.clock)

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  agentDescription,
-  describe as describeQuestion,
-  description,
-  questionOf,
-} from '../../src/policy/described.ts'
+import { describe as describeQuestion } from '../../src/policy/describe.ts'
+import { agentDescription, description, questionOf } from '../../src/policy/described.ts'
 import { credential, engineOf, NOW, opening } from './fixture.ts'
 
 const kept = (value: unknown) => agentDescription.parse(JSON.parse(JSON.stringify(value)))

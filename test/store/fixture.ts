@@ -15,6 +15,7 @@ import type { Selector } from '../../src/model/selector.ts'
 import type { Task } from '../../src/model/task.ts'
 import { openSqliteStore } from '../../src/store/sqlite/index.ts'
 import type {
+  ApprovalRequest,
   Kill,
   KillOrder,
   MintFacts,
@@ -238,6 +239,34 @@ export function reservation(
       tenant: task.tenant,
       entitlement: 'tickets-read',
     }),
+    ...change,
+  }
+}
+
+export function approvalRequest(
+  now: number,
+  change: Partial<ApprovalRequest> = {},
+): ApprovalRequest {
+  return {
+    id: newId('appr', idSource),
+    grant: 'a'.repeat(64),
+    shown: {
+      purpose: 'delete tickets',
+      intent: [],
+      scope: { allow: [] },
+      zone: 'internal',
+      datasets: [],
+      impact: ['destructive-write'],
+      residuals: [],
+      revocability: 'immediate',
+      risk: { level: 'LOW', reasons: [] },
+      policies: ['p0'],
+    },
+    ttlSeconds: 300,
+    expiresAt: now + 900_000,
+    pendingPerAgent: 5,
+    coolDownSeconds: 600,
+    notice: true,
     ...change,
   }
 }

@@ -59,6 +59,7 @@ export const leaseAnswer = z
       .openapi({ description: 'What it can do, in the upstream’s own terms.' }),
     residuals: z.array(z.string()).openapi({ description: 'What outlives the credential.' }),
     decision: z.string(),
+    approval: z.string().optional().openapi({ description: 'The one it took, if it took one.' }),
   })
   .openapi('Lease')
 
@@ -111,6 +112,7 @@ export function leaseWire(lease: Lease): LeaseWire {
     scope: { ...lease.scope },
     residuals: [...lease.residuals],
     decision: lease.decision,
+    ...known({ approval: lease.approval }),
   }
 }
 

@@ -34,7 +34,7 @@ export function recordDecision(db: Db): RecordDecision {
       policyHash: decision.policyHash,
       requestJson: JSON.stringify(decision.request),
     })
-    const type = eventType(decision)
+    const type = eventType(decision, lease)
     if (type === undefined) return
     tx.event({
       type,
@@ -110,7 +110,7 @@ function withShadow(
 }
 
 /** An opened task and a delegation have their own events; all else speaks through its decision. */
-function eventType(decision: NewDecision): AuditType | undefined {
+function eventType(decision: NewDecision, lease: string | null): AuditType | undefined {
   const delegates = decision.action === 'delegate'
   if (delegates && decision.outcome === 'permit') return undefined
   if (delegates || decision.rails.includes('delegation')) return 'delegation.refused'
@@ -118,6 +118,8 @@ function eventType(decision: NewDecision): AuditType | undefined {
     return decision.outcome === 'permit' ? 'action.permitted' : 'action.refused'
   }
   const opens = decision.action === 'openTask'
-  if (decision.outcome === 'permit') return opens ? undefined : 'credential.permitted'
+  // With a lease it got the approval it needs.
+  if (decision.outcome === 'permit' || lease !== null)
+    return opens ? undefined : 'credential.permitted'
   return opens ? 'task.refused' : 'credential.refused'
 }

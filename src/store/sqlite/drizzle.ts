@@ -15,6 +15,7 @@ export const {
   isNotNull,
   isNull,
   lte,
+  ne,
   or,
   Param,
   Placeholder,

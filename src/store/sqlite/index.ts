@@ -4,6 +4,9 @@ import { MayflyError } from '../../errors.ts'
 import type { Store } from '../store.ts'
 import { actStore } from './act-permits.ts'
 import { activeCounts } from './active-counts.ts'
+import { approvalMoves } from './approval-moves.ts'
+import { approvalWaiting } from './approval-waiting.ts'
+import { approvalStore } from './approvals.ts'
 import { auditStore } from './audit.ts'
 import { GroupCommit } from './commit.ts'
 import { openDatabase } from './database.ts'
@@ -19,6 +22,7 @@ import { lineage as lineageOf } from './lineage.ts'
 import { readMeta, writeMeta } from './meta.ts'
 import { signalStore } from './signals.ts'
 import { standing as standingOf } from './standing.ts'
+import { takingApproval } from './taking-approval.ts'
 import { taskStore } from './tasks.ts'
 import { upstreamsOf } from './upstreams.ts'
 import { watching } from './watch.ts'
@@ -78,16 +82,40 @@ function buildStore(
   const upstreams = upstreamsOf(db)
   commit.onUndo(upstreams.forget)
   const record = recordDecision(db)
+  const waiting = approvalWaiting(commit)
+  const approvals = approvalMoves(db, { lineage, waiting, epoch })
+  const take = takingApproval({ db, moves: approvals, record, epoch })
   const delegations = delegationStore({ db, commit, lineage, standing, record })
-  const tasks = taskStore({ db, commit, watch, moves, lineage, standing, record, delegations })
-  const kills = killStore({ db, commit, moves, standing, endTask: tasks.endWithin })
+  const tasks = taskStore({
+    db,
+    commit,
+    watch,
+    moves,
+    approvals,
+    lineage,
+    standing,
+    record,
+    delegations,
+  })
+  const kills = killStore({ db, commit, moves, approvals, standing, endTask: tasks.endWithin })
   const store: Store = {
     tasks,
     delegations,
-    leases: leaseStore({ db, commit, moves, counts, lineage, standing, upstreams, record }),
+    approvals: approvalStore({ db, commit, moves: approvals, waiting, epoch }),
+    leases: leaseStore({
+      db,
+      commit,
+      moves,
+      counts,
+      lineage,
+      standing,
+      upstreams,
+      record,
+      approvals: { take, consume: approvals.consume },
+    }),
     endings: endingStore({ db, commit, moves }),
     kills,
-    signals: signalStore({ db, commit, watch, orderKill: kills.orderWithin }),
+    signals: signalStore({ db, commit, watch, approvals, orderKill: kills.orderWithin }),
     decisions: decisionStore(db, commit, record),
     acts: actStore({ db, commit, lineage, standing, record }),
     audit: auditStore(db, commit),

@@ -1,5 +1,6 @@
 import type { Selector } from '../../model/selector.ts'
 import type { Kill, KillCounts, KillOrder, KillStore } from '../store.ts'
+import type { ApprovalMoves } from './approval-moves.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, asc, eq, gt, isNull, or, sql } from './drizzle.ts'
@@ -22,12 +23,13 @@ interface Rooms {
   readonly db: Db
   readonly commit: GroupCommit
   readonly moves: LeaseMoves
+  readonly approvals: Pick<ApprovalMoves, 'expireMatching'>
   readonly standing: Standing
   readonly endTask: EndTask
 }
 
 export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: OrderKill } {
-  const { db, commit, standing } = rooms
+  const { db, commit, standing, approvals } = rooms
   const count = (selector: Selector, tenants: readonly string[] | null): KillCounts =>
     countMatches(db, selector, tenants)
   const advance = advancing(rooms)
@@ -79,6 +81,7 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
     const { selector, reason, cause } = order
     const data = { kill: order.id, selector, reason, cause, counts }
     tx.event({ type: 'kill.ordered', actor: order.actor, data })
+    approvals.expireMatching(tx, order, order)
     tx.nudge()
     return killOf(row)
   }

@@ -1,6 +1,7 @@
 import type { EndCause } from '../../model/lease.ts'
 import type { MintFacts } from '../store.ts'
 import type { ActiveCounts } from './active-counts.ts'
+import type { ApprovalMoves } from './approval-moves.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import type { RecordDecision } from './decisions.ts'
@@ -11,6 +12,7 @@ import { type LeaseRow, laneRank } from './rows.ts'
 import { leases } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { param, prepared } from './statement.ts'
+import type { takingApproval } from './taking-approval.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** What the transitions of leases are built from. */
@@ -23,6 +25,10 @@ export interface LeaseRooms {
   readonly standing: Standing
   readonly upstreams: Upstreams
   readonly record: RecordDecision
+  readonly approvals: {
+    readonly take: ReturnType<typeof takingApproval>
+    readonly consume: ApprovalMoves['consume']
+  }
 }
 
 /**

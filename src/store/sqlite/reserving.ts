@@ -1,6 +1,7 @@
 import type { LeaseId } from '../../ids.ts'
-import type { Reservation, ReserveResult } from '../store.ts'
+import type { NewDecision, Reservation, ReserveResult } from '../store.ts'
 import type { ActiveCounts } from './active-counts.ts'
+import type { ApprovalRow } from './approval-moves.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { type RecordDecision, refusedByRail } from './decisions.ts'
@@ -9,10 +10,12 @@ import { fairShare } from './fair-share.ts'
 import { impactPace, paceReason } from './impact-pace.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { type Ancestor, type Lineage, subjectsAbove } from './lineage.ts'
+import type { LeaseRooms } from './minted.ts'
 import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
+import type { Taken } from './taking-approval.ts'
 import { touchingOf } from './touching.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -34,8 +37,9 @@ export function reserving(rooms: {
   readonly standing: Standing
   readonly upstreams: Upstreams
   readonly record: RecordDecision
+  readonly approvals: LeaseRooms['approvals']
 }): (tx: Tx, order: Reservation) => ReserveResult {
-  const { db, moves, counts, lineage, standing, upstreams, record } = rooms
+  const { db, moves, counts, lineage, standing, upstreams, record, approvals } = rooms
   const insert = insertStatement(db, leases)
   const taskById = prepared(
     db,
@@ -113,11 +117,19 @@ export function reserving(rooms: {
       return { ok: false, why: 'no-slot' }
     }
 
+    const taken = order.approval && approvals.take(tx, order, order.approval, task)
+    if (taken && 'why' in taken) {
+      const refused = approvalRefused(taken)
+      if (refused) recordRefusal(tx, order, refused)
+      return taken
+    }
+    const granted = taken?.granted
+
     if (replaced) {
       const actor = `agent:${task.agent}` as const
       moves.end(tx, replaced, { cause: 'replaced', lane: 'end', actor, now: order.now })
     }
-    const row = rowOf(order, task, slot, standing.latestKill())
+    const row = rowOf(order, task, { slot, killSeq: standing.latestKill(), granted })
     insert(row)
     counts.moved(row, 1)
     pace.countFor(order, planners)
@@ -127,7 +139,8 @@ export function reserving(rooms: {
       const planner = taskById.get({ id })
       if (planner) touching.add(planner, order.touches)
     }
-    record(tx, order.decision, order.id)
+    record(tx, granted ? approvedBy(granted, order.decision) : order.decision, order.id)
+    if (granted) approvals.consume(tx, granted, order.id)
     tx.event({
       type: 'lease.reserved',
       actor: `agent:${task.agent}`,
@@ -191,7 +204,30 @@ function subjectOf(task: TaskRow, order: Reservation, above: readonly Ancestor[]
   }
 }
 
-function rowOf(order: Reservation, task: TaskRow, slot: string | null, killSeq: number): LeaseRow {
+/** Why none can be asked for now; nothing where one is, which has a record of its own. */
+function approvalRefused(
+  taken: Extract<Taken, { ok: false }>,
+): { readonly rail: string; readonly reason: string } | undefined {
+  if (taken.why === 'approval-limit') {
+    const reason = 'as many approvals as its agent may have pending are pending'
+    return { rail: taken.why, reason }
+  }
+  if (taken.why !== 'approval-cool-down') return undefined
+  const next = new Date(taken.retryAt).toISOString()
+  return { rail: taken.why, reason: `an approval was denied; the next may be asked from ${next}` }
+}
+
+/** What the policies want an approval for, with the one it got. */
+function approvedBy({ id, decidedBy }: ApprovalRow, decision: NewDecision): NewDecision {
+  return { ...decision, reasons: [`${id} granted by ${decidedBy}`] }
+}
+
+function rowOf(
+  order: Reservation,
+  task: TaskRow,
+  more: { slot: string | null; killSeq: number; granted: ApprovalRow | undefined },
+): LeaseRow {
+  const { slot, killSeq, granted } = more
   return {
     id: order.id,
     task: task.id,
@@ -227,6 +263,7 @@ function rowOf(order: Reservation, task: TaskRow, slot: string | null, killSeq: 
     impactJson: order.touches.impact.length === 0 ? null : JSON.stringify(order.touches.impact),
     revocability: order.revocability,
     decision: order.decision.id,
+    approval: granted?.id ?? null,
     policyHash: order.decision.policyHash,
     slot,
     handleJson: null,

@@ -1,4 +1,13 @@
-import type { BlockId, DecisionId, DelegationId, KillId, LeaseId, TaskId } from '../../ids.ts'
+import type {
+  ApprovalId,
+  BlockId,
+  DecisionId,
+  DelegationId,
+  KillId,
+  LeaseId,
+  TaskId,
+} from '../../ids.ts'
+import type { Approval, ApprovalCause, ApprovalShown, ApprovalState } from '../../model/approval.ts'
 import type { Chain } from '../../model/chain.ts'
 import type { Delegation } from '../../model/delegation.ts'
 import type { IntentItem } from '../../model/intent.ts'
@@ -57,6 +66,7 @@ export function leaseOf(row: LeaseRow): Lease {
     residuals: JSON.parse(row.residualsJson) as string[],
     revocability: row.revocability as Revocability,
     decision: row.decision as DecisionId,
+    approval: row.approval as ApprovalId | null,
     policyHash: row.policyHash,
     slot: row.slot,
     handle: nullableJson<Record<string, unknown>>(row.handleJson),
@@ -110,6 +120,34 @@ export function delegationOf(row: typeof schema.delegations.$inferSelect): Deleg
     usedAt: row.usedAt,
     child: row.child as TaskId | null,
     decision: row.decision as DecisionId,
+  }
+}
+
+export function approvalOf(row: typeof schema.approvals.$inferSelect): Approval {
+  return {
+    id: row.id as ApprovalId,
+    task: row.task as TaskId,
+    agent: row.agent,
+    tenant: row.tenant,
+    workload: row.workload,
+    issuer: row.issuer,
+    chain: chainOf(row),
+    entitlement: row.entitlement,
+    provider: row.provider,
+    target: row.target,
+    grant: row.grantHash,
+    shown: JSON.parse(row.shownJson) as ApprovalShown,
+    ttlSeconds: row.ttlSeconds,
+    policyHash: row.policyHash,
+    decision: row.decision as DecisionId,
+    state: row.state as ApprovalState,
+    cause: row.cause as ApprovalCause | null,
+    createdAt: row.createdAt,
+    expiresAt: row.expiresAt,
+    decidedAt: row.decidedAt,
+    decidedBy: row.decidedBy,
+    reason: row.reason,
+    lease: row.lease as LeaseId | null,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { KillCounts, Signal, SignalStore } from '../store.ts'
+import type { ApprovalMoves } from './approval-moves.ts'
 import type { GroupCommit } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, eq, gt, isNotNull, isNull, or } from './drizzle.ts'
@@ -13,9 +14,10 @@ export function signalStore(rooms: {
   readonly db: Db
   readonly commit: GroupCommit
   readonly watch: Watch
+  readonly approvals: Pick<ApprovalMoves, 'expireMatching'>
   readonly orderKill: OrderKill
 }): SignalStore {
-  const { db, commit, watch, orderKill } = rooms
+  const { db, commit, watch, approvals, orderKill } = rooms
   // Index: signals_risk.
   const live = prepared(
     db,
@@ -92,6 +94,13 @@ export function signalStore(rooms: {
         tx.event({ type: 'signal.received', actor, data })
         if (level !== null) {
           tx.event({ type: 'risk.changed', actor, data: { signal: signal.id, subject, level } })
+        }
+        if (level === 'HIGH') {
+          // A yes was said to somebody else than whom this is about; it does not come back.
+          for (const selector of signal.effective) {
+            const voiding = { cause: 'risk', actor, now: signal.receivedAt } as const
+            approvals.expireMatching(tx, { selector, tenants: null }, voiding)
+          }
         }
         tx.nudge()
         return { ok: true, signal: signalOf(row), repeated: false }

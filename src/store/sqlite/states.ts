@@ -1,5 +1,5 @@
 import { sql } from './drizzle.ts'
-import { leases, tasks } from './schema.ts'
+import { approvals, leases, tasks } from './schema.ts'
 
 // States as literals: SQLite uses a partial index only where it can read that its condition holds,
 // which it cannot of a bound value.
@@ -18,3 +18,5 @@ export const isLive = sql`(${leases.state} in ('reserved', 'active', 'ending') a
 export const isDead = sql`${leases.state} in ('ended', 'failed')`
 /** Index: leases_unsettled. */
 export const isUnsettled = sql`(${leases.state} = 'reserved' or ${leases.renewing} = 1)`
+/** Pending or granted: it may still come to a lease. Indexes: approvals_open, approvals_expiry. */
+export const isUndecidedOrUnused = sql`${approvals.state} in ('pending', 'granted')`

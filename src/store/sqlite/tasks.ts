@@ -2,6 +2,7 @@ import type { TaskId } from '../../ids.ts'
 import type { Chain } from '../../model/chain.ts'
 import { MISSED_BEATS, type Task } from '../../model/task.ts'
 import type { NewTask, TaskStore } from '../store.ts'
+import type { ApprovalMoves } from './approval-moves.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { type RecordDecision, refusedByRail } from './decisions.ts'
@@ -28,6 +29,7 @@ interface Rooms {
   readonly commit: GroupCommit
   readonly watch: Watch
   readonly moves: LeaseMoves
+  readonly approvals: Pick<ApprovalMoves, 'expireOfTask'>
   readonly lineage: Lineage
   readonly standing: Standing
   readonly record: RecordDecision
@@ -45,7 +47,7 @@ export type EndTask = (
 ) => boolean
 
 export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTask } {
-  const { db, commit, watch, moves, lineage, standing, record, delegations } = rooms
+  const { db, commit, watch, moves, approvals, lineage, standing, record, delegations } = rooms
   const insert = insertStatement(db, tasks)
   /** Tasks by the hash of the token they were shown with: most requests are of a few of them. */
   const shown = new Map<string, Task>()
@@ -53,6 +55,11 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
     if (hash === undefined) shown.clear()
     else shown.delete(String(hash))
   })
+  const remember = (hash: string, task: Task): Task => {
+    if (shown.size >= MAX_SHOWN) shown.clear()
+    shown.set(hash, task)
+    return task
+  }
   const spend = spender(db)
   const pins = pinsOf(db)
   const byToken = prepared(
@@ -138,6 +145,7 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
     const row = byId.get({ id })
     if (!row) return false
     const ended = moves.endOfTask(tx, id, ending)
+    approvals.expireOfTask(tx, row, { cause: 'task-ended', actor, now })
     tx.event({
       type: 'task.ended',
       actor,
@@ -207,17 +215,16 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
             ...(row.parent === null ? {} : { parent: row.parent, depth: row.depth }),
           },
         })
-        return { ok: true, task: taskOf(row) }
+        const opened = taskOf(row)
+        remember(row.tokenHash, opened)
+        return { ok: true, task: opened }
       }),
     spend: (once, now) => commit.run(() => spend(once, now)),
     async byToken(hash) {
       const known = shown.get(hash)
       if (known) return known
       const row = byToken.get({ hash })
-      const task = row && taskOf(row)
-      if (shown.size >= MAX_SHOWN) shown.clear()
-      if (task) shown.set(hash, task)
-      return task
+      return row && remember(hash, taskOf(row))
     },
     async byId(id) {
       const row = byId.get({ id })

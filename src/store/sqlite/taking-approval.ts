@@ -1,0 +1,144 @@
+import type { ApprovalRequest, NewDecision, Reservation, ReserveResult } from '../store.ts'
+import type { ApprovalMoves, ApprovalRow } from './approval-moves.ts'
+import type { Tx } from './commit.ts'
+import type { Db } from './database.ts'
+import type { RecordDecision } from './decisions.ts'
+import { and, desc, eq, gt, sql } from './drizzle.ts'
+import { approvalOf, type TaskRow } from './rows.ts'
+import { approvals } from './schema.ts'
+import { insertStatement, param, prepared } from './statement.ts'
+
+type Refused = Extract<ReserveResult, { ok: false }>
+
+/** A granted approval that the caller's transaction consumes, or why there is none. */
+export type Taken = { readonly granted: ApprovalRow } | Refused
+
+/**
+ * Within the reserving transaction: the approval that was granted for exactly this request, or the
+ * one that is pending; or else one that is asked for now, unless its agent has asked for too many,
+ * or was refused this entitlement a moment ago.
+ */
+export function takingApproval(rooms: {
+  readonly db: Db
+  readonly moves: ApprovalMoves
+  readonly record: RecordDecision
+  readonly epoch: number
+}): (tx: Tx, order: Reservation, request: ApprovalRequest, task: TaskRow) => Taken {
+  const { db, moves, record, epoch } = rooms
+  const insert = insertStatement(db, approvals)
+  // Index: approvals_denied.
+  const lastDenial = prepared(
+    db,
+    db
+      .select({ at: approvals.decidedAt })
+      .from(approvals)
+      .where(
+        and(
+          sql`${approvals.state} = 'denied'`,
+          eq(approvals.agent, param('agent')),
+          eq(approvals.entitlement, param('entitlement')),
+        ),
+      )
+      .orderBy(desc(approvals.decidedAt))
+      .limit(1),
+  )
+  // Index: approvals_open, whose condition the first one is written out for.
+  const pendingOf = prepared(
+    db,
+    db
+      .select({ n: sql<number>`count(*)` })
+      .from(approvals)
+      .where(
+        and(
+          sql`${approvals.state} in ('pending', 'granted')`,
+          sql`${approvals.state} = 'pending'`,
+          eq(approvals.agent, param('agent')),
+          gt(approvals.expiresAt, param('now')),
+        ),
+      ),
+  )
+
+  return (tx, order, request, task) => {
+    const { now, decision } = order
+    const known = standingFor(tx, order, request, task)
+    if (known?.state === 'granted') return { granted: known }
+    if (known) return { ok: false, why: 'approval', approval: approvalOf(known) }
+    const { agent } = task
+    const denied = lastDenial.get({ agent, entitlement: order.entitlement })?.at ?? 0
+    const retryAt = denied + request.coolDownSeconds * 1000
+    if (retryAt > now) return { ok: false, why: 'approval-cool-down', retryAt }
+    if ((pendingOf.get({ agent, now })?.n ?? 0) >= request.pendingPerAgent) {
+      return { ok: false, why: 'approval-limit' }
+    }
+    const row = rowOf(order, request, task)
+    insert(row)
+    record(tx, decision, null)
+    tx.event({
+      type: 'approval.requested',
+      actor: `agent:${agent}`,
+      tenant: task.tenant,
+      task: task.id,
+      data: requestedData(row, request, decision),
+    })
+    tx.nudge()
+    return { ok: false, why: 'approval', approval: approvalOf(row) }
+  }
+
+  /** The one of this grant that still counts; those that do not any more expire on the way. */
+  function standingFor(tx: Tx, order: Reservation, request: ApprovalRequest, task: TaskRow) {
+    const { now } = order
+    const { policyHash } = order.decision
+    let standing: ApprovalRow | undefined
+    for (const row of moves.openOf(task)) {
+      if (row.grantHash !== request.grant) continue
+      const cause = moves.worthless(row, { now, policyHash })
+      if (cause) moves.expire(tx, row, { cause, actor: 'mayfly', now })
+      else standing = row
+    }
+    return standing
+  }
+
+  function rowOf(order: Reservation, request: ApprovalRequest, task: TaskRow): ApprovalRow {
+    return {
+      id: request.id,
+      task: task.id,
+      agent: task.agent,
+      tenant: task.tenant,
+      workload: task.workload,
+      issuer: task.issuer,
+      chainJson: task.chainJson,
+      entitlement: order.entitlement,
+      provider: order.provider,
+      target: order.target,
+      grantHash: request.grant,
+      shownJson: JSON.stringify(request.shown),
+      ttlSeconds: request.ttlSeconds,
+      policyHash: order.decision.policyHash,
+      decision: order.decision.id,
+      epoch,
+      state: 'pending',
+      cause: null,
+      createdAt: order.now,
+      expiresAt: request.expiresAt,
+      decidedAt: null,
+      decidedBy: null,
+      reason: null,
+      lease: null,
+      noticeDueAt: request.notice ? order.now : null,
+      noticeAttempts: 0,
+    }
+  }
+}
+
+function requestedData(row: ApprovalRow, { shown }: ApprovalRequest, { id }: NewDecision) {
+  return {
+    approval: row.id,
+    entitlement: row.entitlement,
+    grant: row.grantHash,
+    impact: shown.impact,
+    risk: shown.risk.level,
+    ttl_seconds: row.ttlSeconds,
+    expires_at: new Date(row.expiresAt).toISOString(),
+    decision: id,
+  }
+}
