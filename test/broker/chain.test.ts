@@ -230,6 +230,23 @@ describe('P8: a kill above', () => {
     expect(lease).toMatchObject({ state: 'ending', cause: 'killed', lane: 'kill' })
   })
 
+  it('of the planner overtakes an executor’s renewal in flight', async () => {
+    const api = await house()
+    const { leaf } = await chainOfThree(api)
+    const { lease } = (await api.issue(leaf)).body
+    api.upstream.mint = 'hold'
+    const reached = api.upstream.reached()
+    const renewing = api.call(`POST /v1/leases/${lease.id}/renew`, { token: leaf.token, body: {} })
+    await reached
+    const body = { selector: { agent: 'summariser' }, reason: 'drill' }
+    await api.as('responder', 'POST /v1/kills', body)
+    api.upstream.release()
+    const answer = await renewing
+    expect(code(answer)).toBe('blocked')
+    expect(answer.text).not.toContain('canary-')
+    expect(await api.store.leases.byId(lease.id)).toMatchObject({ cause: 'killed', lane: 'kill' })
+  })
+
   it.each(orders)('of %s lets nothing begin below it, not yet handed on', async (_, selector) => {
     const api = await house()
     const tree = await chainOfThree(api)

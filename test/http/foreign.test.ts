@@ -43,6 +43,7 @@ describe('P11: an id is not authority', () => {
         [`POST /v1/tasks/${ids.task}/end`, {}],
         [`GET /v1/tasks/${ids.task}/entitlements`],
         [`POST /v1/tasks/${ids.task}/credentials`, { entitlement: 'tickets-read' }],
+        [`POST /v1/tasks/${ids.task}/delegations`, { agent: 'twin-2', intent }],
         [`GET /v1/leases/${ids.lease}`],
         [`POST /v1/leases/${ids.lease}/renew`, {}],
         [`POST /v1/leases/${ids.lease}/end`, {}],
@@ -114,7 +115,8 @@ describe('P11: an id is not authority', () => {
     const cursor = first.body.next_cursor
     const theirs = await api.as('billing', `GET /v1/tasks?cursor=${cursor}`)
     expect(theirs.body.items.map((one: { tenant: string }) => one.tenant)).not.toContain('support')
-    for (const filter of ['tenant=support', 'agent=summariser']) {
+    const trees = [`tree=${task.id}`, `parent=${task.id}`]
+    for (const filter of ['tenant=support', 'agent=summariser', ...trees]) {
       expect((await api.as('billing', `GET /v1/tasks?${filter}`)).body.items).toEqual([])
     }
     expect((await api.as('billing', `GET /v1/leases?task=${task.id}`)).body.items).toEqual([])
