@@ -1,22 +1,16 @@
 import type { TaskId } from '../../ids.ts'
-import type { Chain } from '../../model/chain.ts'
 import { MISSED_BEATS, type Task } from '../../model/task.ts'
-import type { NewTask, TaskStore } from '../store.ts'
+import type { TaskStore } from '../store.ts'
 import type { ApprovalMoves } from './approval-moves.ts'
 import type { GroupCommit, Tx } from './commit.ts'
-import type { Db } from './database.ts'
-import { type RecordDecision, refusedByRail } from './decisions.ts'
-import type { DelegationUse, Usable } from './delegations.ts'
 import { and, asc, eq, inArray, isNotNull, lte, sql } from './drizzle.ts'
 import type { Ending, LeaseMoves } from './lease-moves.ts'
-import { type Lineage, subjectsAbove } from './lineage.ts'
 import { spender } from './once.ts'
+import { type OpeningRooms, opening, silenceEnds } from './opening.ts'
 import { among, beforeId, pageOf } from './paging.ts'
-import { pinsOf } from './pins.ts'
-import { type TaskRow, taskOf } from './rows.ts'
+import { taskOf } from './rows.ts'
 import { tasks } from './schema.ts'
-import type { Standing } from './standing.ts'
-import { insertStatement, param, prepared } from './statement.ts'
+import { param, prepared } from './statement.ts'
 import { isOpen } from './states.ts'
 import { treeOf } from './tree.ts'
 import type { Watch } from './watch.ts'
@@ -24,16 +18,11 @@ import type { Watch } from './watch.ts'
 /** So many tasks are kept in mind; beyond, all are forgotten and read anew. */
 const MAX_SHOWN = 5_000
 
-interface Rooms {
-  readonly db: Db
+interface Rooms extends OpeningRooms {
   readonly commit: GroupCommit
   readonly watch: Watch
   readonly moves: LeaseMoves
   readonly approvals: Pick<ApprovalMoves, 'expireOfTask'>
-  readonly lineage: Lineage
-  readonly standing: Standing
-  readonly record: RecordDecision
-  readonly delegations: DelegationUse
 }
 
 /**
@@ -47,8 +36,8 @@ export type EndTask = (
 ) => boolean
 
 export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTask } {
-  const { db, commit, watch, moves, approvals, lineage, standing, record, delegations } = rooms
-  const insert = insertStatement(db, tasks)
+  const { db, commit, watch, moves, approvals } = rooms
+  const open = opening(rooms)
   /** Tasks by the hash of the token they were shown with: most requests are of a few of them. */
   const shown = new Map<string, Task>()
   watch('tasks', 'token_hash', (hash) => {
@@ -61,7 +50,6 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
     return task
   }
   const spend = spender(db)
-  const pins = pinsOf(db)
   const byToken = prepared(
     db,
     db
@@ -75,14 +63,6 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
       .select()
       .from(tasks)
       .where(eq(tasks.id, param('id'))),
-  )
-  // Index: tasks_agent.
-  const openOfAgent = prepared(
-    db,
-    db
-      .select({ n: sql<number>`count(*)` })
-      .from(tasks)
-      .where(and(eq(tasks.agent, param('agent')), isOpen)),
   )
   // Index: tasks_parent.
   const openChildren = prepared(
@@ -167,57 +147,11 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
 
   return {
     endWithin,
-    open: (task, { openTasksPerAgent, evidence, proof, instance, delegation, decision }) =>
+    open: (task, against) =>
       commit.run((tx) => {
-        const now = task.createdAt
-        const from = delegation && delegations.usable(delegation.id, task)
-        if (from && 'refused' in from) {
-          record(tx, refusedByRail(decision, { rail: 'delegation', reason: from.refused }), null)
-          return { ok: false, why: 'delegation' }
-        }
-        const block = standing.blockAgainst(subjectOf(task, from?.planner, lineage), now)
-        if (block) {
-          record(
-            tx,
-            refusedByRail(decision, { rail: 'block', reason: `blocked by ${block}` }),
-            null,
-          )
-          return { ok: false, why: 'blocked', block }
-        }
-        const open = openOfAgent.get({ agent: task.agent })?.n ?? 0
-        if (open >= openTasksPerAgent) return { ok: false, why: 'limit' }
-        if (from && delegations.treeIsFull(from.planner, delegation.tasksPerTree)) {
-          const reason = 'the tree has as many tasks as it may have'
-          record(tx, refusedByRail(decision, { rail: 'tree', reason }), null)
-          return { ok: false, why: 'tree-limit' }
-        }
-        const mismatch = instance && pins.mismatch(instance, task.key, now)
-        if (mismatch) return { ok: false, why: mismatch }
-        if (evidence && !spend(evidence, now)) return { ok: false, why: 'evidence-used' }
-        if (proof && !spend(proof, now)) return { ok: false, why: 'proof-used' }
-        if (from) delegations.use(tx, from, task)
-        if (instance && task.key !== null) pins.keep(instance, task.key, now)
-        const row = rowOf(task, from)
-        insert(row)
-        record(tx, decision, null)
-        tx.event({
-          type: 'task.opened',
-          actor: `agent:${task.agent}`,
-          tenant: task.tenant,
-          task: task.id,
-          data: {
-            workload: task.workload,
-            proof: task.proof,
-            ...(task.key === null ? {} : { key: task.key }),
-            purpose: task.purpose,
-            deadline: new Date(task.deadline).toISOString(),
-            decision: decision.id,
-            ...(row.parent === null ? {} : { parent: row.parent, depth: row.depth }),
-          },
-        })
-        const opened = taskOf(row)
-        remember(row.tokenHash, opened)
-        return { ok: true, task: opened }
+        const opened = open(tx, task, against)
+        if (opened.ok) remember(task.tokenHash, opened.task)
+        return opened
       }),
     spend: (once, now) => commit.run(() => spend(once, now)),
     async byToken(hash) {
@@ -305,53 +239,4 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
       return new Map(rows.map((row) => [row.agent, row.n]))
     },
   }
-}
-
-function rowOf(task: NewTask, from: Usable | undefined): TaskRow {
-  const chain = from && chainBelow(from.planner)
-  return {
-    id: task.id,
-    agent: task.agent,
-    tenant: task.tenant,
-    workload: task.workload,
-    issuer: task.issuer,
-    proof: task.proof,
-    claimsJson: JSON.stringify(task.claims),
-    tokenHash: task.tokenHash,
-    purpose: task.purpose,
-    intentJson: JSON.stringify(task.intent),
-    labelsJson: JSON.stringify(task.labels),
-    state: 'open',
-    outcome: null,
-    cause: null,
-    parent: from?.planner.id ?? null,
-    depth: chain?.length ?? 0,
-    chainJson: chain === undefined ? null : JSON.stringify(chain),
-    createdAt: task.createdAt,
-    deadline: task.deadline,
-    heartbeatSeconds: task.heartbeatSeconds,
-    heartbeatDueAt: silenceEnds(task, task.createdAt),
-    lastHeartbeatAt: null,
-    endedAt: null,
-    touchedJson: JSON.stringify({ zones: [], datasets: [], impact: [] }),
-    key: task.key,
-  }
-}
-
-/** The chain of what a task delegates: itself, then its own. */
-function chainBelow({ id, agent, chainJson }: TaskRow): Chain {
-  // Written by this store from the same types.
-  const above = chainJson === null ? [] : (JSON.parse(chainJson) as Chain)
-  return [{ agent, task: id as TaskId }, ...above]
-}
-
-/** Two intervals after the last sign of life; null for a task without a heartbeat. */
-function silenceEnds(task: { heartbeatSeconds: number | null }, now: number): number | null {
-  return task.heartbeatSeconds === null ? null : now + MISSED_BEATS * task.heartbeatSeconds * 1000
-}
-
-function subjectOf(task: NewTask, planner: TaskRow | undefined, lineage: Lineage) {
-  const { id, agent, tenant, workload, issuer } = task
-  const above = planner && subjectsAbove([planner, ...lineage(planner.id)])
-  return { task: id, agent, tenant, workload, issuer, ...above }
 }
