@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { DeleteObjectCommand, GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { Storage } from '@google-cloud/storage'
 import nodeVault from 'node-vault'
 import type { CredentialWire } from '../../src/model/wire.ts'
@@ -36,6 +36,8 @@ export function hold(entitlement: string, credential: CredentialWire, clouds: Up
   switch (entitlement) {
     case 'tickets-s3':
       return holdS3(fields, clouds)
+    case 'tickets-purge':
+      return holdPurge(fields, clouds)
     case 'tickets-db':
       return holdDatabase(fields, clouds)
     case 'runbooks':
@@ -47,18 +49,8 @@ export function hold(entitlement: string, credential: CredentialWire, clouds: Up
   }
 }
 
-function holdS3(fields: Fields, { aws }: Upstreams): Held {
-  const s3 = new S3Client({
-    region: fields('region'),
-    endpoint: aws.endpoint,
-    forcePathStyle: true,
-    maxAttempts: 1,
-    credentials: {
-      accessKeyId: fields('access_key_id'),
-      secretAccessKey: fields('secret_access_key'),
-      sessionToken: fields('session_token'),
-    },
-  })
+function holdS3(fields: Fields, clouds: Upstreams): Held {
+  const s3 = s3Client(fields, clouds)
   const read = (key: string) =>
     answered(async () => {
       const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: key }))
@@ -74,6 +66,40 @@ function holdS3(fields: Fields, { aws }: Upstreams): Held {
     stray: () => read('4712/mail.txt'),
     close: () => s3.destroy(),
   }
+}
+
+/** What a person has to agree to: it can delete, and nothing else. */
+function holdPurge(fields: Fields, clouds: Upstreams): Held {
+  const s3 = s3Client(fields, clouds)
+  const remove = (key: string) =>
+    answered(async () => {
+      await s3.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: key }))
+      return 'deleted'
+    })
+  return {
+    entitlement: 'tickets-purge',
+    provider: 'aws',
+    client: '@aws-sdk/client-s3',
+    within: `s3://${BUCKET}/4711/draft.txt`,
+    use: () => remove('4711/draft.txt'),
+    outside: `s3://${BUCKET}/4712/mail.txt`,
+    stray: () => remove('4712/mail.txt'),
+    close: () => s3.destroy(),
+  }
+}
+
+function s3Client(fields: Fields, { aws }: Upstreams): S3Client {
+  return new S3Client({
+    region: fields('region'),
+    endpoint: aws.endpoint,
+    forcePathStyle: true,
+    maxAttempts: 1,
+    credentials: {
+      accessKeyId: fields('access_key_id'),
+      secretAccessKey: fields('secret_access_key'),
+      sessionToken: fields('session_token'),
+    },
+  })
 }
 
 function holdDatabase(fields: Fields, { vault }: Upstreams): Held {

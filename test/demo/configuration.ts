@@ -25,7 +25,7 @@ export const INTENT: IntentItemWire[] = [
   }),
 ]
 
-/** What the operator made requestable, but no policy permits: it destroys. */
+/** It destroys: no policy permits it to a bearer of a token, nor to a key without a person's yes. */
 export const PURGE = intent('tickets-purge', 'aws', {
   do: 's3:DeleteObject',
   on: `arn:aws:s3:::${BUCKET}/4711/*`,

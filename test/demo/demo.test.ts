@@ -49,6 +49,8 @@ describe('npm run demo -- --json', () => {
     }
     const stolen = 'a stolen task token is worth nothing without its key'
     expect(report.steps.map(({ name }) => name)).toContain(stolen)
+    const agreed = 'what destroys waits for a person, who agrees to it once'
+    expect(report.steps.map(({ name }) => name)).toContain(agreed)
     const delegated = 'a part of the work is passed on to another agent'
     expect(report.steps.map(({ name }) => name)).toContain(delegated)
     expect(Object.keys(report).toSorted()).toEqual(['audit', 'ok', 'providers', 'steps'])

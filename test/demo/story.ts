@@ -1,3 +1,4 @@
+import { agreeOnce } from './approval-scene.ts'
 import { stealToken } from './bound-scene.ts'
 import { endTask, leaveNothing, liftBlock, reportTrouble, stayBlocked } from './end-scenes.ts'
 import { listEnded, listLive, verifyAudit } from './operator.ts'
@@ -19,6 +20,7 @@ export const STEPS: readonly Step[] = [
   { name: 'what no policy permits is not issued', play: askForTooMuch },
   { name: 'a part of the work is passed on to another agent', play: delegate },
   { name: 'a stolen task token is worth nothing without its key', play: stealToken },
+  { name: 'what destroys waits for a person, who agrees to it once', play: agreeOnce },
   { name: 'the operator sees what is live', play: listLive },
   { name: 'the task ends and stolen credentials die', play: endTask },
   { name: 'a signed message contains the agent', play: reportTrouble },

@@ -50,6 +50,7 @@ async function startAws(ledger: Ledger): Promise<Upstreams['aws']> {
   const sandbox = await startAwsSandbox({ ledger, propagationMs: PROPAGATION.aws.demoMs })
   sandbox.putBucket(BUCKET)
   sandbox.putObject(BUCKET, '4711/mail.txt', 'The printer is on fire.')
+  sandbox.putObject(BUCKET, '4711/draft.txt', 'We are on our way. Sincer')
   sandbox.putObject(BUCKET, '4712/mail.txt', 'My salary is wrong.')
   const permissions = {
     Version: '2012-10-17',
