@@ -183,6 +183,19 @@ describe('a valid configuration', () => {
   })
 })
 
+it('reads how long approvals wait, and whom they are told', () => {
+  expect(configOf(valid).approvals).toEqual({
+    pendingTtlSeconds: 900,
+    unusedTtlSeconds: 300,
+    pendingPerAgent: 5,
+    coolDownSeconds: 600,
+  })
+  const webhook = { url: 'https://chat.example.com/hooks/1', secret: 'env:SPLUNK_SECRET' }
+  const config = configOf({ ...valid, approvals: { pending_ttl: '1h', webhook } })
+  expect(config.approvals).toMatchObject({ pendingTtlSeconds: 3600, webhook })
+  expect(config.secret('env:SPLUNK_SECRET').reveal()).toBe(WEBHOOK_SECRET)
+})
+
 describe('secrets', () => {
   it('P2: are references in the configuration, and nothing printed of it holds their values', () => {
     const config = configOf(valid)
@@ -353,6 +366,38 @@ const refused: [string, Doc, string, RegExp][] = [
     { signals: { sources: [{ ...source, secret: 'env:WEAK_SECRET' }] } },
     'signals.sources[0].secret',
     /must hold 24 to 64 bytes/,
+  ],
+  [
+    'an approval webhook over plain HTTP',
+    { approvals: { webhook: { url: 'http://chat.example.com/x', secret: 'env:SPLUNK_SECRET' } } },
+    'approvals.webhook.url',
+    /must be an https URL/,
+  ],
+  [
+    'an approval webhook with a password in its URL',
+    {
+      approvals: { webhook: { url: 'https://a:b@chat.example.com', secret: 'env:SPLUNK_SECRET' } },
+    },
+    'approvals.webhook.url',
+    /without user, password/,
+  ],
+  [
+    'an approval webhook secret that cannot sign anything',
+    { approvals: { webhook: { url: 'https://chat.example.com', secret: 'env:WEAK_SECRET' } } },
+    'approvals.webhook.secret',
+    /must hold 24 to 64 bytes/,
+  ],
+  [
+    'an approval webhook secret in place',
+    { approvals: { webhook: { url: 'https://chat.example.com', secret: WEBHOOK_SECRET } } },
+    'approvals.webhook.secret',
+    /env:NAME or file:PATH/,
+  ],
+  [
+    'an approval that waits for ever',
+    { approvals: { pending_ttl: '0s' } },
+    'approvals.pending_ttl',
+    /not a duration above zero/,
   ],
   [
     'one exclusive folder for two tenants',

@@ -111,7 +111,7 @@ function followRoute(app: App, { broker, guards }: Parts): void {
     const { caller } = c.var
     const { id } = c.req.valid('param')
     const approval = await findApproval(broker, caller, { id, act: 'readLeases' })
-    return streamSSE(c, async (stream) => {
+    const response = streamSSE(c, async (stream) => {
       const gone = new AbortController()
       stream.onAbort(() => gone.abort())
       for await (const one of followApproval(broker, caller, { approval, signal: gone.signal })) {
@@ -122,6 +122,9 @@ function followRoute(app: App, { broker, guards }: Parts): void {
         }
       }
     })
+    // Streams are made with a weaker one.
+    response.headers.set('cache-control', 'no-store')
+    return response
   })
 }
 

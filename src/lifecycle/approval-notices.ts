@@ -24,11 +24,13 @@ export class ApprovalNotices {
   }
 
   /** One round at a time; what comes meanwhile has the next. */
-  sweep(): Promise<void> {
+  async sweep(): Promise<void> {
+    // Asked after every end of anything, mostly where nobody is to be told.
+    if (!this.#broker.world().config.approvals.webhook) return
     this.#running ??= this.#round().finally(() => {
       this.#running = undefined
     })
-    return this.#running
+    await this.#running
   }
 
   /** What is cut off here is sent again after the next start. */

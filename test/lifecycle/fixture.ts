@@ -93,6 +93,7 @@ export function station(upstreams: Record<string, Scripted>, anchorPath?: string
     config: {
       audit: { anchorPath, everySeconds: 60 },
       store: { path: one.path },
+      approvals: {},
       limits: { freeDiskReserveBytes: 0 },
     },
     policy: { hash: 'f00d' },
