@@ -86,6 +86,7 @@ export async function lendToAll(stage: Stage, { members }: Tree): Promise<void> 
       allowed.every((tried) => tried.allowed),
       `a credential of ${name} does not work`,
     )
+    stage.providers[name].used = held.length > 0
     stage.timeline.event(name, `${held.length} credentials, each used by its agent`, 'good')
   }
   const took = Math.round(performance.now() - startedAt)
@@ -146,6 +147,7 @@ export async function endAtRoot(stage: Stage, tree: Tree): Promise<void> {
     }),
   )
   for (const name of PROVIDERS) {
+    stage.providers[name].refused_after_end_ms = refused[name]
     const { demoMs, typicalMs } = PROPAGATION[name]
     const scaled = `  simulated: ${typicalMs / 1_000} s scaled to ${demoMs} ms`
     const text = `all refused after ${refused[name]} ms${demoMs < typicalMs ? scaled : ''}`
