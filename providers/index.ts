@@ -7,5 +7,6 @@ import type { AnyProviderDefinition } from '../src/provider.ts'
 export const providerTypes: Readonly<Record<string, () => Promise<AnyProviderDefinition>>> = {
   'aws-sts': async () => (await import('./aws-sts/index.ts')).awsSts,
   vault: async () => (await import('./vault/index.ts')).vault,
+  jwt: async () => (await import('./jwt/index.ts')).jwt,
   gcp: async () => (await import('./gcp/index.ts')).gcp,
 }

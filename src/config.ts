@@ -2,7 +2,11 @@ import { z } from 'zod'
 import { type ApprovalsConfig, parseApprovals } from './config/approvals.ts'
 import { checkCeiling } from './config/ceiling.ts'
 import { parseYaml } from './config/document.ts'
-import { type EntitlementConfig, parseEntitlements } from './config/entitlement.ts'
+import {
+  type EntitlementConfig,
+  type ParsedEntitlement,
+  parseEntitlements,
+} from './config/entitlement.ts'
 import { deepFreeze } from './config/freeze.ts'
 import { type GatewayConfig, parseGateways } from './config/gateway.ts'
 import { parseIdentity } from './config/identity.ts'
@@ -11,6 +15,7 @@ import { type OperatorConfig, parseOperators } from './config/operator.ts'
 import { parsePlaces } from './config/places.ts'
 import { type ProviderConfig, parseProviders } from './config/provider.ts'
 import { Report } from './config/report.ts'
+import { parseResourceServers, type ResourceServerConfig } from './config/resource-server.ts'
 import type { ResolveSecret } from './config/secret-reference.ts'
 import { parseServer, type ServerConfig } from './config/server.ts'
 import { refuseSharedAccounts, refuseSharedTargets } from './config/sharing.ts'
@@ -27,6 +32,7 @@ export type { GatewayConfig } from './config/gateway.ts'
 export type { LimitsConfig } from './config/limits.ts'
 export type { OperatorConfig } from './config/operator.ts'
 export type { ProviderConfig } from './config/provider.ts'
+export type { ResourceServerConfig } from './config/resource-server.ts'
 export type { ServerConfig } from './config/server.ts'
 export type { AgentConfig, IssuerConfig } from './identity/settings.ts'
 
@@ -50,6 +56,7 @@ export interface Config {
   readonly approvals: ApprovalsConfig
   readonly operators: readonly OperatorConfig[]
   readonly gateways: readonly GatewayConfig[]
+  readonly resourceServers: readonly ResourceServerConfig[]
   readonly audit: { readonly anchorPath?: string; readonly everySeconds: number }
   readonly limits: LimitsConfig
   /** Resolves a reference this configuration contains, anew each time: a file may rotate. */
@@ -97,6 +104,7 @@ const documentSchema = z.strictObject({
   approvals: z.unknown().optional(),
   operators: z.unknown().optional(),
   gateways: z.unknown().optional(),
+  resource_servers: z.unknown().optional(),
   audit: z.unknown().optional(),
   limits: z.unknown().optional(),
 })
@@ -147,6 +155,10 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
   const callers = { issuers, issuerNames, tenants: tenantNames, now }
   const operators = parseOperators(report, raw.operators, callers)
   const gateways = parseGateways(report, raw.gateways, callers)
+  const resourceServers = parseResourceServers(report, raw.resource_servers, {
+    tenants: tenantNames,
+    audiences: new Set(entitlements.flatMap(audiencesOf)),
+  })
   const limits = report.parse(limitsSchema, raw.limits ?? {}, 'limits')
   const policies = readPolicySources(report, places?.policies, sources)
   const policiesShadow = readPolicySources(report, places?.policiesShadow, sources)
@@ -166,6 +178,7 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
     approvals,
     operators,
     gateways,
+    resourceServers,
     audit: places.audit,
     limits,
     references: new Set([
@@ -175,6 +188,10 @@ function parseSections(report: Report, raw: Record<string, unknown>, sources: Co
       ...forApprovals,
     ]),
   }
+}
+
+function audiencesOf({ entitlement, provider }: ParsedEntitlement): readonly string[] {
+  return provider?.definition.accessTokensOf?.(entitlement.target).audiences ?? []
 }
 
 function readPolicySources(

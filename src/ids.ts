@@ -42,6 +42,12 @@ export function upstreamName(lease: LeaseId): string {
   return `mf-${lease.slice('lease_'.length)}`
 }
 
+/** The lease that bears `name` at its upstream, also with a generation behind it (`mf-….2`). */
+export function leaseOfName(name: string): LeaseId | undefined {
+  const body = /^mf-([a-z2-7]{20})(?:\.\d{1,9})?$/.exec(name)?.[1]
+  return body === undefined ? undefined : `lease_${body}`
+}
+
 /** A bearer token of 256 random bits in base64url, behind a prefix secret scanners can find. */
 export function newToken(prefix: 'mft' | 'mfo' | 'mfd' | 'mfg', random: Random): string {
   return `${prefix}_${Buffer.from(random(32)).toString('base64url')}`

@@ -8,7 +8,9 @@
 import type { z } from 'zod'
 import type { Clock } from './clock.ts'
 import type { LeaseId, TaskId } from './ids.ts'
+import type { Chain } from './model/chain.ts'
 import type { IntentItem, Refusal, Vocabulary } from './model/intent.ts'
+import type { KeyName } from './model/key.ts'
 import type { ContainmentProof, Revocability } from './model/lease.ts'
 import type { Secret } from './secret.ts'
 
@@ -45,6 +47,8 @@ export interface ProviderDefinition<Settings = unknown, Target = unknown> {
    * name directly below.
    */
   identitiesOf?(target: Target): readonly string[]
+  /** Where its credentials are access tokens of this broker (RFC 9068): what an OAuth request means. */
+  accessTokensOf?(target: Target): AccessTokens
   /**
    * Compiles `intent` for `target` into the upstream's own terms, exactly or not at all: a refusal
    * names what cannot be expressed. Pure, and called on the hot path.
@@ -92,6 +96,26 @@ export interface Description {
   readonly slots?: readonly string[]
 }
 
+/** What an OAuth request for tokens of one target means. */
+export interface AccessTokens {
+  /** Whom the tokens are for (`aud`). */
+  readonly audiences: readonly string[]
+  /** What a `scope` asks for, as an intent. */
+  intentOf(scope: readonly string[]): IntentItem
+}
+
+/** The broker itself as an upstream: it signs access tokens and answers for them. */
+export interface OwnTokens {
+  /** The issuer identifier they bear. */
+  readonly issuer: string
+  /** Makes sure that a key of this kind is published before it signs anything. */
+  prepare(algorithm: 'ES256' | 'EdDSA'): Promise<void>
+  /** A signed RFC 9068 token with these claims and its issuer. */
+  sign(algorithm: 'ES256' | 'EdDSA', claims: Readonly<Record<string, unknown>>): Promise<Secret>
+  /** Whether introspection still answers that tokens of this lease are active. */
+  honours(lease: LeaseId): Promise<boolean>
+}
+
 export interface ProviderContext<Settings> {
   /** The instance's name in `providers`. */
   readonly name: string
@@ -109,6 +133,8 @@ export interface ProviderContext<Settings> {
   /** Resolves a reference (`env:NAME`, `file:PATH`) that the settings contain. */
   secret(reference: string): Secret
   readonly log: ProviderLog
+  /** Absent where nothing is minted, as in `mayfly doctor`. */
+  readonly ownTokens?: OwnTokens
 }
 
 export interface ProviderLog {
@@ -155,6 +181,7 @@ export interface MintOrder {
   readonly task: TaskId
   readonly agent: string
   readonly tenant: string
+  readonly holder: Holder
   /** As parsed by the definition's `target`. */
   readonly target: unknown
   readonly targetName: string
@@ -169,6 +196,14 @@ export interface MintOrder {
   readonly handle: Readonly<Record<string, unknown>> | null
   /** Aborted at the mint deadline; the outcome is then unknown. */
   readonly signal: AbortSignal
+}
+
+/** Who will hold a credential, beyond the agent's name. */
+export interface Holder {
+  /** The key its task is bound to; null where the task's token alone is enough. */
+  readonly key: KeyName | null
+  /** Through whom the task came to its work. */
+  readonly chain: Chain
 }
 
 /** A credential's fields; secret ones are `Secret`. `type` is added by the broker's answer. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Actor } from './audit/events.ts'
 import type { Broker, World } from './broker/broker.ts'
 import { keepPolicies } from './broker/keep-policies.ts'
+import { ownTokens } from './broker/own-tokens.ts'
 import { assertReloadable, enforceWorld, planReload } from './broker/reload.ts'
 import { adoptUpstreams } from './broker/upstreams.ts'
 import { diffConfig } from './config/diff.ts'
@@ -47,7 +48,9 @@ async function reload(
     })
   }
   const { config, policies, shadow } = loaded
-  const next = buildWorld(config, { clock, log, epoch: store.epoch, policies, shadow }, before)
+  const tokens = ownTokens(broker, before.config.server.publicUrl)
+  const parts = { clock, log, epoch: store.epoch, policies, shadow, ownTokens: tokens }
+  const next = buildWorld(config, parts, before)
   await assertReloadable(broker, next)
   const changes = diffConfig(before.config, config)
   if (before.policy.hash !== policies.hash)

@@ -4,6 +4,7 @@ import pino from 'pino'
 import type { Broker, World } from './broker/broker.ts'
 import { Health } from './broker/health.ts'
 import { keepPolicies } from './broker/keep-policies.ts'
+import { ownTokens } from './broker/own-tokens.ts'
 import { Pace } from './broker/pace.ts'
 import { adoptUpstreams } from './broker/upstreams.ts'
 import type { ClockSource } from './clock.ts'
@@ -18,6 +19,7 @@ import { type Listener, listen } from './listen.ts'
 import { type LoadRequest, loadConfig } from './load-config.ts'
 import { readiness } from './readiness.ts'
 import { createReloader, type Reloader } from './reloader.ts'
+import { createSigner } from './signing/signer.ts'
 import { openSqliteStore } from './store/sqlite/index.ts'
 import type { Store } from './store/store.ts'
 import { buildWorld, closeUnused } from './world.ts'
@@ -72,7 +74,10 @@ export async function serve(options: ServeOptions): Promise<Served> {
     acceptTime: options.acceptTime,
   })
   try {
-    let world: World = buildWorld(config, { clock, log, epoch: store.epoch, policies, shadow })
+    const signer = createSigner({ keysDir: config.keysDir, clock })
+    const tokens = ownTokens({ signer, store }, config.server.publicUrl)
+    const parts = { clock, log, epoch: store.epoch, policies, shadow, ownTokens: tokens }
+    let world: World = buildWorld(config, parts)
     const broker: Broker = {
       store,
       clock,
@@ -85,6 +90,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
         nonceKey: keptKey(config.keysDir, 'dpop-nonce.key', options.random),
         clock,
       }),
+      signer,
       world: () => world,
     }
     await keepPolicies(broker, policies)

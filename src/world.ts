@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts'
 import type { Config, ProviderConfig } from './config.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
 import type { PolicyEngine } from './policy/engine.ts'
+import type { OwnTokens } from './provider.ts'
 
 export interface WorldParts {
   readonly clock: Clock
@@ -14,6 +15,7 @@ export interface WorldParts {
   readonly policies: PolicyEngine
   /** Compiled from those to be asked beside; absent where there are none. */
   readonly shadow?: PolicyEngine | undefined
+  readonly ownTokens: OwnTokens
 }
 
 /**
@@ -86,7 +88,7 @@ export async function closeUnused(before: World, after: World | undefined): Prom
 function createInstance(
   config: Config,
   provider: ProviderConfig,
-  { clock, log, epoch }: WorldParts,
+  { clock, log, epoch, ownTokens }: WorldParts,
 ): ProviderInstance {
   const created = provider.definition.create({
     name: provider.name,
@@ -97,6 +99,7 @@ function createInstance(
     clock,
     secret: (reference) => config.secret(reference),
     log,
+    ownTokens,
   })
   const { definition, settings, type } = provider
   return {

@@ -28,6 +28,7 @@ const HEIGHT: Record<string, number> = {
   identity: 50,
   signals: 50,
   store: 50,
+  signing: 50,
   providers: 50,
   provider: 45,
   audit: 40,

@@ -354,6 +354,7 @@ class Bench {
       task: known?.task ?? newId('task', idSource),
       agent: 'contract-agent',
       tenant: 'contract-tenant',
+      holder: { key: null, chain: [] },
       target: this.setup.definition.target.parse(this.setup.target),
       targetName: this.description.target,
       group: this.description.group,

@@ -41,12 +41,16 @@ export const AUDIT_TYPES = [
 
 export type AuditType = (typeof AUDIT_TYPES)[number]
 
-/** Who did it: `agent:<id>`, `operator:<name>`, `source:<name>`, `gateway:<name>`, or `mayfly` itself. */
+/**
+ * Who did it: `agent:<id>`, `operator:<name>`, `source:<name>`, `gateway:<name>`,
+ * `resource-server:<name>`, or `mayfly` itself.
+ */
 export type Actor =
   | `agent:${string}`
   | `operator:${string}`
   | `source:${string}`
   | `gateway:${string}`
+  | `resource-server:${string}`
   | 'mayfly'
 
 /** An event before it takes its place in the chain. `data` holds no secret and no raw error. */

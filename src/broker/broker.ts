@@ -6,6 +6,7 @@ import type { AgentConfig } from '../identity/settings.ts'
 import type { Random } from '../ids.ts'
 import type { PolicyEngine } from '../policy/engine.ts'
 import type { Provider } from '../provider.ts'
+import type { Signer } from '../signing/signer.ts'
 import type { Store } from '../store/store.ts'
 import type { Health } from './health.ts'
 import type { Pace } from './pace.ts'
@@ -20,6 +21,7 @@ export interface Broker {
   readonly health: Health
   readonly pace: Pace
   readonly dpop: Dpop
+  readonly signer: Signer
   /** What is configured and in force now; a reload replaces it as a whole. */
   world(): World
 }

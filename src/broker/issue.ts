@@ -83,7 +83,7 @@ async function decideAndIssue(
     if (reserved.why === 'approval') return { approval: reserved.approval }
     throw notReserved(reserved, now)
   }
-  const issued = await mintReserved(broker, { lease: reserved.lease, plan })
+  const issued = await mintReserved(broker, { lease: reserved.lease, plan, key: task.key })
   if (broker.world() !== world) {
     const grant = approval?.grant
     await assertStillPermitted(broker, { task, request, issued, risk, grant })

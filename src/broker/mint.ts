@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { MayflyError } from '../errors.ts'
+import type { KeyName } from '../model/key.ts'
 import type { Lease } from '../model/lease.ts'
 import { MINT_DEADLINE_MS, SKEW_MS } from '../model/lifetime.ts'
 import { type Minted, type MintOrder, UpstreamError } from '../provider.ts'
@@ -14,19 +15,25 @@ import type { Plan } from './plan.ts'
  */
 export async function mintReserved(
   broker: Broker,
-  { lease, plan }: { readonly lease: Lease; readonly plan: Plan },
+  {
+    lease,
+    plan,
+    key,
+  }: { readonly lease: Lease; readonly plan: Plan; readonly key: KeyName | null },
 ): Promise<Issued> {
   const { store, clock, health } = broker
-  const minted = await askUpstream(broker, { lease, plan, how: 'mint' }).catch(async (error) => {
-    const failure = upstreamFailure(error)
-    if (failure.outcome === 'refused') {
-      await store.leases.fail(lease.id, failure.message, clock.now())
-      throw refusedBy(lease, failure)
-    }
-    health.failed(lease.provider, 'mint')
-    await store.leases.unknownOutcome(lease.id, failure.message, clock.now())
-    throw noAnswerFrom(lease, failure)
-  })
+  const minted = await askUpstream(broker, { lease, plan, key, how: 'mint' }).catch(
+    async (error) => {
+      const failure = upstreamFailure(error)
+      if (failure.outcome === 'refused') {
+        await store.leases.fail(lease.id, failure.message, clock.now())
+        throw refusedBy(lease, failure)
+      }
+      health.failed(lease.provider, 'mint')
+      await store.leases.unknownOutcome(lease.id, failure.message, clock.now())
+      throw noAnswerFrom(lease, failure)
+    },
+  )
   const facts = factsOf(lease, plan, minted)
   const activated = await store.leases.activate(lease.id, facts, clock.now())
   if (!activated.ok) throw overtaken(activated.lease)
@@ -36,15 +43,12 @@ export async function mintReserved(
 }
 
 /** One call under the mint deadline. A late answer is still written down, so that it is ended. */
-export function askUpstream(
-  broker: Broker,
-  { lease, plan, how }: { lease: Lease; plan: Plan; how: 'mint' | 'renew' },
-): Promise<Minted> {
+export function askUpstream(broker: Broker, { lease, plan, key, how }: MintCall): Promise<Minted> {
   const { store, clock, log } = broker
   const { provider } = plan.instance
   const ask = how === 'renew' ? (provider.renew ?? provider.mint) : provider.mint
   return withDeadline(clock, {
-    run: (signal) => ask.call(provider, orderOf(lease, plan, how, signal)),
+    run: (signal) => ask.call(provider, orderOf({ lease, plan, key, how }, signal)),
     late: (minted) => {
       store.leases
         .activate(lease.id, factsOf(lease, plan, minted), clock.now())
@@ -53,7 +57,15 @@ export function askUpstream(
   })
 }
 
-function orderOf(lease: Lease, plan: Plan, how: 'mint' | 'renew', signal: AbortSignal): MintOrder {
+interface MintCall {
+  readonly lease: Lease
+  readonly plan: Plan
+  /** The key its task is bound to. */
+  readonly key: KeyName | null
+  readonly how: 'mint' | 'renew'
+}
+
+function orderOf({ lease, plan, key, how }: MintCall, signal: AbortSignal): MintOrder {
   return {
     lease: lease.id,
     upstreamName: lease.upstreamName,
@@ -61,6 +73,7 @@ function orderOf(lease: Lease, plan: Plan, how: 'mint' | 'renew', signal: AbortS
     task: lease.task,
     agent: lease.agent,
     tenant: lease.tenant,
+    holder: { key, chain: lease.chain },
     target: plan.entitlement.target,
     targetName: lease.target,
     group: lease.group,

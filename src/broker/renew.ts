@@ -74,15 +74,18 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
     now,
   })
   if (!begun.ok) throw notBegun(begun.why)
-  const minted = await askUpstream(broker, { lease: begun.lease, plan, how: 'renew' }).catch(
-    async (error) => {
-      const failure = upstreamFailure(error)
-      const { message, outcome } = failure
-      if (outcome === 'unknown') health.failed(lease.provider, 'mint')
-      await store.leases.failRenewal(lease.id, { error: message, outcome, before: begun.before })
-      throw outcome === 'refused' ? refusedBy(lease, failure) : noAnswerFrom(lease, failure)
-    },
-  )
+  const minted = await askUpstream(broker, {
+    lease: begun.lease,
+    plan,
+    key: task.key,
+    how: 'renew',
+  }).catch(async (error) => {
+    const failure = upstreamFailure(error)
+    const { message, outcome } = failure
+    if (outcome === 'unknown') health.failed(lease.provider, 'mint')
+    await store.leases.failRenewal(lease.id, { error: message, outcome, before: begun.before })
+    throw outcome === 'refused' ? refusedBy(lease, failure) : noAnswerFrom(lease, failure)
+  })
   const facts = factsOf(begun.lease, plan, minted)
   const renewed = await store.leases.finishRenewal(lease.id, facts, clock.now())
   if (!renewed.ok) throw overtaken(renewed.lease)

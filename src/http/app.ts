@@ -18,6 +18,7 @@ import { refuseInvalid } from './invalid.ts'
 import { killRoutes } from './kills.ts'
 import { leaseRoutes } from './leases.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { oauthRoutes } from './oauth.ts'
 import { documentRoutes } from './openapi.ts'
 import { policyRoutes } from './policies.ts'
 import { answerProblem, answerUnrouted } from './problem.ts'
@@ -59,6 +60,7 @@ export function createApp(broker: Broker, doors: Doors): App {
   endingRoutes(app, parts)
   auditRoutes(app, parts)
   reloadRoutes(app, parts)
+  oauthRoutes(app, parts)
   healthRoutes(app, parts)
   documentRoutes(app, parts)
   app.notFound(answerUnrouted(app))

@@ -6,13 +6,14 @@ import { DPOP_ALGORITHMS } from '../identity/dpop-jwk.ts'
 import type { ProblemWire } from '../model/wire.ts'
 import { authZenError, authZenStatus, speaksAuthZen } from './authzen-error.ts'
 import type { App, Env } from './env.ts'
+import { oauthRefusal, speaksOAuth } from './oauth-error.ts'
 
 /** The one place that turns errors into answers: RFC 9457 problem details with a closed `code`. */
 export function answerProblem(log: Log): ErrorHandler<Env> {
   return (error, c) => {
     const refusal = refusalOf(error)
     note(log, c, { error, refusal })
-    return problem(c, refusal)
+    return speaksOAuth(c.req.path) ? oauthRefusal(c, refusal) : problem(c, refusal)
   }
 }
 

@@ -31,6 +31,11 @@ export const SCHEMES = {
     scheme: 'bearer',
     description: "A gateway's token (mfg_…), or its token of a configured issuer.",
   },
+  resourceServer: {
+    type: 'http',
+    scheme: 'basic',
+    description: 'Name and secret of a configured resource server.',
+  },
   signature: {
     type: 'apiKey',
     in: 'header',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { errors, type JWTPayload, jwtVerify } from 'jose'
 import type { Clock } from '../clock.ts'
 import { MayflyError } from '../errors.ts'
+import { leaseOfName } from '../ids.ts'
 import { hiddenCharacter, MAX_TEXT } from '../model/text.ts'
 import { flattenClaims } from './claims.ts'
 import type { Issuer } from './issuer.ts'
@@ -31,6 +32,10 @@ export async function verifyEvidence(verifier: Verifier, token: string): Promise
     throw refused('its issuer is not configured', { iss: excerpt(payload.iss) })
   checkHeader(issuer, header)
   const claims = await verifiedClaims(issuer, { clock: verifier.clock, token, payload })
+  if (typeof claims.jti === 'string' && leaseOfName(claims.jti) !== undefined) {
+    // Whatever address its issuer was configured under.
+    throw refused('it is an access token that a Mayfly issued', { issuer: issuer.config.name })
+  }
   const workload = workloadOf(issuer, claims, { token, now: verifier.clock.now() })
   const own = ownIdentityIn(workload, verifier.ownIdentities)
   if (own !== undefined) {

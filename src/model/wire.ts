@@ -100,7 +100,28 @@ export type CredentialWire =
       expires_at: string
     }
   | { type: 'gcp'; access_token: string; service_account: string; expires_at: string }
+  | { type: 'jwt'; access_token: string; token_type: 'Bearer' | 'DPoP'; expires_at: string }
   | { type: string; expires_at: string; [field: string]: unknown }
+
+/** RFC 7662 §2.2: the claims of an access token that still counts. */
+export type IntrospectionWire =
+  | { active: false }
+  | {
+      active: true
+      iss: string
+      aud: string | string[]
+      sub: string
+      client_id: string
+      tenant: string
+      jti: string
+      iat: number
+      exp: number
+      token_type: 'Bearer' | 'DPoP'
+      scope?: string
+      authorization_details: IntentItemWire[]
+      cnf?: Record<string, string>
+      act?: { sub: string; act?: object }
+    }
 
 export interface OpenedTaskWire {
   task: TaskWire

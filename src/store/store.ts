@@ -537,6 +537,8 @@ export interface LeaseStore {
    */
   settleStranded(now: number, limit: number): Promise<number>
   byId(id: LeaseId): Promise<Lease | undefined>
+  /** The lease if it is active and no kill that has not reached it yet names it (P8). */
+  honoured(id: LeaseId): Promise<Lease | undefined>
   /** The intent and configured target it was reserved with. */
   orderOf(
     id: LeaseId,

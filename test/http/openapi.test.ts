@@ -4,8 +4,9 @@ import { STATUS_OF } from '../../src/errors.ts'
 import { DELETE } from '../fixture/approvals.ts'
 import { gatewayToken } from '../fixture/broker.ts'
 import { named, READ } from '../fixture/gateway.ts'
-import { type Answer, type Api, TICKET, testApi } from '../fixture/http.ts'
+import { type Answer, type Api, type Sent, TICKET, testApi } from '../fixture/http.ts'
 import { KeyHolder } from '../fixture/key-holder.ts'
+import { basic, FORM, ownApi, tokenOf } from '../fixture/own-api.ts'
 
 interface Document {
   openapi: string
@@ -59,7 +60,7 @@ it('what takes a body says how bodies are refused, and problems name every code'
 const SIMPLE = { agent: { tenant: 'support' }, entitlement: { tenants: ['support'] } }
 
 it('real answers are what the document says', async () => {
-  const api = await testApi()
+  const api = await ownApi()
   const document = (await api.call<Document>('GET /openapi.json')).body
   const seen = new Set<string>()
   const check = (line: string, route: string, answer: Awaited<ReturnType<Api['call']>>) => {
@@ -76,6 +77,7 @@ it('real answers are what the document says', async () => {
   }
   const { admin } = api.operators
   const tools = gatewayToken('tools')
+  const oauth = await oauthCalls(api)
   const task = await api.open({ heartbeat_seconds: 60, labels: { ticket: '4711' } })
   const issued = await api.issue(task)
   check('POST', '/v1/tasks/{id}/credentials', issued)
@@ -140,6 +142,9 @@ it('real answers are what the document says', async () => {
     const answer = await api.call(line, body === undefined ? { token } : { token, body })
     check(line, route, answer)
   }
+  for (const [line, sent] of oauth) {
+    check(line, line.split(' ')[1] ?? '', await api.call(line, sent))
+  }
   seen.add('GET /metrics')
   const all = Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
@@ -174,6 +179,20 @@ async function decideApprovals(
     const route = `/v1/approvals${rest.replace(/appr_\w+/, '{id}')}`
     check(method, route, await api.as('admin', `${method} /v1/approvals${rest}`, body))
   }
+}
+
+async function oauthCalls(api: Api): Promise<[string, Sent?][]> {
+  const { token } = await tokenOf(api)
+  const headers = { ...FORM, authorization: basic('tickets-api') }
+  const body = new URLSearchParams({ token }).toString()
+  return [
+    ['GET /.well-known/jwks.json'],
+    ['GET /.well-known/oauth-authorization-server'],
+    ['POST /oauth2/introspect', { headers, body }],
+    ['POST /oauth2/introspect', { headers, body: 'token=unknown' }],
+    ['POST /oauth2/introspect', { headers: FORM, body }],
+    ['POST /oauth2/introspect', { headers, body: '' }],
+  ]
 }
 
 /** A schema of the document, made to check values again; what it refers to comes with it. */

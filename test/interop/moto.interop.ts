@@ -291,6 +291,7 @@ function mintOrder(): MintOrder {
     task: newId('task', idSource),
     agent: 'interop',
     tenant: 'support',
+    holder: { key: null, chain: [] },
     target: { role_arn: ROLE_ARN },
     targetName: ROLE_ARN,
     group: ROLE_ARN,

@@ -248,6 +248,7 @@ function orderFor(target: unknown, intent: readonly IntentItem[]): MintOrder {
     task: newId('task', idSource),
     agent: 'interop',
     tenant: 'interop',
+    holder: { key: null, chain: [] },
     target: definition.target.parse(target),
     targetName: 'interop',
     group: null,

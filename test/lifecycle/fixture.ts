@@ -11,6 +11,7 @@ import { Pace } from '../../src/broker/pace.ts'
 import { createDpop } from '../../src/identity/dpop.ts'
 import { type Lifecycle, startLifecycle } from '../../src/lifecycle/lifecycle.ts'
 import type { EndOrder, EndOutcome, Provider, RevokeBatch } from '../../src/provider.ts'
+import { createSigner } from '../../src/signing/signer.ts'
 import { settle } from '../fixture/time.ts'
 import { type Shed, shed } from '../store/fixture.ts'
 
@@ -117,6 +118,7 @@ export function station(upstreams: Record<string, Scripted>, anchorPath?: string
       nonceKey: new Uint8Array(32),
       clock: one.clock,
     }),
+    signer: createSigner({ keysDir: '/nowhere', clock: one.clock }),
     // What the lifecycle reads of a world, and no more.
     world: () => world as unknown as ReturnType<Broker['world']>,
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 
 /** A credential the sandbox gave out, known to it alone: the oracle for P1 and P6. */
 export interface MintRecord {
-  readonly upstream: 'aws' | 'vault' | 'gcp'
+  readonly upstream: 'aws' | 'vault' | 'gcp' | 'jwt'
   /** SHA-256 of the secret part, so that the ledger itself leaks nothing. */
   readonly fingerprint: string
   /** The upstream name it was minted under (`mf-…`), as far as the request said one. */
@@ -14,7 +14,7 @@ export interface MintRecord {
 }
 
 export interface UseRecord {
-  readonly upstream: 'aws' | 'vault' | 'gcp'
+  readonly upstream: 'aws' | 'vault' | 'gcp' | 'jwt'
   readonly fingerprint: string
   readonly at: number
   readonly operation: string

@@ -25,6 +25,7 @@ const EXAMPLES: CredentialWire[] = [
     service_account: 'agent-1@example.iam.gserviceaccount.com',
     expires_at: EXAMPLE_END,
   },
+  { type: 'jwt', access_token: 'eyJ…', token_type: 'DPoP', expires_at: EXAMPLE_END },
 ]
 
 /** Its other fields depend on `type` (DESIGN §8): those of CredentialWire. */

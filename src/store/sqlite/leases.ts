@@ -161,6 +161,12 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       const row = moves.byId(id)
       return row && leaseOf(row)
     },
+    async honoured(id) {
+      const row = moves.byId(id)
+      if (row?.state !== 'active') return undefined
+      const kill = standing.killSince(row.killSeq, () => moves.subjectOf(row))
+      return kill === undefined ? leaseOf(row) : undefined
+    },
     async orderOf(id) {
       const row = moves.byId(id)
       return row && { intent: JSON.parse(row.intentJson), targetSpec: JSON.parse(row.targetJson) }

@@ -86,6 +86,7 @@ export class AwsBench {
       task: newId('task', idSource),
       agent: 'summariser',
       tenant: 'support',
+      holder: { key: null, chain: [] },
       target: { role_arn: this.roleArn },
       targetName: this.roleArn,
       group: this.roleArn,

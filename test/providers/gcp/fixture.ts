@@ -126,6 +126,7 @@ export function orderFor(given: {
     task: 'task_aaaaaaaaaaaaaaaaaaaa',
     agent: 'summariser',
     tenant: 'support',
+    holder: { key: null, chain: [] },
     target,
     targetName: description.target,
     group: description.group,

@@ -71,6 +71,7 @@ export class LeaseBench {
       task: newId('task', idSource),
       agent: 'bench-agent',
       tenant: 'bench-tenant',
+      holder: { key: null, chain: [] },
       target: definition.target.parse(target),
       targetName: 'bench',
       group: null,
