@@ -47,6 +47,7 @@ export interface Served {
 const MIGRATIONS = fileURLToPath(new URL('../migrations/sqlite', import.meta.url))
 /** Longer than a mint may take, so that a stop cuts none off. */
 const DRAIN_MS = 12_000
+const CLOSE_IDLE_EVERY_MS = 100
 const LIFECYCLE_GRACE_MS = 5_000
 
 /**
@@ -142,9 +143,16 @@ async function stop(parts: {
   const { server, lifecycle, broker } = parts
   broker.store.approvals.letGo()
   const drained = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
   const cancel = broker.clock.after(DRAIN_MS, () => server.closeAllConnections())
+  // One that is kept alive idles only once its last request is answered, also by the word above.
+  let cancelIdle = () => {}
+  const closeIdle = () => {
+    server.closeIdleConnections()
+    cancelIdle = broker.clock.after(CLOSE_IDLE_EVERY_MS, closeIdle)
+  }
+  closeIdle()
   await drained
+  cancelIdle()
   cancel()
   await broker.store.audit.append([{ type: 'broker.stopped', actor: 'mayfly', data: {} }])
   await lifecycle.stop(LIFECYCLE_GRACE_MS)
