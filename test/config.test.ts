@@ -188,6 +188,7 @@ it('reads how long approvals wait, and whom they are told', () => {
     pendingTtlSeconds: 900,
     unusedTtlSeconds: 300,
     pendingPerAgent: 5,
+    perHourPerAgent: 20,
     coolDownSeconds: 600,
   })
   const webhook = { url: 'https://chat.example.com/hooks/1', secret: 'env:SPLUNK_SECRET' }

@@ -43,6 +43,7 @@ export function approvalRequest(
     ttlSeconds: ttlAskedFor(request, plan),
     expiresAt: Math.min(now + approvals.pendingTtlSeconds * 1000, task.deadline),
     pendingPerAgent: approvals.pendingPerAgent,
+    perHourPerAgent: approvals.perHourPerAgent,
     coolDownSeconds: approvals.coolDownSeconds,
     notice: approvals.webhook !== undefined,
   }

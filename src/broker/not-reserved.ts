@@ -40,6 +40,10 @@ export function notReserved(refused: NotReserved, now: number): MayflyError {
         'an approval for this entitlement was denied; ask again later',
         { retryAfterSeconds: Math.ceil((refused.retryAt - now) / 1000) },
       )
+    case 'approval-pace':
+      return new MayflyError('limit_reached', 'the agent asked for its approvals of this hour', {
+        retryAfterSeconds: Math.ceil((refused.retryAt - now) / 1000),
+      })
     case 'no-slot':
       return new MayflyError(
         'limit_reached',

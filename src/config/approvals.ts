@@ -12,6 +12,8 @@ export interface ApprovalsConfig {
   /** How long a granted one waits to be used. */
   readonly unusedTtlSeconds: number
   readonly pendingPerAgent: number
+  /** However many tasks an agent opens: who is asked too often stops reading. */
+  readonly perHourPerAgent: number
   /** After a denial its agent may not ask for the same entitlement for so long. */
   readonly coolDownSeconds: number
   /** Told of each new one; `secret` is a reference. */
@@ -23,6 +25,7 @@ const approvalsSchema = z
     pending_ttl: duration.default(900),
     unused_ttl: duration.default(300),
     pending_per_agent: count(1).default(5),
+    per_hour_per_agent: count(1).default(20),
     cool_down: duration.default(600),
     webhook: z
       .strictObject({
@@ -41,6 +44,7 @@ const approvalsSchema = z
       pendingTtlSeconds: raw.pending_ttl,
       unusedTtlSeconds: raw.unused_ttl,
       pendingPerAgent: raw.pending_per_agent,
+      perHourPerAgent: raw.per_hour_per_agent,
       coolDownSeconds: raw.cool_down,
       ...(raw.webhook && { webhook: raw.webhook }),
     }),

@@ -288,6 +288,8 @@ export interface ApprovalRequest {
   readonly expiresAt: number
   /** The most that may be pending for its agent. */
   readonly pendingPerAgent: number
+  /** The most its agent may ask for within an hour. */
+  readonly perHourPerAgent: number
   /** How long after a denial its agent may not ask for the same entitlement. */
   readonly coolDownSeconds: number
   /** Whether whoever decides is told by webhook. */
@@ -433,7 +435,7 @@ export type ReserveResult =
   | { readonly ok: false; readonly why: 'touched-since' }
   | {
       readonly ok: false
-      readonly why: 'high-impact-pace' | 'approval-cool-down'
+      readonly why: 'high-impact-pace' | 'approval-cool-down' | 'approval-pace'
       readonly retryAt: number
     }
   /** Somebody has to say yes first: this is where that is asked, or was asked before. */

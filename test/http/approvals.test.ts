@@ -212,6 +212,25 @@ describe('an approval', () => {
     expect((await api.ask(task)).status).toBe(202)
   })
 
+  it('is one of so many an hour, however many tasks its agent opens and ends', async () => {
+    const api = await approvalHouse({
+      change: (doc) => (doc.approvals = { per_hour_per_agent: 3 }),
+    })
+    for (let n = 0; n < 3; n += 1) {
+      const task = await api.intend()
+      await api.pending(task)
+      await api.key.call(`POST /v1/tasks/${task.id}/end`, task.token, { body: {} })
+      await api.advance(60_000)
+    }
+    const task = await api.intend()
+    const refused = await api.ask(task)
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '3420'])
+    const decisions = await api.as('admin', `GET /v1/decisions?task=${task.id}`)
+    expect(decisions.body.items[0].rails).toEqual(['approval-pace'])
+    await api.advance(3_420_000)
+    expect((await api.ask(await api.intend())).status).toBe(202)
+  })
+
   it('given for a lifetime is not for its renewal', async () => {
     const api = await approvalHouse()
     const task = await api.intend()

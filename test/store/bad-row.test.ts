@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { shed } from './fixture.ts'
+import { approvalRequest, shed } from './fixture.ts'
 
 /** One row nobody can read must not stand in the way of the others (P13), nor live for ever (P7). */
 describe('P13: a task whose row cannot be read', () => {
@@ -49,5 +49,30 @@ describe('P13: a kill whose row cannot be read', () => {
     await house.advanceKills()
     expect(await house.lease(other.id)).toMatchObject({ state: 'active' })
     expect(await house.lease(named.id)).toMatchObject({ state: 'ending', cause: 'killed' })
+  })
+})
+
+describe('P13: an approval whose row cannot be read', () => {
+  it('is shown to nobody, approved by nobody, and neither kept alive nor in the way', async () => {
+    const house = shed()
+    const task = await house.openTask()
+    const [bad, good] = [approvalRequest(house.clock.now()), approvalRequest(house.clock.now())]
+    for (const approval of [bad, { ...good, grant: 'b'.repeat(64) }]) {
+      await house.reserve(task, { approval })
+    }
+    await house.behind((sqlite) =>
+      sqlite.prepare("update approvals set shown_json = '{' where id = ?").run(bad.id),
+    )
+    const { approvals } = house.store
+    const page = { limit: 10, after: undefined }
+    expect(await approvals.byId(bad.id)).toBeUndefined()
+    expect((await approvals.list({ tenants: null }, page)).map(({ id }) => id)).toEqual([good.id])
+    const due = await approvals.noticesDue(house.clock.now(), 10)
+    expect(due.map(({ approval }) => approval.id)).toEqual([good.id])
+    await house.kill({ agent: 'summariser' })
+    const events = (await house.store.audit.read(0, 100)).filter(
+      ({ type }) => type === 'approval.expired',
+    )
+    expect(events.map(({ data }) => data.approval).toSorted()).toEqual([bad.id, good.id].toSorted())
   })
 })

@@ -265,6 +265,7 @@ export function approvalRequest(
     ttlSeconds: 300,
     expiresAt: now + 900_000,
     pendingPerAgent: 5,
+    perHourPerAgent: 20,
     coolDownSeconds: 600,
     notice: true,
     ...change,

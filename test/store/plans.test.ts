@@ -209,6 +209,7 @@ describe('P14: no statement reads more than what it is about', () => {
     ['approvals of a task', /"approvals"\."agent" = \? and .*"task" = \?/, 'approvals_open'],
     ['what an agent has pending', /count.*"approvals"\."agent" = \?/, 'approvals_open'],
     ['when an agent was denied', /"approvals"\."entitlement" = \?/, 'approvals_denied'],
+    ['what an agent asked this hour', /"approvals"."created_at" > \?/, 'approvals_created'],
     ['approvals past their time', /"approvals"\."expires_at" <= \?/, 'approvals_expiry'],
     ['whom to tell', /"approvals"\."notice_due_at" <= \?/, 'approvals_notice'],
     ['retries of a key', /"idempotency_key" = \?/, 'leases_idempotency'],

@@ -1,4 +1,4 @@
-import type { ApprovalCause } from '../../model/approval.ts'
+import type { Approval, ApprovalCause } from '../../model/approval.ts'
 import type { ApprovalStore } from '../store.ts'
 import type { ApprovalMoves, ApprovalRow } from './approval-moves.ts'
 import type { ApprovalWaiting } from './approval-waiting.ts'
@@ -110,7 +110,7 @@ export function approvalStore(rooms: {
       }),
     async byId(id) {
       const row = moves.byId(id)
-      return row && approvalOf(row)
+      return row && readable(row)
     },
     expire: ({ latest, now, limit }) =>
       expireAll(() => pastTime.all({ latest, limit }), { now, causeOf: () => 'time' }),
@@ -128,11 +128,14 @@ export function approvalStore(rooms: {
         filter.tenant === undefined ? undefined : eq(approvals.tenant, filter.tenant),
         beforeId(approvals.createdAt, approvals.id, page),
       ]
-      return pageOf(db, approvals, where, page).map(approvalOf)
+      return pageOf(db, approvals, where, page).flatMap((row) => readable(row) ?? [])
     },
     async noticesDue(now, limit) {
       const rows = noticeDue.all({ now, limit })
-      return rows.map((row) => ({ approval: approvalOf(row), attempts: row.noticeAttempts }))
+      return rows.flatMap((row) => {
+        const approval = readable(row)
+        return approval ? [{ approval, attempts: row.noticeAttempts }] : []
+      })
     },
     noticed: (id, retryAt) =>
       commit.run(() => {
@@ -144,5 +147,14 @@ export function approvalStore(rooms: {
       }),
     watch: waiting.watch,
     letGo: waiting.letGo,
+  }
+}
+
+/** Nobody says yes to what cannot be shown (P3); it expires like any other, and harms none (P13). */
+function readable(row: ApprovalRow): Approval | undefined {
+  try {
+    return approvalOf(row)
+  } catch {
+    return undefined
   }
 }

@@ -212,9 +212,13 @@ function approvalRefused(
     const reason = 'as many approvals as its agent may have pending are pending'
     return { rail: taken.why, reason }
   }
-  if (taken.why !== 'approval-cool-down') return undefined
+  if (taken.why !== 'approval-cool-down' && taken.why !== 'approval-pace') return undefined
+  const denied = taken.why === 'approval-cool-down'
+  const what = denied
+    ? 'an approval was denied'
+    : 'its agent asked for as many as it may in an hour'
   const next = new Date(taken.retryAt).toISOString()
-  return { rail: taken.why, reason: `an approval was denied; the next may be asked from ${next}` }
+  return { rail: taken.why, reason: `${what}; the next may be asked from ${next}` }
 }
 
 /** What the policies want an approval for, with the one it got. */

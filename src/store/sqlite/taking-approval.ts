@@ -58,6 +58,18 @@ export function takingApproval(rooms: {
       ),
   )
 
+  // Index: approvals_created, of which the last hour is read.
+  const askedBefore = prepared(
+    db,
+    db
+      .select({ at: approvals.createdAt })
+      .from(approvals)
+      .where(and(eq(approvals.agent, param('agent')), gt(approvals.createdAt, param('since'))))
+      .orderBy(desc(approvals.createdAt))
+      .limit(1)
+      .offset(sql.placeholder('others')),
+  )
+
   return (tx, order, request, task) => {
     const { now, decision } = order
     const known = standingFor(tx, order, request, task)
@@ -70,6 +82,9 @@ export function takingApproval(rooms: {
     if ((pendingOf.get({ agent, now })?.n ?? 0) >= request.pendingPerAgent) {
       return { ok: false, why: 'approval-limit' }
     }
+    const others = request.perHourPerAgent - 1
+    const first = askedBefore.get({ agent, since: now - HOUR_MS, others })
+    if (first) return { ok: false, why: 'approval-pace', retryAt: first.at + HOUR_MS }
     const row = rowOf(order, request, task)
     insert(row)
     record(tx, decision, null)
@@ -129,6 +144,8 @@ export function takingApproval(rooms: {
     }
   }
 }
+
+const HOUR_MS = 3_600_000
 
 function requestedData(row: ApprovalRow, { shown }: ApprovalRequest, { id }: NewDecision) {
   return {
