@@ -51,11 +51,14 @@ export const evaluationBody = entry.openapi('Evaluation', {
   },
 })
 
+/** A default may lack what every entry brings along. */
+const part = z.record(z.string(), z.unknown())
+
 export const evaluationsBody = z
   .object({
-    subject: subject.optional(),
-    action: action.optional(),
-    resource: resource.optional(),
+    subject: part.optional(),
+    action: part.optional(),
+    resource: part.optional(),
     context: context.optional(),
     evaluations: z
       .array(z.unknown())
@@ -113,20 +116,35 @@ export function evaluationOf({ subject, action, resource }: z.output<typeof entr
   }
 }
 
-/** The entries of a batch: a member of an entry replaces the default as a whole. */
+/**
+ * The entries of a batch. A member of an entry replaces the default as a whole, and never inherits
+ * its properties; only a `type` or `id` that it lacks is taken from there.
+ */
 export function entriesOf(
-  { subject, action, resource, context }: EvaluationsBody,
+  { subject, action, resource }: EvaluationsBody,
   evaluations: readonly unknown[],
 ): (Evaluation | Unreadable)[] {
-  const defaults = known({ subject, action, resource, context })
   return evaluations.map((one) => {
-    if (typeof one !== 'object' || one === null || Array.isArray(one)) {
-      return { unreadable: 'must be an object' }
-    }
-    const read = entry.safeParse({ ...defaults, ...one })
-    if (read.success) return evaluationOf(read.data)
-    return { unreadable: authZenError(invalid(read.error)) }
+    const own = part.safeParse(one)
+    if (!own.success) return { unreadable: 'an entry must be an object' }
+    const read = entry.safeParse({
+      ...own.data,
+      subject: over(subject, own.data.subject),
+      action: own.data.action ?? action,
+      resource: over(resource, own.data.resource),
+    })
+    return read.success
+      ? evaluationOf(read.data)
+      : { unreadable: authZenError(invalid(read.error)) }
   })
+}
+
+function over(fallback: z.output<typeof part> | undefined, given: unknown): unknown {
+  if (given === undefined) return fallback
+  const own = part.safeParse(given)
+  if (!own.success) return given
+  const { type, id } = fallback ?? {}
+  return { ...known({ type, id }), ...own.data }
 }
 
 export function verdictWire(verdict: Verdict | Unreadable): z.output<typeof verdictAnswer> {
