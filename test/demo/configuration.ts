@@ -41,6 +41,7 @@ export interface WrittenConfiguration {
   /** What `env:NAME` means in it. */
   readonly env: Readonly<Record<string, string>>
   readonly operatorToken: string
+  readonly gatewayToken: string
   readonly siemSecret: string
 }
 
@@ -50,12 +51,13 @@ export function writeConfiguration(
   { upstreams, issuerUrl, random }: Parts,
 ): WrittenConfiguration {
   const operatorToken = `mfo_${Buffer.from(random(32)).toString('base64url')}`
+  const gatewayToken = `mfg_${Buffer.from(random(32)).toString('base64url')}`
   const siemSecret = `whsec_${Buffer.from(random(32)).toString('base64')}`
   const file = join(dir, 'mayfly.yaml')
   mkdirSync(join(dir, 'data', 'keys'), { recursive: true, mode: 0o700 })
   cpSync(STARTER_POLICIES, join(dir, 'policies'), { recursive: true })
   writeFileSync(join(dir, 'policies', 'demo.cedar'), DEMO_POLICY, { mode: 0o600 })
-  const document = documentOf({ upstreams, issuerUrl, operatorToken })
+  const document = documentOf({ upstreams, issuerUrl, operatorToken, gatewayToken })
   writeFileSync(file, stringify(document), { mode: 0o600 })
   const env = {
     AWS_MINT_SECRET: upstreams.aws.brokerCredentials.secretAccessKey,
@@ -65,7 +67,7 @@ export function writeConfiguration(
     GCP_REVOKE_TOKEN: upstreams.gcp.revokeToken,
     SIEM_SECRET: siemSecret,
   }
-  return { file, env, operatorToken, siemSecret }
+  return { file, env, operatorToken, gatewayToken, siemSecret }
 }
 
 interface Parts {
@@ -96,6 +98,7 @@ function documentOf(parts: {
   upstreams: Upstreams
   issuerUrl: string
   operatorToken: string
+  gatewayToken: string
 }): object {
   return {
     version: 1,
@@ -139,10 +142,17 @@ function documentOf(parts: {
         name: 'on-call',
         roles: ['admin'],
         tenants: ['*'],
-        token_sha256: createHash('sha256').update(parts.operatorToken).digest('hex'),
+        token_sha256: sha256(parts.operatorToken),
       },
     ],
+    gateways: [
+      { name: 'ticket-tools', tenants: ['support'], token_sha256: sha256(parts.gatewayToken) },
+    ],
   }
+}
+
+function sha256(token: string): string {
+  return createHash('sha256').update(token).digest('hex')
 }
 
 function providersOf({ aws, vault, gcp }: Upstreams): object {

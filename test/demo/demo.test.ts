@@ -53,6 +53,8 @@ describe('npm run demo -- --json', () => {
     expect(report.steps.map(({ name }) => name)).toContain(agreed)
     const delegated = 'a part of the work is passed on to another agent'
     expect(report.steps.map(({ name }) => name)).toContain(delegated)
+    const gated = 'a tool gateway asks before each call, and hears no once the risk rose'
+    expect(report.steps.map(({ name }) => name)).toContain(gated)
     expect(Object.keys(report).toSorted()).toEqual(['audit', 'ok', 'providers', 'steps'])
     expect(code).toBe(0)
     expect(readdirSync(temporary)).toEqual([])

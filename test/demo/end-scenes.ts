@@ -80,7 +80,7 @@ export async function leaveNothing(stage: Stage): Promise<void> {
 }
 
 /** As a SIEM signs its webhooks (Standard Webhooks). */
-function signed(secret: string, body: string): Record<string, string> {
+export function signed(secret: string, body: string): Record<string, string> {
   const id = `msg_${crypto.randomUUID()}`
   const at = new Date()
   return {

@@ -1,6 +1,7 @@
 import { agreeOnce } from './approval-scene.ts'
 import { stealToken } from './bound-scene.ts'
 import { endTask, leaveNothing, liftBlock, reportTrouble, stayBlocked } from './end-scenes.ts'
+import { askBeforeEachCall } from './gateway-scene.ts'
 import { listEnded, listLive, verifyAudit } from './operator.ts'
 import type { Report, StepReport } from './report.ts'
 import type { Stage } from './stage.ts'
@@ -21,6 +22,10 @@ export const STEPS: readonly Step[] = [
   { name: 'a part of the work is passed on to another agent', play: delegate },
   { name: 'a stolen task token is worth nothing without its key', play: stealToken },
   { name: 'what destroys waits for a person, who agrees to it once', play: agreeOnce },
+  {
+    name: 'a tool gateway asks before each call, and hears no once the risk rose',
+    play: askBeforeEachCall,
+  },
   { name: 'the operator sees what is live', play: listLive },
   { name: 'the task ends and stolen credentials die', play: endTask },
   { name: 'a signed message contains the agent', play: reportTrouble },
