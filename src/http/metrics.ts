@@ -59,10 +59,13 @@ export function createMetrics(broker: Broker): Metrics {
       durations.observe({ route: unrouted ? 'none' : route, method, status }, seconds)
       if (refusal) refusals.inc({ code: refusal.code })
       const action = ACTIONS[`${method} ${route}`]
-      if (action && status < 300) decisions.inc({ action, outcome: 'permit' })
+      const awaits = action !== undefined && status === 202
+      if (action && status < 300) {
+        decisions.inc({ action, outcome: awaits ? 'needs-approval' : 'permit' })
+      }
       if (action && DENIALS.includes(refusal?.code ?? ''))
         decisions.inc({ action, outcome: 'deny' })
-      const outcome = upstream && mintOutcome(refusal)
+      const outcome = upstream && !awaits && mintOutcome(refusal)
       if (upstream && outcome) mints.inc({ provider: upstream, outcome })
     },
   }
@@ -114,6 +117,14 @@ function standing({ store, clock, health }: Broker, registers: Registry[]): void
     registers,
     async collect() {
       this.set(await store.leases.countActive({}))
+    },
+  })
+  new Gauge({
+    name: 'mayfly_approvals_pending',
+    help: 'requests that wait for a person; `mayfly approvals ls` names them',
+    registers,
+    async collect() {
+      this.set(await store.approvals.countPending(clock.now()))
     },
   })
   new Gauge({

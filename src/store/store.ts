@@ -338,6 +338,8 @@ export interface ApprovalStore {
     },
     page: Page,
   ): Promise<readonly Approval[]>
+  /** How many can be decided. */
+  countPending(now: number): Promise<number>
   /** Pending ones of which whoever decides is to be told now. */
   noticesDue(now: number, limit: number): Promise<readonly ApprovalNotice[]>
   /** Told (`retryAt` null), or to be tried again. */

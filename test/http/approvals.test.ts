@@ -243,6 +243,22 @@ describe('an approval', () => {
     expect(api.upstream.minted).toHaveLength(1)
   })
 
+  it('is counted as what it is: neither permitted nor minted, and waiting for somebody', async () => {
+    const api = await approvalHouse()
+    const task = await api.intend()
+    const { id } = await api.pending(task)
+    const counted = async () => (await api.call('GET /metrics')).text
+    const asked = 'mayfly_decisions_total{action="requestCredential",outcome='
+    expect(await counted()).toContain(`${asked}"needs-approval"} 1`)
+    expect(await counted()).toContain('mayfly_approvals_pending 1')
+    expect(await counted()).not.toContain('mayfly_mints_total{')
+    await api.as('approver', `POST /v1/approvals/${id}/approve`, {})
+    await api.ask(task)
+    expect(await counted()).toContain(`${asked}"permit"} 1`)
+    expect(await counted()).toContain('mayfly_approvals_pending 0')
+    expect(await counted()).toContain('mayfly_mints_total{provider="upstream",outcome="minted"} 1')
+  })
+
   it('P2: neither it nor what is told of it holds a secret', async () => {
     const api = await approvalHouse()
     const task = await api.intend()

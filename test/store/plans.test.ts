@@ -128,6 +128,7 @@ async function approveOnce({ store, clock, ...one }: Shed, task: Task): Promise<
   if (asked.ok || asked.why !== 'approval') throw new Error('no approval was asked for')
   const { id, policyHash } = asked.approval
   await store.approvals.noticesDue(now, 10)
+  await store.approvals.countPending(now)
   await store.approvals.noticed(id, null)
   const yes = { verdict: 'granted', actor: 'operator:boss', reason: null } as const
   await store.approvals.decide({ ...yes, id, expiresAt: now + 60_000, policyHash, now })
@@ -210,6 +211,7 @@ describe('P14: no statement reads more than what it is about', () => {
     ['what an agent has pending', /count.*"approvals"\."agent" = \?/, 'approvals_open'],
     ['when an agent was denied', /"approvals"\."entitlement" = \?/, 'approvals_denied'],
     ['what an agent asked this hour', /"approvals"."created_at" > \?/, 'approvals_created'],
+    ['what can be decided', /count.*"approvals"."expires_at" > \?/, 'approvals_'],
     ['approvals past their time', /"approvals"\."expires_at" <= \?/, 'approvals_expiry'],
     ['whom to tell', /"approvals"\."notice_due_at" <= \?/, 'approvals_notice'],
     ['retries of a key', /"idempotency_key" = \?/, 'leases_idempotency'],

@@ -4,7 +4,7 @@ import type { ApprovalMoves, ApprovalRow } from './approval-moves.ts'
 import type { ApprovalWaiting } from './approval-waiting.ts'
 import type { GroupCommit } from './commit.ts'
 import type { Db } from './database.ts'
-import { and, asc, eq, isNotNull, lte, ne, or, sql } from './drizzle.ts'
+import { and, asc, eq, gt, isNotNull, lte, ne, or, sql } from './drizzle.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { approvalOf } from './rows.ts'
 import { approvals } from './schema.ts'
@@ -56,6 +56,20 @@ export function approvalStore(rooms: {
         ),
       )
       .limit(sql.placeholder('limit')),
+  )
+  // Index: approvals_expiry.
+  const pending = prepared(
+    db,
+    db
+      .select({ n: sql<number>`count(*)` })
+      .from(approvals)
+      .where(
+        and(
+          isUndecidedOrUnused,
+          sql`${approvals.state} = 'pending'`,
+          gt(approvals.expiresAt, param('now')),
+        ),
+      ),
   )
   // Index: approvals_notice.
   const noticeDue = prepared(
@@ -129,6 +143,9 @@ export function approvalStore(rooms: {
         beforeId(approvals.createdAt, approvals.id, page),
       ]
       return pageOf(db, approvals, where, page).flatMap((row) => readable(row) ?? [])
+    },
+    async countPending(now) {
+      return pending.get({ now })?.n ?? 0
     },
     async noticesDue(now, limit) {
       const rows = noticeDue.all({ now, limit })
