@@ -14,7 +14,6 @@ export const AUDIT_TYPES = [
   'approval.denied',
   'approval.expired',
   'approval.consumed',
-  'credential.permitted',
   'credential.refused',
   'action.permitted',
   'action.refused',

@@ -68,7 +68,6 @@ describe('an approval', () => {
       'credential.refused',
       'approval.requested',
       'approval.granted',
-      'credential.permitted',
       'approval.consumed',
       'lease.reserved',
       'lease.activated',

@@ -38,17 +38,13 @@ it('P12: every state change has its event, and the chain read over the API verif
   const events = await chain(api)
   expect(events.map((event) => event.type)).toEqual([
     'task.opened',
-    'credential.permitted',
     'lease.reserved',
     'lease.activated',
-    'credential.permitted',
     'lease.renewing',
     'lease.renewed',
     'credential.refused',
-    'credential.permitted',
     'lease.reserved',
     'lease.failed',
-    'credential.permitted',
     'lease.reserved',
     'lease.ending',
     'lease.ending',

@@ -173,7 +173,6 @@ describe('P12: the chain of a store', () => {
     const events = await chain(one.store)
     expect(events.map((event) => event.type)).toEqual([
       'task.opened',
-      'credential.permitted',
       'lease.reserved',
       'lease.activated',
       'lease.ending',
@@ -181,7 +180,7 @@ describe('P12: the chain of a store', () => {
       'lease.ended',
       'task.ended',
     ])
-    expect(verify(events)).toMatchObject({ ok: true, events: 8 })
+    expect(verify(events)).toMatchObject({ ok: true, events: 7 })
     expect((await one.store.audit.head()).hash).toBe(events.at(-1)?.hash)
   })
 

@@ -19,7 +19,10 @@ describe('P1: a reservation', () => {
       exposedUntil: lease.latestPossibleExpiry,
       handle: null,
     })
-    expect(await one.types(lease.id)).toEqual(['credential.permitted', 'lease.reserved'])
+    expect(await one.store.audit.read(0, 100, { lease: lease.id })).toMatchObject([
+      // P12: the decision is told by what it led to.
+      { type: 'lease.reserved', data: { decision: lease.decision, policies: ['p0'], rails: [] } },
+    ])
   })
 
   it('is refused to a task that ended or is past its deadline', async () => {
@@ -118,9 +121,8 @@ describe('P9: one Idempotency-Key', () => {
     expect(await one.lease(first.id)).toMatchObject({ state: 'ending', cause: 'replaced' })
     const events = (await one.store.audit.read(0, 1_000)).map(({ type, lease }) => [type, lease])
     const replacing = again.ok ? again.lease.id : ''
-    expect(events.slice(-3)).toEqual([
+    expect(events.slice(-2)).toEqual([
       ['lease.ending', first.id],
-      ['credential.permitted', replacing],
       ['lease.reserved', replacing],
     ])
   })

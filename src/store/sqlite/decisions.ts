@@ -42,15 +42,20 @@ export function recordDecision(db: Db): RecordDecision {
       tenant: decision.tenant,
       ...(decision.task === null ? {} : { task: decision.task }),
       ...(lease === null ? {} : { lease }),
-      data: {
-        decision: decision.id,
-        outcome: decision.outcome,
-        policies: decision.policies,
-        rails: decision.rails,
-        policy_hash: decision.policyHash,
-        ...(decision.entitlement === null ? {} : { entitlement: decision.entitlement }),
-      },
+      data: decided(decision),
     })
+  }
+}
+
+/** A decision as the events it leads to tell it. */
+export function decided(decision: NewDecision) {
+  return {
+    decision: decision.id,
+    outcome: decision.outcome,
+    policies: decision.policies,
+    rails: decision.rails,
+    policy_hash: decision.policyHash,
+    ...(decision.entitlement === null ? {} : { entitlement: decision.entitlement }),
   }
 }
 
@@ -109,7 +114,7 @@ function withShadow(
   return shadow && shadow.outcome !== decision.outcome ? { ...decision, shadow } : decision
 }
 
-/** An opened task and a delegation have their own events; all else speaks through its decision. */
+/** What a permit leads to has its own event, which tells the decision; all else has it here. */
 function eventType(decision: NewDecision, lease: string | null): AuditType | undefined {
   const delegates = decision.action === 'delegate'
   if (delegates && decision.outcome === 'permit') return undefined
@@ -117,9 +122,7 @@ function eventType(decision: NewDecision, lease: string | null): AuditType | und
   if (decision.action === 'act') {
     return decision.outcome === 'permit' ? 'action.permitted' : 'action.refused'
   }
-  const opens = decision.action === 'openTask'
   // With a lease it got the approval it needs.
-  if (decision.outcome === 'permit' || lease !== null)
-    return opens ? undefined : 'credential.permitted'
-  return opens ? 'task.refused' : 'credential.refused'
+  if (decision.outcome === 'permit' || lease !== null) return undefined
+  return decision.action === 'openTask' ? 'task.refused' : 'credential.refused'
 }

@@ -1,6 +1,7 @@
 import { SKEW_MS } from '../../model/lifetime.ts'
 import type { LeaseStore } from '../store.ts'
 import type { Tx } from './commit.ts'
+import { decided } from './decisions.ts'
 import { and, eq, sql } from './drizzle.ts'
 import { causeOf, type LearnMintFacts, type LeaseRooms } from './minted.ts'
 import { leaseOf } from './rows.ts'
@@ -98,6 +99,7 @@ export function renewals(rooms: LeaseRooms, learn: LearnMintFacts): Renewals {
           task: row.task,
           lease: id,
           data: {
+            ...decided(decision),
             generation: row.generation + 1,
             latest_possible_expiry: new Date(latestPossibleExpiry).toISOString(),
           },

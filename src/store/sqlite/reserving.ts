@@ -4,7 +4,7 @@ import type { ActiveCounts } from './active-counts.ts'
 import type { ApprovalRow } from './approval-moves.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
-import { type RecordDecision, refusedByRail } from './decisions.ts'
+import { decided, type RecordDecision, refusedByRail } from './decisions.ts'
 import { and, eq, isNotNull, sql } from './drizzle.ts'
 import { fairShare } from './fair-share.ts'
 import { impactPace, paceReason } from './impact-pace.ts'
@@ -139,7 +139,8 @@ export function reserving(rooms: {
       const planner = taskById.get({ id })
       if (planner) touching.add(planner, order.touches)
     }
-    record(tx, granted ? approvedBy(granted, order.decision) : order.decision, order.id)
+    const decision = granted ? approvedBy(granted, order.decision) : order.decision
+    record(tx, decision, order.id)
     if (granted) approvals.consume(tx, granted, order.id)
     tx.event({
       type: 'lease.reserved',
@@ -148,6 +149,7 @@ export function reserving(rooms: {
       task: task.id,
       lease: order.id,
       data: {
+        ...decided(decision),
         upstream_name: order.upstreamName,
         entitlement: order.entitlement,
         provider: order.provider,
