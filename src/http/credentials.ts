@@ -67,7 +67,7 @@ export function credentialRoutes(app: App, { broker, guards }: Parts): void {
     const { entitlement, intent, ttl_seconds } = await readBody(c, credentialBody)
     const idempotencyKey = idempotencyKeyOf(c)
     const id = idOf(c)
-    const task = await findTask(broker, c.var.caller, { id, act: 'readLeases' })
+    const task = await findTask(broker, c.get('caller'), { id, act: 'readLeases' })
     const provider = broker.world().entitlements.get(entitlement)?.provider
     if (provider !== undefined) c.set('upstream', provider)
     const issued = await issueCredential(broker, task, {

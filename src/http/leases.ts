@@ -54,7 +54,10 @@ function listRoute(app: App, { broker, guards }: Parts): void {
     const { limit, cursor, ...filter } = c.req.valid('query')
     const page = pageOf({ limit, cursor }, BY_TIME)
     return c.json(
-      pageWire(await listLeases(broker, c.var.caller, { filter: known(filter), page }), leaseWire),
+      pageWire(
+        await listLeases(broker, c.get('caller'), { filter: known(filter), page }),
+        leaseWire,
+      ),
       200,
     )
   })
@@ -76,7 +79,10 @@ function showRoute(app: App, { broker, guards }: Parts): void {
   })
   app.openapi(show, async (c) => {
     const { id } = c.req.valid('param')
-    return c.json(leaseWire(await findLease(broker, c.var.caller, { id, act: 'readLeases' })), 200)
+    return c.json(
+      leaseWire(await findLease(broker, c.get('caller'), { id, act: 'readLeases' })),
+      200,
+    )
   })
 }
 
@@ -111,7 +117,7 @@ function renewRoute(app: App, { broker, guards }: Parts): void {
   described(app, { route: renew, guard: guards.task }, async (c) => {
     await readBody(c, nothing)
     const id = idOf(c)
-    const { caller } = c.var
+    const caller = c.get('caller')
     const lease = await findLease(broker, caller, { id, act: 'readLeases' })
     c.set('upstream', lease.provider)
     const renewed = await renewLease(broker, caller.task, lease)
@@ -144,7 +150,7 @@ function endRoute(app: App, { broker, guards }: Parts): void {
   described(app, { route: end, guard: guards.either }, async (c) => {
     await readBody(c, nothing)
     const id = idOf(c)
-    const { caller } = c.var
+    const caller = c.get('caller')
     const lease = await findLease(broker, caller, { id, act: 'kill' })
     return c.json(leaseWire(await endLease(broker, { lease, by: caller })), 200)
   })

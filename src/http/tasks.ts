@@ -117,7 +117,7 @@ function openRoute(app: App, { broker, guards }: Parts): void {
       c,
       openTaskBody,
     )
-    const { task, token } = await openTask(broker, c.var.evidence, {
+    const { task, token } = await openTask(broker, c.get('evidence'), {
       purpose,
       intent,
       ttlSeconds: ttl_seconds,
@@ -156,7 +156,7 @@ function listRoute(app: App, { broker, guards }: Parts): void {
     const { limit, cursor, ...filter } = c.req.valid('query')
     const page = pageOf({ limit, cursor }, BY_TIME)
     return c.json(
-      pageWire(await listTasks(broker, c.var.caller, { filter: known(filter), page }), taskWire),
+      pageWire(await listTasks(broker, c.get('caller'), { filter: known(filter), page }), taskWire),
       200,
     )
   })
@@ -178,7 +178,7 @@ function showRoute(app: App, { broker, guards }: Parts): void {
   })
   app.openapi(show, async (c) => {
     const { id } = c.req.valid('param')
-    const task = await findTask(broker, c.var.caller, { id, act: 'readLeases' })
+    const task = await findTask(broker, c.get('caller'), { id, act: 'readLeases' })
     const children = await countChildren(broker, task)
     return c.json({ ...taskWire(task), children }, 200)
   })
@@ -207,7 +207,7 @@ function beatRoute(app: App, { broker, guards }: Parts): void {
   described(app, { route: beat, guard: guards.task }, async (c) => {
     await readBody(c, nothing)
     const id = idOf(c)
-    const task = await findTask(broker, c.var.caller, { id, act: 'readLeases' })
+    const task = await findTask(broker, c.get('caller'), { id, act: 'readLeases' })
     return c.json(heartbeatWire(await heartbeat(broker, task)), 200)
   })
 }
@@ -235,8 +235,8 @@ function endRoute(app: App, { broker, guards }: Parts): void {
   described(app, { route: end, guard: guards.either }, async (c) => {
     const { outcome = null } = await readBody(c, outcomeBody)
     const id = idOf(c)
-    const task = await findTask(broker, c.var.caller, { id, act: 'kill' })
-    return c.json(taskWire(await endTask(broker, { task, outcome, by: c.var.caller })), 200)
+    const task = await findTask(broker, c.get('caller'), { id, act: 'kill' })
+    return c.json(taskWire(await endTask(broker, { task, outcome, by: c.get('caller') })), 200)
   })
 }
 
@@ -256,7 +256,7 @@ function requestableRoute(app: App, { broker, guards }: Parts): void {
   })
   app.openapi(requestable, async (c) => {
     const { id } = c.req.valid('param')
-    const task = await findTask(broker, c.var.caller, { id, act: 'readLeases' })
+    const task = await findTask(broker, c.get('caller'), { id, act: 'readLeases' })
     const items = requestables(broker, task)
     return c.json(pageWire({ items, next: undefined }, requestableWire), 200)
   })

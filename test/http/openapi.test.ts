@@ -20,6 +20,12 @@ interface Operation {
   responses: Record<string, { content?: Record<string, { schema: object }> }>
 }
 
+it('all routes fit the fast router', async () => {
+  const { app, call } = await testApi()
+  await call('GET /livez')
+  expect(app.router.name).toBe('SmartRouter + RegExpRouter')
+})
+
 it('every route is described, with who may call it and how it refuses', async () => {
   const { app, call } = await testApi()
   const { openapi, servers, paths, components } = (await call<Document>('GET /openapi.json')).body
@@ -28,6 +34,8 @@ it('every route is described, with who may call it and how it refuses', async ()
   const served = app.routes
     .filter(({ method }) => method !== 'ALL')
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`)
+    // Served as a parameter, so that the fast router can hold all routes.
+    .map((line) => (line === 'POST /v1/endings/{id}' ? 'POST /v1/endings/retry' : line))
   const described = Object.entries(paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
   )
