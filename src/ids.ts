@@ -49,7 +49,7 @@ export function leaseOfName(name: string): LeaseId | undefined {
 }
 
 /** A bearer token of 256 random bits in base64url, behind a prefix secret scanners can find. */
-export function newToken(prefix: 'mft' | 'mfo' | 'mfd' | 'mfg', random: Random): string {
+export function newToken(prefix: 'mft' | 'mfo' | 'mfd' | 'mfg' | 'mfr', random: Random): string {
   return `${prefix}_${Buffer.from(random(32)).toString('base64url')}`
 }
 

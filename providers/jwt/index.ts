@@ -45,12 +45,13 @@ function create({ settings, clock, ownTokens }: ProviderContext<Settings>): Prov
       const iat = Math.floor(clock.now() / 1_000)
       const exp = Math.floor(order.notAfter / 1_000)
       if (exp <= iat) throw new UpstreamError('refused', 'there is not a whole second left')
-      const claims = claimsOf(order, { compiled: scope.parse(order.scope), iat, exp })
+      const compiled = scope.parse(order.scope)
+      const claims = claimsOf(order, { compiled, iat, exp })
       const token = await within(order.signal, async () => {
         await published
         return await ownTokens.sign(settings.algorithm, claims)
       })
-      return mintedAs(order, { token, exp })
+      return mintedAs(order, { token, exp, scope: compiled.scope })
     },
     async revoke({ orders, signal }) {
       return await Promise.all(
@@ -65,10 +66,13 @@ function create({ settings, clock, ownTokens }: ProviderContext<Settings>): Prov
   }
 }
 
-function mintedAs({ holder }: MintOrder, { token, exp }: { token: Secret; exp: number }): Minted {
+function mintedAs(
+  { holder }: MintOrder,
+  { token, exp, scope }: { token: Secret; exp: number; scope: string | undefined },
+): Minted {
   const token_type = holder.key?.startsWith('jkt:') ? 'DPoP' : 'Bearer'
   return {
-    credential: { type: 'jwt', access_token: token, token_type },
+    credential: { type: 'jwt', access_token: token, token_type, ...(scope && { scope }) },
     expiresAt: exp * 1_000,
     nativeExpiresAt: exp * 1_000,
     handle: {},

@@ -47,9 +47,27 @@ export async function openTask(
   evidence: Shown,
   request: OpenTaskRequest,
 ): Promise<OpenedTask> {
+  return await openTaskFor(broker, await agentShown(broker, evidence), request)
+}
+
+/** Who asks, by evidence that held, and has not been used up yet. */
+export interface ShownAgent extends Awaited<ReturnType<typeof workloadShown>> {
+  readonly agent: AgentConfig
+}
+
+/** The first half of `openTask`; it writes nothing. */
+export async function agentShown(broker: Broker, evidence: Shown): Promise<ShownAgent> {
+  const shown = await workloadShown(broker, evidence)
+  return { ...shown, agent: broker.world().identity.agentFor(shown.workload) }
+}
+
+/** The rest of it: what depends on what is asked for. */
+export async function openTaskFor(
+  broker: Broker,
+  { agent, workload, key, proof }: ShownAgent,
+  request: OpenTaskRequest,
+): Promise<OpenedTask> {
   const world = broker.world()
-  const { workload, key, proof } = await workloadShown(broker, evidence)
-  const agent = world.identity.agentFor(workload)
   takeOpenPace(broker, agent)
   refuseTimeInDoubt(broker)
   const now = broker.clock.now()

@@ -93,7 +93,12 @@ export function proofUsed(): MayflyError {
   })
 }
 
-async function keysHeld({ dpop, clock }: Broker, shown: Shown, token: string): Promise<HeldKeys> {
+/** What a request shows to hold beside `token`; its proof is not spent. */
+export async function keysHeld(
+  { dpop, clock }: Broker,
+  shown: Shown,
+  token: string,
+): Promise<HeldKeys> {
   const certificate = shown.certificate?.()
   const own = certificate === undefined ? [] : [certificateKey(certificate, clock.now())]
   if (shown.dpop === undefined) return { keys: own, proof: undefined }

@@ -36,13 +36,15 @@ export function addHostCommands(program: Command, run: Run): void {
   addAuditCommands(program, run)
   program
     .command('token')
-    .description('tokens of operators and gateways')
+    .description('tokens of operators, gateways and resource servers')
     .command('new')
     .description('make a token; only its SHA-256 belongs into the configuration')
     .option('--gateway', 'for a tool gateway instead of an operator')
-    .action((flags: { gateway?: true }) =>
+    .option('--resource-server', 'for an API that introspects access tokens')
+    .action((flags: { gateway?: true; resourceServer?: true }) =>
       run(async (context) => {
-        const kind = flags.gateway ? 'gateway' : 'operator'
+        const other = flags.resourceServer ? 'resource-server' : 'operator'
+        const kind = flags.gateway ? 'gateway' : other
         return (await import('./token.ts')).printNewToken(context, { kind })
       }),
     )

@@ -15,22 +15,30 @@ export function operatorToken(random: Random): NewToken {
 /** `token new`: the token is printed once and kept nowhere. */
 export function printNewToken(
   { io, terminal }: Context,
-  { kind }: { readonly kind: 'operator' | 'gateway' },
+  { kind }: { readonly kind: keyof typeof KINDS },
 ): ExitCode {
-  const gateway = kind === 'gateway'
-  const { token, sha256 } = gateway ? hashed(newToken('mfg', io.random)) : operatorToken(io.random)
+  const { prefix, to, under } = KINDS[kind]
+  const { token, sha256 } = hashed(newToken(prefix, io.random))
   if (terminal.json) {
     terminal.answer({ token, token_sha256: sha256 })
     return 0
   }
   terminal.line(`token         ${token}`)
   terminal.line(`token_sha256: ${sha256}`)
-  terminal.note(`the first line is shown once, give it to the ${kind} as MAYFLY_TOKEN;`)
-  terminal.note(
-    `the second belongs to ${gateway ? 'its' : 'their'} entry under ${kind}s in mayfly.yaml, then mayfly reload`,
-  )
+  terminal.note(`the first line is shown once, give it to ${to};`)
+  terminal.note(`the second belongs to the entry under ${under} in mayfly.yaml, then mayfly reload`)
   return 0
 }
+
+const KINDS = {
+  operator: { prefix: 'mfo', to: 'the operator as MAYFLY_TOKEN', under: 'operators' },
+  gateway: { prefix: 'mfg', to: 'the gateway as MAYFLY_TOKEN', under: 'gateways' },
+  'resource-server': {
+    prefix: 'mfr',
+    to: 'the resource server as its client secret',
+    under: 'resource_servers',
+  },
+} as const
 
 function hashed(token: string): NewToken {
   return { token, sha256: createHash('sha256').update(token).digest('hex') }

@@ -22,7 +22,10 @@ const schema = z
     tenants: z.array(z.union([z.literal('*'), name])).min(1, 'must name a tenant, or "*" for all'),
     token_sha256: z
       .string()
-      .regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits, as mayfly token new prints them'),
+      .regex(
+        /^[0-9a-f]{64}$/,
+        'must be 64 lower-case hex digits, as mayfly token new --resource-server prints them',
+      ),
   })
   .transform(
     ({ token_sha256, ...raw }): ResourceServerConfig => ({ ...raw, tokenSha256: token_sha256 }),

@@ -30,6 +30,13 @@ export function guardsOf(broker: Broker) {
     certificate: () => certificateOf(c.env),
   })
   return {
+    shownBy,
+    /** The same where the token stands in the body, so that the header is free of it. */
+    shownInBody: (c: Context, token: string): Shown => ({
+      ...proofShown(broker, c),
+      ...(token !== '' && { token }),
+      certificate: () => certificateOf(c.env),
+    }),
     task: createMiddleware<{ Variables: { caller: TaskCaller } }>(async (c, next) => {
       const caller = await authenticate(broker, shownBy(c))
       if (caller.kind !== 'task') throw forbidden('this call is for a task, with its own token')
@@ -76,6 +83,14 @@ function tokenShown({ dpop }: Broker, c: Context): Shown {
   c.header('dpop-nonce', dpop.nonce())
   const { pathname } = new URL(c.req.url)
   return { token, dpop: { proof, method: c.req.method, path: pathname } }
+}
+
+function proofShown({ dpop }: Broker, c: Context): Shown {
+  const proof = c.req.header('dpop')
+  if (proof === undefined) return {}
+  c.header('dpop-nonce', dpop.nonce())
+  const { pathname } = new URL(c.req.url)
+  return { dpop: { proof, method: c.req.method, path: pathname, tokenInBody: true } }
 }
 
 function unauthenticated(message: string): MayflyError {

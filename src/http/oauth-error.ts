@@ -19,6 +19,7 @@ const ERRORS = [
   'use_dpop_nonce',
   'unsupported_grant_type',
   'access_denied',
+  'authorization_pending',
   'temporarily_unavailable',
   'server_error',
 ] as const
@@ -53,6 +54,12 @@ const ERROR_OF: Readonly<Record<ErrorCode, OAuthError>> = {
   upstream_unavailable: 'temporarily_unavailable',
 }
 
+/** What single problems are called; of an approval the agent waits for, as RFC 8628 §3.5 has it. */
+const ERROR_OF_PROBLEM: Readonly<Record<string, OAuthError>> = {
+  grant_type: 'unsupported_grant_type',
+  approval: 'authorization_pending',
+}
+
 /** Statuses that say something beyond "not so", for clients and proxies; all else is 400. */
 const KEPT = new Set([405, 413, 415, 429, 500, 502, 503])
 
@@ -62,8 +69,8 @@ export function oauthRefusal(c: Context<Env>, refusal: MayflyError): Response {
   const unknown = code === 'unauthenticated' && challenge === undefined
   // The token endpoint knows its callers by the tokens they exchange, the others by themselves.
   const client = unknown && c.req.path !== '/oauth2/token'
-  const grant = problems?.some(({ path }) => path === 'grant_type')
-  const named = client ? 'invalid_client' : grant ? 'unsupported_grant_type' : ERROR_OF[code]
+  const single = ERROR_OF_PROBLEM[problems?.[0]?.path ?? '']
+  const named = client ? 'invalid_client' : (single ?? ERROR_OF[code])
   const error = challenge ?? named
   const status = client ? 401 : KEPT.has(STATUS_OF[code]) ? STATUS_OF[code] : 400
   c.set('refusal', refusal)

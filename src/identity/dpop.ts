@@ -48,7 +48,9 @@ export function createDpop(context: {
       if (!sameAddress(claims.htu, `${publicUrl}${shown.path}`)) {
         throw refused('it is for another address', { htu: claims.htu.slice(0, 200) })
       }
-      if (claims.ath !== sha256(token)) throw refused('it is for another token')
+      if (!(claims.ath === undefined && shown.tokenInBody) && claims.ath !== sha256(token)) {
+        throw refused('it is for another token')
+      }
       if (claims.nonce === undefined) throw refused('it has no nonce', {}, 'use_dpop_nonce')
       if (!isNonce(nonceKey, claims.nonce, now)) {
         throw refused('its nonce is not (or no longer) ours', {}, 'use_dpop_nonce')
@@ -90,7 +92,7 @@ interface ProofClaims {
   readonly htm: string
   readonly htu: string
   readonly iat: number
-  readonly ath: string
+  readonly ath: string | undefined
   readonly nonce: string | undefined
 }
 
@@ -101,7 +103,7 @@ function readClaims(payload: Readonly<Record<string, unknown>>): ProofClaims {
   }
   if (typeof htm !== 'string' || typeof htu !== 'string') throw refused('it names no request')
   if (typeof iat !== 'number' || !Number.isFinite(iat)) throw refused('its iat is not a time')
-  if (typeof ath !== 'string') throw refused('it names no token (ath)')
+  if (ath !== undefined && typeof ath !== 'string') throw refused('its ath is not text')
   if (nonce !== undefined && typeof nonce !== 'string') throw refused('its nonce is not text')
   return { jti, htm, htu, iat, ath, nonce }
 }

@@ -18,6 +18,8 @@ export interface ShownProof {
   /** The `DPoP` header; several arrive as one that is no proof. */
   readonly proof: string | undefined
   readonly method: string
+  /** The token stands in the body (RFC 9449 §5): such a proof need not name it (`ath`). */
+  readonly tokenInBody?: true
   /** As it was sent, without the query. */
   readonly path: string
 }

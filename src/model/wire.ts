@@ -100,7 +100,13 @@ export type CredentialWire =
       expires_at: string
     }
   | { type: 'gcp'; access_token: string; service_account: string; expires_at: string }
-  | { type: 'jwt'; access_token: string; token_type: 'Bearer' | 'DPoP'; expires_at: string }
+  | {
+      type: 'jwt'
+      access_token: string
+      token_type: 'Bearer' | 'DPoP'
+      scope?: string
+      expires_at: string
+    }
   | { type: string; expires_at: string; [field: string]: unknown }
 
 /** RFC 7662 §2.2: the claims of an access token that still counts. */
@@ -122,6 +128,20 @@ export type IntrospectionWire =
       cnf?: Record<string, string>
       act?: { sub: string; act?: object }
     }
+
+/** RFC 8693 §2.2.1, with what belongs to the token here. */
+export interface ExchangedWire {
+  access_token: string
+  issued_token_type: 'urn:ietf:params:oauth:token-type:access_token'
+  token_type: 'Bearer' | 'DPoP'
+  expires_in: number
+  scope?: string
+  authorization_details: IntentItemWire[]
+  lease_id: string
+  task_id: string
+  /** Of the task that was opened for it. */
+  task_token?: string
+}
 
 export interface OpenedTaskWire {
   task: TaskWire

@@ -140,4 +140,10 @@ describe('token new', () => {
     expect(stdout).toMatch(/token +mfg_[\w-]{43}\n/)
     expect(stderr).toContain('under gateways in mayfly.yaml')
   })
+
+  it('makes one for a resource server', async () => {
+    const { stdout, stderr } = await mayfly(['token', 'new', '--resource-server'])
+    expect(stdout).toMatch(/token +mfr_[\w-]{43}\n/)
+    expect(stderr).toContain('under resource_servers in mayfly.yaml')
+  })
 })

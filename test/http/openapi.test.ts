@@ -6,7 +6,7 @@ import { gatewayToken } from '../fixture/broker.ts'
 import { named, READ } from '../fixture/gateway.ts'
 import { type Answer, type Api, type Sent, TICKET, testApi } from '../fixture/http.ts'
 import { KeyHolder } from '../fixture/key-holder.ts'
-import { basic, FORM, ownApi, tokenOf } from '../fixture/own-api.ts'
+import { basic, FORM, ownApi, READ_TICKET, tokenOf } from '../fixture/own-api.ts'
 
 interface Document {
   openapi: string
@@ -200,7 +200,20 @@ async function oauthCalls(api: Api): Promise<[string, Sent?][]> {
     ['POST /oauth2/introspect', { headers, body: 'token=unknown' }],
     ['POST /oauth2/introspect', { headers: FORM, body }],
     ['POST /oauth2/introspect', { headers, body: '' }],
+    ['POST /oauth2/token', { headers: FORM, body: await exchangeForm(api) }],
+    ['POST /oauth2/token', { headers: FORM, body: 'grant_type=password' }],
+    ['POST /oauth2/token', { headers: {}, body: '' }],
+    ['POST /oauth2/revoke', { headers: FORM, body }],
   ]
+}
+
+async function exchangeForm(api: Api): Promise<string> {
+  return new URLSearchParams({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: await api.evidence(),
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    authorization_details: JSON.stringify([READ_TICKET]),
+  }).toString()
 }
 
 /** A schema of the document, made to check values again; what it refers to comes with it. */

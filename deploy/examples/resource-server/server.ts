@@ -5,7 +5,7 @@
  *
  *   npm install oauth4webapi
  *   MAYFLY_URL=http://127.0.0.1:8700 API_URL=http://127.0.0.1:8800 API_NAME=tickets-api \
- *   API_SECRET=mfo_… node server.ts
+ *   API_SECRET=mfr_… node server.ts
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import * as oauth from 'oauth4webapi'
@@ -31,10 +31,11 @@ const ACTIONS: Readonly<Record<string, string>> = {
 export async function guard(options: ApiOptions): Promise<(request: Request) => Promise<Response>> {
   const client = { client_id: options.name }
   const auth = oauth.ClientSecretBasic(options.secret)
+  const send = options.fetch ?? fetch
   // Plain http is for trying it out on one machine.
   const http = {
     [oauth.allowInsecureRequests]: options.mayfly.startsWith('http:'),
-    ...(options.fetch && { [oauth.customFetch]: options.fetch }),
+    [oauth.customFetch]: (url: string, init: object) => send(url, init),
   }
   const issuer = new URL(options.mayfly)
   const found = await oauth.discoveryRequest(issuer, { ...http, algorithm: 'oauth2' })
