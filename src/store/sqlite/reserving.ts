@@ -1,5 +1,5 @@
 import type { LeaseId } from '../../ids.ts'
-import type { NewDecision, Reservation, ReserveResult } from '../store.ts'
+import type { Reservation, ReserveResult } from '../store.ts'
 import type { ActiveCounts } from './active-counts.ts'
 import type { ApprovalRow } from './approval-moves.ts'
 import type { Tx } from './commit.ts'
@@ -15,7 +15,7 @@ import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
-import type { Taken } from './taking-approval.ts'
+import { approvedBy } from './taking-approval.ts'
 import { touchingOf } from './touching.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -118,11 +118,7 @@ export function reserving(rooms: {
     }
 
     const taken = order.approval && approvals.take(tx, order, order.approval, task)
-    if (taken && 'why' in taken) {
-      const refused = approvalRefused(taken)
-      if (refused) recordRefusal(tx, order, refused)
-      return taken
-    }
+    if (taken && 'why' in taken) return taken
     const granted = taken?.granted
 
     if (replaced) {
@@ -204,28 +200,6 @@ function subjectOf(task: TaskRow, order: Reservation, above: readonly Ancestor[]
     ...request,
     ...subjectsAbove(above, request),
   }
-}
-
-/** Why none can be asked for now; nothing where one is, which has a record of its own. */
-function approvalRefused(
-  taken: Extract<Taken, { ok: false }>,
-): { readonly rail: string; readonly reason: string } | undefined {
-  if (taken.why === 'approval-limit') {
-    const reason = 'as many approvals as its agent may have pending are pending'
-    return { rail: taken.why, reason }
-  }
-  if (taken.why !== 'approval-cool-down' && taken.why !== 'approval-pace') return undefined
-  const denied = taken.why === 'approval-cool-down'
-  const what = denied
-    ? 'an approval was denied'
-    : 'its agent asked for as many as it may in an hour'
-  const next = new Date(taken.retryAt).toISOString()
-  return { rail: taken.why, reason: `${what}; the next may be asked from ${next}` }
-}
-
-/** What the policies want an approval for, with the one it got. */
-function approvedBy({ id, decidedBy }: ApprovalRow, decision: NewDecision): NewDecision {
-  return { ...decision, reasons: [`${id} granted by ${decidedBy}`] }
 }
 
 function rowOf(

@@ -2,7 +2,7 @@ import type { ApprovalRequest, NewDecision, Reservation, ReserveResult } from '.
 import type { ApprovalMoves, ApprovalRow } from './approval-moves.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
-import type { RecordDecision } from './decisions.ts'
+import { type RecordDecision, refusedByRail } from './decisions.ts'
 import { and, desc, eq, gt, sql } from './drizzle.ts'
 import { approvalOf, type TaskRow } from './rows.ts'
 import { approvals } from './schema.ts'
@@ -78,13 +78,23 @@ export function takingApproval(rooms: {
     const { agent } = task
     const denied = lastDenial.get({ agent, entitlement: order.entitlement })?.at ?? 0
     const retryAt = denied + request.coolDownSeconds * 1000
-    if (retryAt > now) return { ok: false, why: 'approval-cool-down', retryAt }
+    if (retryAt > now) {
+      refuse(tx, order, { rail: 'approval-cool-down', reason: `one was denied${from(retryAt)}` })
+      return { ok: false, why: 'approval-cool-down', retryAt }
+    }
     if ((pendingOf.get({ agent, now })?.n ?? 0) >= request.pendingPerAgent) {
+      const reason = 'as many are pending as its agent may have'
+      refuse(tx, order, { rail: 'approval-limit', reason })
       return { ok: false, why: 'approval-limit' }
     }
     const others = request.perHourPerAgent - 1
     const first = askedBefore.get({ agent, since: now - HOUR_MS, others })
-    if (first) return { ok: false, why: 'approval-pace', retryAt: first.at + HOUR_MS }
+    if (first) {
+      const next = first.at + HOUR_MS
+      const reason = `its agent asked for as many as it may in an hour${from(next)}`
+      refuse(tx, order, { rail: 'approval-pace', reason })
+      return { ok: false, why: 'approval-pace', retryAt: next }
+    }
     const row = rowOf(order, request, task)
     insert(row)
     record(tx, decision, null)
@@ -97,6 +107,11 @@ export function takingApproval(rooms: {
     })
     tx.nudge()
     return { ok: false, why: 'approval', approval: approvalOf(row) }
+  }
+
+  /** Kept for whoever asks why none was asked for (P15). */
+  function refuse(tx: Tx, order: Reservation, by: { rail: string; reason: string }): void {
+    record(tx, refusedByRail(order.decision, by), null)
   }
 
   /** The one of this grant that still counts; those that do not any more expire on the way. */
@@ -146,6 +161,15 @@ export function takingApproval(rooms: {
 }
 
 const HOUR_MS = 3_600_000
+
+/** What the policies want an approval for, with the one it got. */
+export function approvedBy({ id, decidedBy }: ApprovalRow, decision: NewDecision): NewDecision {
+  return { ...decision, reasons: [`${id} granted by ${decidedBy}`] }
+}
+
+function from(retryAt: number): string {
+  return `; the next may be asked for from ${new Date(retryAt).toISOString()}`
+}
 
 function requestedData(row: ApprovalRow, { shown }: ApprovalRequest, { id }: NewDecision) {
   return {
