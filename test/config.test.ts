@@ -474,6 +474,24 @@ const refused: [string, Doc, string, RegExp][] = [
     /already used/,
   ],
   [
+    'a gateway nobody could recognise',
+    { gateways: [{ name: 'tools', tenants: ['support'] }] },
+    'gateways[0]',
+    /token_sha256 .* or match/,
+  ],
+  [
+    'a gateway of every tenant',
+    { gateways: [{ name: 'tools', tenants: ['*'], token_sha256: 'b'.repeat(64) }] },
+    'gateways[0].tenants[0]',
+    /./,
+  ],
+  [
+    'a gateway with a role',
+    { gateways: [{ name: 'tools', tenants: ['support'], roles: ['admin'] }] },
+    'gateways[0].roles',
+    /unknown field/,
+  ],
+  [
     'a day that is none',
     { operators: [{ ...operator, expires_at: 'soon' }] },
     'operators[0].expires_at',

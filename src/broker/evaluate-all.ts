@@ -15,7 +15,7 @@ export interface Unreadable {
 }
 
 /**
- * may ask → pace → each, in order
+ * may ask → room to keep it → each, in order
  *
  * Answers in the order of the entries; those that stop early answer what came before and the one
  * they stopped at. An entry that cannot be read counts as a deny.
@@ -26,7 +26,7 @@ export async function evaluateAll(
   { entries, semantic }: { entries: readonly (Evaluation | Unreadable)[]; semantic: Semantic },
 ): Promise<readonly (Verdict | Unreadable)[]> {
   tenantsToAsk(broker, by)
-  takeEvaluationPace(broker, by, entries.length)
+  assertRoom(broker)
   const answer = async (entry: Evaluation | Unreadable) =>
     'unreadable' in entry ? entry : await evaluate(broker, by, entry)
   // Together, so that they share a commit.
@@ -41,23 +41,10 @@ export async function evaluateAll(
   return answers
 }
 
-/** Every question leaves a decision: not more than a gateway may need, and none into the reserve. */
-function takeEvaluationPace(
-  { pace, health, world }: Broker,
-  { gateway }: GatewayCaller,
-  many: number,
-): void {
+/** Every question leaves a decision: none into the room that kills need. */
+function assertRoom({ health }: Broker): void {
   const short = health.diskShort()
-  if (short !== undefined) {
-    const message = 'nothing is decided now, because it could not be kept'
-    throw new MayflyError('unavailable', message, { detail: { why: short }, retryAfterSeconds: 30 })
-  }
-  const { evaluationsPerMinutePerGateway: perMinute } = world().config.limits
-  for (let taken = 0; taken < many; taken += 1) {
-    const wait = pace.take(`evaluate ${gateway.name}`, perMinute)
-    if (wait === undefined) continue
-    throw new MayflyError('limit_reached', 'this gateway asked too often this minute', {
-      retryAfterSeconds: wait,
-    })
-  }
+  if (short === undefined) return
+  const message = 'nothing is decided now, because it could not be kept'
+  throw new MayflyError('unavailable', message, { detail: { why: short }, retryAfterSeconds: 30 })
 }

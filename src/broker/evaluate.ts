@@ -14,9 +14,9 @@ import { noteRefusal } from './refusal-run.ts'
 import { riskOfTask } from './risk.ts'
 
 /**
- * find subject → what of its intent covers it → decide for everybody in its chain → record
+ * find subject → pace → what of its intent covers it → decide for everybody in its chain → record
  *
- * Whatever the answer, it is a decision that is kept (P12). A subject of another tenant is answered
+ * Whatever is decided is kept (P12); what comes too fast is not decided. A subject of another tenant is answered
  * like one that does not exist (P11).
  */
 export async function evaluate(
@@ -26,6 +26,10 @@ export async function evaluate(
 ): Promise<Verdict> {
   for (let attempt = 0; attempt < MAX_DECISIONS; attempt += 1) {
     const subject = await findActSubject(broker, by, asked.subject)
+    const wait = attempt === 0 ? takePace(broker, by, subject) : undefined
+    if (wait !== undefined) {
+      return { permitted: false, reason: 'limit-reached', retryAfterSeconds: wait }
+    }
     if (!subject) return await refuseUnknown(broker, by, asked)
     const verdict = await decideAndPermit(broker, by, { asked, subject })
     if (verdict !== 'touched-since') return verdict
@@ -37,6 +41,17 @@ export async function evaluate(
 
 /** As many different requests as a task may well have under way at once. */
 const MAX_DECISIONS = 20
+
+/** A gateway's questions by the tenant they are about, so that none takes the place of another (P13). */
+function takePace(
+  { pace, world }: Broker,
+  { gateway }: GatewayCaller,
+  subject: ActSubject | undefined,
+): number | undefined {
+  const { evaluationsPerMinutePerGateway } = world().config.limits
+  const about = subject === undefined ? 'nobody' : `tenant ${subject.task.tenant}`
+  return pace.take(`evaluate ${gateway.name} ${about}`, evaluationsPerMinutePerGateway)
+}
 
 interface About {
   readonly asked: Evaluation
@@ -146,10 +161,15 @@ function actDecision(
     request: {
       gateway: gateway.name,
       named_by: lease ? 'lease' : shown ? 'token' : 'task',
-      ...(lease && { lease: lease.id }),
-      action,
-      ...(constraints && { constraints }),
-      resource: { type: resource.type, id: resource.location },
+      intent: [
+        {
+          type: resource.type,
+          ...(resource.entitlement !== undefined && { identifier: resource.entitlement }),
+          actions: [action],
+          locations: [resource.location],
+          ...(constraints && { constraints }),
+        },
+      ],
       ...(decision.questions && { inputs: keptInputs(decision.questions) }),
     },
   }

@@ -9,7 +9,10 @@ export interface LimitsConfig {
   readonly issuesPerMinutePerAgent: number
   /** Credentials (renewals aside) and permits at action time whose impact is high: no faster than a person can follow. */
   readonly highImpactPerHourPerAgent: number
-  /** Questions at action time, each one of a batch: every one is a decision that is kept. */
+  /**
+   * Questions at action time about one tenant, each of a batch counted: every one is a decision that
+   * is kept.
+   */
   readonly evaluationsPerMinutePerGateway: number
   readonly taskMaxTtlSeconds: number
   /** How often work may be passed on: 3 is a planner with three levels of executors below it. */

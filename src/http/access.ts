@@ -37,7 +37,7 @@ export function accessRoutes(app: App, { broker, guards }: Parts): void {
     request: { body: body(evaluationBody) },
     responses: {
       200: json(verdictAnswer, 'The decision.'),
-      ...errors(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'limit_reached'),
+      ...errors(...BODY_REFUSALS, 'unauthenticated', 'forbidden'),
     },
   })
   app.openapi(one, async (c) => {
@@ -58,7 +58,7 @@ export function accessRoutes(app: App, { broker, guards }: Parts): void {
     request: { body: body(evaluationsBody) },
     responses: {
       200: json(verdictsAnswer, 'The decisions, in the order of the entries.'),
-      ...errors(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'limit_reached'),
+      ...errors(...BODY_REFUSALS, 'unauthenticated', 'forbidden'),
     },
   })
   app.openapi(many, async (c) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ask, DELETE, named, shown, verdict, WRITING } from '../fixture/gateway.ts'
+import { ask, DELETE, named, READ, shown, verdict, WRITING } from '../fixture/gateway.ts'
 import { type Api, type Opened, TICKET, testApi } from '../fixture/http.ts'
 import { KeyHolder } from '../fixture/key-holder.ts'
 
@@ -44,7 +44,7 @@ describe('a tool gateway that asks before each call', () => {
         },
       },
     ],
-  ])('P4: is told no for %s than the task said it would', async (_, asked) => {
+  ])('P4, P15: is told no for %s than the task said it would', async (_, asked) => {
     const api = await testApi()
     const task = await api.open()
     const { body } = await ask(api, { subject: named(task), ...asked })
@@ -55,6 +55,10 @@ describe('a tool gateway that asks before each call', () => {
     const { context } = body
     const why = await api.as('admin', `GET /v1/decisions/${context.evaluation_id}/explanation`)
     expect(why.body.decision).toMatchObject({ outcome: 'deny', rails: ['intent'] })
+    const { action, resource } = { ...READ, ...asked }
+    expect(why.body.intent).toMatchObject([
+      { type: resource.type, actions: [action.name], locations: [resource.id] },
+    ])
   })
 
   it('is told no once the task, or the lease that is acted with, has ended', async () => {

@@ -108,7 +108,7 @@ describe('who may ask', () => {
 })
 
 describe('how much may be asked', () => {
-  it('P13: so many a minute for each gateway, counting each of a batch; others are not slowed', async () => {
+  it('P13: so many a minute for each gateway and tenant, and none takes the place of another', async () => {
     const api = await testApi({
       change: (doc) => {
         doc.limits = { evaluations_per_minute_per_gateway: 5 }
@@ -116,16 +116,27 @@ describe('how much may be asked', () => {
     })
     const subject = named(await api.open())
     const evaluations = Array.from({ length: 4 }, () => ({}))
-    const four = await askAll(api, { subject, ...READ, evaluations })
+    const four = await askAll(api, { subject, ...READ, evaluations }, 'wide')
     expect(four.body.evaluations).toHaveLength(4)
-    expect(await verdict(api, { subject })).toBe(true)
-    const { status, headers, body } = await ask(api, { subject })
-    expect([status, body]).toEqual([429, 'this gateway asked too often this minute'])
-    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
     expect(await verdict(api, { subject }, 'wide')).toBe(true)
-    expect(await decisionsOf(api)).toHaveLength(6)
-    await api.advance(60_000)
+    expect((await ask(api, { subject }, 'wide')).body).toEqual({
+      decision: false,
+      context: { reason: 'limit_reached', retry_after: expect.any(Number) },
+    })
+    const biller = named(await api.open({ intent: [INVOICE] }, { sub: 'biller' }))
+    const resource = { type: 'fake', id: '/invoices/1/a' }
+    expect(await verdict(api, { subject: biller, resource }, 'wide')).toBe(true)
     expect(await verdict(api, { subject })).toBe(true)
+    expect(await decisionsOf(api), 'what came too fast was not written down').toHaveLength(7)
+    const stranger = { type: 'task', id: 'x' }
+    const strangers = Array.from({ length: 7 }, () => verdict(api, { subject: stranger }))
+    expect((await Promise.all(strangers)).slice(4)).toEqual([
+      'unknown_subject',
+      'limit_reached',
+      'limit_reached',
+    ])
+    await api.advance(60_000)
+    expect(await verdict(api, { subject }, 'wide')).toBe(true)
   })
 
   it('fifty at once, and 64 KiB', async () => {

@@ -29,6 +29,15 @@ describe('a described question', () => {
     }
   })
 
+  it('is the question again also for an act', () => {
+    const { action: _, entitlement, request, ...asked } = credential()
+    const chain = [{ id: 'planner', tenant: 'support', owner: 'o', labels: ['x'] }]
+    const resource = { id: '/a', type: 'fake', zone: 'external', datasets: ['pii'] }
+    const act = { name: 'read', impact: ['bulk-read'] }
+    const question = { action: 'act', ...asked, act, resource, chain } as const
+    expect(questionOf(kept(describeQuestion(question)))).toMatchObject({ ...question, task: {} })
+  })
+
   it('is short where everything is plain', () => {
     const question = questionOf(
       description.parse({

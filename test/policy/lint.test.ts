@@ -51,6 +51,13 @@ it.each([
     /permits in every tenant/,
   ],
   [
+    'a permit for acts and more in every tenant',
+    `@id("a") permit(principal is Mayfly::Agent,
+      action in [Mayfly::Action::"act", Mayfly::Action::"requestCredential"], resource)
+     when { context.risk.level == "LOW" };`,
+    /permits in every tenant/,
+  ],
+  [
     'a forbid that an approval lifts',
     `@id("a") forbid(principal, ${ASK}, resource) when { context.risk.level == "MEDIUM" };`,
     /an approval lifts it/,
