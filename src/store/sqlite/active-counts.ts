@@ -17,6 +17,8 @@ const MAX_KNOWN = 20_000
 export interface ActiveCounts {
   ofAgent(agent: string): number
   ofTask(task: string): number
+  /** A task that has none yet. */
+  opened(task: string): void
   /** `by` 1: the lease was reserved; -1: it left both states. */
   moved(lease: Pick<LeaseRow, 'agent' | 'task'>, by: 1 | -1): void
   forget(): void
@@ -42,6 +44,7 @@ export function activeCounts(db: Db): ActiveCounts {
   return {
     ofAgent: (agent) => countOf('agent', agent),
     ofTask: (task) => countOf('task', task),
+    opened: (task) => void known.set(`task ${task}`, 0),
     moved({ agent, task }, by) {
       move(`agent ${agent}`, by)
       move(`task ${task}`, by)

@@ -91,6 +91,7 @@ function buildStore(
     commit,
     watch,
     moves,
+    counts,
     approvals,
     lineage,
     standing,

@@ -1,6 +1,7 @@
 import type { TaskId } from '../../ids.ts'
 import { MISSED_BEATS, type Task } from '../../model/task.ts'
 import type { TaskStore } from '../store.ts'
+import type { ActiveCounts } from './active-counts.ts'
 import type { ApprovalMoves } from './approval-moves.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import { and, asc, eq, inArray, isNotNull, lte, sql } from './drizzle.ts'
@@ -22,6 +23,7 @@ interface Rooms extends OpeningRooms {
   readonly commit: GroupCommit
   readonly watch: Watch
   readonly moves: LeaseMoves
+  readonly counts: ActiveCounts
   readonly approvals: Pick<ApprovalMoves, 'expireOfTask'>
 }
 
@@ -36,7 +38,7 @@ export type EndTask = (
 ) => boolean
 
 export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTask } {
-  const { db, commit, watch, moves, approvals } = rooms
+  const { db, commit, watch, moves, counts, approvals } = rooms
   const open = opening(rooms)
   /** Tasks by the hash of the token they were shown with: most requests are of a few of them. */
   const shown = new Map<string, Task>()
@@ -150,7 +152,10 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
     open: (task, against) =>
       commit.run((tx) => {
         const opened = open(tx, task, against)
-        if (opened.ok) remember(task.tokenHash, opened.task)
+        if (opened.ok) {
+          remember(task.tokenHash, opened.task)
+          counts.opened(task.id)
+        }
         return opened
       }),
     spend: (once, now) => commit.run(() => spend(once, now)),

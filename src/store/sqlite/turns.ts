@@ -49,14 +49,25 @@ export function dueInTurn(db: Db): (provider: string, now: number, limit: number
       .orderBy(asc(leases.dueAt))
       .limit(sql.placeholder('limit')),
   )
+  // Index: leases_due, one look for each lane.
+  const holds = (lane: number) =>
+    sql<number>`exists (select 1 from ${leases} where ${leases.provider} = ${param('provider')} and ${leases.laneRank} = ${sql.raw(`${lane}`)} and ${leases.dueAt} is not null)`
+  const holding = prepared(
+    db,
+    db
+      .select(Object.fromEntries(LANES.map((lane, rank) => [lane, holds(rank)])))
+      .from(sql`(select 1)`),
+  )
   /** The last tenant that had its turn, by provider and lane. */
   const served = new Map<string, string>()
 
   return (provider, now, limit) => {
     const claimed: LeaseRow[] = []
-    for (const lane of LANES.keys()) {
+    const lanes = holding.get({ provider })
+    for (const [lane, name] of LANES.entries()) {
       const room = limit - claimed.length
       if (room <= 0) break
+      if (lanes?.[name] === 0) continue
       claimed.push(...interleave(queuesOf({ provider, lane, now, room })).slice(0, room))
     }
     return claimed
