@@ -1,5 +1,6 @@
 import { MayflyError } from '../errors.ts'
 import { newId } from '../ids.ts'
+import type { Task } from '../model/task.ts'
 import type { ActResult, NewDecision } from '../store/store.ts'
 import { type ActSubject, findActSubject } from './act-subject.ts'
 import type { GatewayCaller } from './authenticate.ts'
@@ -102,14 +103,15 @@ async function decideAndPermit(
   })
   if (!permitted.ok && permitted.why === 'touched-since') return permitted.why
   noteShadow()
-  return verdictOf(permitted, record)
+  return verdictOf(permitted, record, task)
 }
 
 function verdictOf(
   permitted: Exclude<ActResult, { why: 'touched-since' }>,
   { id: decision, at }: NewDecision,
+  { key }: Task,
 ): Verdict {
-  if (permitted.ok) return { permitted: true, decision }
+  if (permitted.ok) return { permitted: true, decision, key }
   if (permitted.why !== 'high-impact-pace') {
     return { permitted: false, reason: permitted.why, decision }
   }

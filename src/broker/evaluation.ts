@@ -1,5 +1,6 @@
 import type { DecisionId } from '../ids.ts'
 import type { IntentItem } from '../model/intent.ts'
+import type { KeyName } from '../model/key.ts'
 
 /** What a gateway asks: may this task do this, there, now? */
 export interface Evaluation {
@@ -36,7 +37,12 @@ export type ActRefusal =
   | 'unavailable'
 
 export type Verdict =
-  | { readonly permitted: true; readonly decision: DecisionId }
+  | {
+      readonly permitted: true
+      readonly decision: DecisionId
+      /** Only who holds it is the task: whoever asks saw a token at most. Null: bound to none. */
+      readonly key: KeyName | null
+    }
   | {
       readonly permitted: false
       readonly reason: ActRefusal

@@ -96,7 +96,8 @@ describe('a tool gateway that asks before each call', () => {
     expect(await verdict(api, { subject: named(bearer), ...DELETE })).toBe('policy_denied')
     const holder = await KeyHolder.of(api)
     const subject = named(await holder.open(WRITING))
-    expect(await verdict(api, { subject, ...DELETE })).toBe(true)
+    const yes = (await ask(api, { subject, ...DELETE })).body
+    expect(yes).toMatchObject({ decision: true, context: { key: `jkt:${holder.thumbprint}` } })
     const alarm = { subject: { agent: 'summariser' }, level: 'MEDIUM', reason: 'odd prompts' }
     const { headers, body } = api.delivery({ ...alarm, action: 'risk', ttl_seconds: 600 })
     const sent = await api.call('POST /v1/signals/siem', { headers, body })

@@ -90,6 +90,10 @@ export const verdictAnswer = z
         evaluation_id: z.string().optional().openapi({
           description: 'The decision, for `mayfly explain`.',
         }),
+        key: z.string().optional().openapi({
+          description:
+            'The key that the task is bound to, as in the task: only who proves it is the task.',
+        }),
         reason: z.enum(REASONS).optional(),
         retry_after: z.int().optional().openapi({ description: 'Seconds.' }),
         error: z.strictObject({ status: z.int(), message: z.string() }).optional(),
@@ -151,7 +155,10 @@ export function verdictWire(verdict: Verdict | Unreadable): z.output<typeof verd
   if ('unreadable' in verdict) {
     return { decision: false, context: { error: { status: 400, message: verdict.unreadable } } }
   }
-  if (verdict.permitted) return { decision: true, context: { evaluation_id: verdict.decision } }
+  if (verdict.permitted) {
+    const { decision: evaluation_id, key } = verdict
+    return { decision: true, context: { evaluation_id, ...known({ key }) } }
+  }
   const { reason, decision, retryAfterSeconds } = verdict
   return {
     decision: false,
