@@ -109,7 +109,7 @@ function parseObject(text: string): unknown {
 }
 
 /** Schemas drop this key without a word; what was said and is not seen would widen a request. */
-export function namesPrototype(text: string): boolean {
+function namesPrototype(text: string): boolean {
   let named = false
   JSON.parse(text, (key, value) => {
     named ||= key === '__proto__'

@@ -5,7 +5,6 @@ import type { Shown } from '../identity/shown.ts'
 import { intentSchema } from '../intent/item-schema.ts'
 import type { IntentItem } from '../model/intent.ts'
 import { hasUniqueKeys } from '../model/unique-keys.ts'
-import { namesPrototype } from './body.ts'
 import type { Form } from './form.ts'
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -70,7 +69,7 @@ function detailsOf(text: string | undefined): readonly IntentItem[] {
   } catch {
     throw unusable('must be JSON')
   }
-  if (namesPrototype(text) || !hasUniqueKeys(text, value)) throw unusable('must say each key once')
+  if (!hasUniqueKeys(text, value)) throw unusable('must say each key once')
   const parsed = intentSchema.safeParse(value)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues

@@ -1,11 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { exchangeToken } from '../broker/exchange.ts'
 import { endUndelivered } from '../broker/undelivered.ts'
+import { MayflyError } from '../errors.ts'
 import { intentSchema } from '../intent/item-schema.ts'
 import { json } from './answers.ts'
 import type { App, Parts } from './env.ts'
 import { ACCESS_TOKEN, DELEGATION, exchangeOf, TOKEN_EXCHANGE } from './exchange-form.ts'
-import { formBody } from './form.ts'
+import { type Form, formBody } from './form.ts'
 import { oauthRefusals } from './oauth-error.ts'
 import { exchangedAnswer, exchangedWire } from './wire/access-token.ts'
 
@@ -25,12 +27,24 @@ export function tokenRoute(app: App, { broker, guards }: Parts): void {
   })
   app.openAPIRegistry.registerPath({ ...exchange, request: { body: exchangeForm } })
   app.openapi({ ...exchange, hide: true }, async (c) => {
-    const request = exchangeOf(c, await formBody(c), guards.shownInBody)
+    const form = await formBody(c)
+    refuseOtherProof(c, form)
+    const request = exchangeOf(c, form, guards.shownInBody)
     const exchanged = await exchangeToken(broker, request)
     c.set('upstream', exchanged.issued.lease.provider)
     if (c.req.raw.signal.aborted) throw await endUndelivered(broker, exchanged.issued.lease)
     return c.json(exchangedWire(exchanged, broker.clock.now()), 200)
   })
+}
+
+/** Who shows more than the subject token believes to have proved something by it. */
+function refuseOtherProof(c: Context, form: Form): void {
+  const shown = ['client_secret', 'client_assertion'].some((name) => form.one(name) !== undefined)
+  if (!shown && c.req.header('authorization') === undefined) return
+  throw new MayflyError(
+    'invalid_request',
+    'no client authentication here: the tokens in the body do',
+  )
 }
 
 /** For the description alone: it is parsed by hand. */

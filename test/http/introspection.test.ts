@@ -12,6 +12,7 @@ import {
   TICKETS,
   tokenOf,
 } from '../fixture/own-api.ts'
+import { ManualTime } from '../fixture/time.ts'
 
 const INACTIVE = { active: false }
 
@@ -89,6 +90,25 @@ it.each(['the task ends', 'its time is over', 'a kill is ordered and has reached
     expect((await introspected(api, token)).body).toEqual(INACTIVE)
   },
 )
+
+it('P5: nor once a clock says so that nobody believes yet', async () => {
+  const time = new ManualTime()
+  const api = await ownApi({ time })
+  const { token } = await tokenOf(api)
+  time.stepWall(15 * 86_400_000)
+  expect((await introspected(api, token)).body).toEqual(INACTIVE)
+  time.stepWall(-15 * 86_400_000)
+  expect((await introspected(api, token)).body.active).toBe(true)
+})
+
+it('nor under another address than the broker has now', async () => {
+  const api = await ownApi()
+  const { token } = await tokenOf(api)
+  api.reconfigure((doc) => {
+    doc.server = { public_url: 'https://elsewhere.example' }
+  })
+  expect((await introspected(api, token)).body).toEqual(INACTIVE)
+})
 
 it('P11: a token of others is answered like one that never was', async () => {
   const api = await ownApi()

@@ -301,7 +301,7 @@ describe('P3: what cannot be read or is not good is refused in the words of the 
       'a key twice',
       {
         authorization_details:
-          '[{"type":"api","identifier":"tickets-api","actions":["tickets:read"],"actions":["x"],"locations":["/tickets/1"]}]',
+          '[{"type":"api","identifier":"tickets-api","actions":["x"],"actions":["tickets:read"],"locations":["/tickets/1"]}]',
       },
       'invalid_authorization_details',
     ],
@@ -330,6 +330,14 @@ describe('P3: what cannot be read or is not good is refused in the words of the 
     expect(await refused(api, overlay)).toBe(`400 ${expected}`)
     expect(await openTasks(api)).toBe(0)
     expect((await api.as('admin', 'GET /v1/leases')).body.items).toEqual([])
+  })
+
+  it('a secret that would prove nothing', async () => {
+    const api = await ownApi()
+    expect(await refused(api, { client_secret: 'x' })).toBe('400 invalid_request')
+    const { status } = await exchange(api, {}, { authorization: basic('tickets-api') })
+    expect(status).toBe(400)
+    expect(await openTasks(api)).toBe(0)
   })
 
   it('a body that is no form', async () => {
