@@ -27,6 +27,16 @@ async function useAll(one: Shed): Promise<void> {
   await store.leases.failRenewal(id, { error: 'x', outcome: 'refused', before: lease })
   await store.leases.beginRenewal({ ...renewal, decision: decision(now) })
   await store.leases.finishRenewal(id, one.facts(), now)
+  await store.acts.permit({
+    task: task.id,
+    lease: id,
+    within: [{ entitlement: 'e', provider: 'p', target: 't' }],
+    touches: group.touches,
+    decidedOn: [],
+    limits: { highImpactPerHourPerAgent: 5 },
+    decision: decision(now),
+    now,
+  })
   const lost = await one.reserved(task)
   await store.leases.unknownOutcome(lost.id, 'x', now)
   await store.leases.activate(lost.id, one.facts(), now)
@@ -216,6 +226,7 @@ describe('P14: no statement reads more than what it is about', () => {
     ['whom to tell', /"approvals"\."notice_due_at" <= \?/, 'approvals_notice'],
     ['retries of a key', /"idempotency_key" = \?/, 'leases_idempotency'],
     ['the pace of an agent', /"impact_json" is not null/, 'leases_high_impact'],
+    ['acts of an agent', /"impact_acts"\."agent" = \?/, 'impact_acts_agent'],
     ['a shared document', /"group_key" = \? and .*"latest_possible_expiry" > \?/, 'leases_group'],
     [
       'what lives in a group',
