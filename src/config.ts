@@ -19,13 +19,12 @@ import { parseResourceServers, type ResourceServerConfig } from './config/resour
 import type { ResolveSecret } from './config/secret-reference.ts'
 import { parseServer, type ServerConfig } from './config/server.ts'
 import { refuseSharedAccounts, refuseSharedTargets } from './config/sharing.ts'
-import { parseSignals } from './config/signals.ts'
+import { parseSignals, type SignalSource } from './config/signals.ts'
 import type { Problem } from './errors.ts'
 import type { AgentConfig, IssuerConfig } from './identity/settings.ts'
 import type { PolicySource } from './policy/policy-set.ts'
 import type { AnyProviderDefinition } from './provider.ts'
 import type { Secret } from './secret.ts'
-import type { SignalSource } from './signals/source.ts'
 
 export type { EntitlementConfig } from './config/entitlement.ts'
 export type { GatewayConfig } from './config/gateway.ts'
@@ -34,6 +33,7 @@ export type { OperatorConfig } from './config/operator.ts'
 export type { ProviderConfig } from './config/provider.ts'
 export type { ResourceServerConfig } from './config/resource-server.ts'
 export type { ServerConfig } from './config/server.ts'
+export type { SignalSource } from './config/signals.ts'
 export type { AgentConfig, IssuerConfig } from './identity/settings.ts'
 
 /** `mayfly.yaml`, read, checked and frozen. Durations are seconds, instants epoch milliseconds. */

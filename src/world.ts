@@ -50,11 +50,12 @@ export function identityOf(
   { clock, log }: Pick<WorldParts, 'clock' | 'log'>,
 ): Identity {
   const { issuers, agents, secret } = config
+  const eventIssuers = config.signals.sources.filter((source) => source.type === 'ssf')
   const definitions = new Map(config.providers.map((one) => [one.name, one.definition]))
   const ownIdentities = config.entitlements.flatMap(
     ({ provider, target }) => definitions.get(provider)?.identitiesOf?.(target) ?? [],
   )
-  return createIdentity({ issuers, agents, ownIdentities, secret, clock, log })
+  return createIdentity({ issuers, agents, eventIssuers, ownIdentities, secret, clock, log })
 }
 
 function shadowOf(

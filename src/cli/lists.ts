@@ -174,11 +174,15 @@ export function listSignals(context: Context, paging: Paging): Promise<ExitCode>
       { title: 'SIGNAL', cell: (s) => s.id, keep: true },
       { title: 'SOURCE', cell: (s) => s.source, spare: true },
       { title: 'WHEN', cell: (s) => when(s.received_at, now) },
-      { title: 'SUBJECT', cell: (s) => describeSelector(s.subject) || '(unreadable)' },
+      {
+        title: 'SUBJECT',
+        cell: (s) =>
+          describeSelector(s.subject) || (s.unreadable ? '(unreadable)' : '(nobody here)'),
+      },
       { title: 'LEVEL', cell: (s) => (s.unreadable ? `${s.level} (unreadable)` : s.level) },
       { title: 'ACTION', cell: (s) => s.action },
       { title: 'LEASES', cell: (s) => String(s.matched.leases), spare: true },
-      { title: 'REASON', cell: (s) => s.reason },
+      { title: 'REASON', cell: (s) => (s.about?.why ? `${s.reason} (${s.about.why})` : s.reason) },
     ],
   })
 }

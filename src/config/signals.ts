@@ -1,8 +1,14 @@
 import { z } from 'zod'
-import { signalSourceSchema } from '../signals/source.ts'
+import { webhookSourceSchema } from '../signals/source.ts'
 import { webhookSecretProblem } from '../signals/webhook.ts'
+import { eventSourceSchema } from './event-source.ts'
 import type { Report } from './report.ts'
 import { findReferences, type ResolveSecret } from './secret-reference.ts'
+
+const sourceSchema = z.discriminatedUnion('type', [webhookSourceSchema, eventSourceSchema])
+
+/** A source of signals, as configured. */
+export type SignalSource = z.output<typeof sourceSchema>
 
 /** Reads `signals.sources`; their secrets must resolve, their tenants must exist. */
 export function parseSignals(
@@ -15,7 +21,7 @@ export function parseSignals(
     value ?? {},
     'signals',
   )
-  const items = report.list(signalSourceSchema, section?.sources, 'signals.sources')
+  const items = report.list(sourceSchema, section?.sources, 'signals.sources')
   report.unique(items, 'name', (source) => source.name)
   for (const { value: source, path } of items) {
     for (const [index, tenant] of (source.scope?.tenants ?? []).entries()) {
@@ -25,10 +31,11 @@ export function parseSignals(
     }
   }
   const { resolveSecret } = context
-  const references = items.flatMap(({ value: { secret, previous_secret }, path }) =>
-    findReferences(report, { value: { secret, previous_secret }, path, resolveSecret }),
+  const references = items.flatMap(({ value: source, path }) =>
+    findReferences(report, { value: secretsOf(source), path, resolveSecret }),
   )
   for (const { value: source, path } of items) {
+    if (source.type !== 'webhook') continue
     for (const key of ['secret', 'previous_secret'] as const) {
       const reference = source[key]
       const secret = reference === undefined ? undefined : resolveSecret(reference)
@@ -37,4 +44,9 @@ export function parseSignals(
     }
   }
   return { sources: items.map((item) => item.value), references }
+}
+
+function secretsOf(source: SignalSource) {
+  if (source.type === 'ssf') return { authorization: source.authorization }
+  return { secret: source.secret, previous_secret: source.previous_secret }
 }

@@ -25,6 +25,7 @@ import { answerProblem, answerUnrouted } from './problem.ts'
 import { reloadRoutes } from './reload.ts'
 import { riskRoutes } from './risk.ts'
 import { signalRoutes } from './signals.ts'
+import { ssfRoutes } from './ssf.ts'
 import { taskRoutes } from './tasks.ts'
 
 /** What the API needs of the process around it. */
@@ -56,6 +57,7 @@ export function createApp(broker: Broker, doors: Doors): App {
   killRoutes(app, parts)
   blockRoutes(app, parts)
   signalRoutes(app, parts)
+  ssfRoutes(app, parts)
   riskRoutes(app, parts)
   endingRoutes(app, parts)
   auditRoutes(app, parts)

@@ -13,7 +13,15 @@ export async function discover(
   fetchDocument: DocumentFetch,
   { base, issuer }: { base: string; issuer: string },
 ): Promise<object> {
-  const metadata = await getJson(fetchDocument, discoveryUrl(base))
+  return await metadataAt(fetchDocument, { url: discoveryUrl(base), issuer })
+}
+
+/** Metadata at `url`; throws unless it is about exactly this issuer. */
+export async function metadataAt(
+  fetchDocument: DocumentFetch,
+  { url, issuer }: { url: string; issuer: string },
+): Promise<object> {
+  const metadata = await getJson(fetchDocument, url)
   if (typeof metadata !== 'object' || metadata === null) throw new Error('discovery is no object')
   if (!('issuer' in metadata) || metadata.issuer !== issuer) {
     throw new Error('discovery answered for another issuer')

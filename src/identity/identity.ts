@@ -5,6 +5,7 @@ import type { Secret } from '../secret.ts'
 import { agentIndex } from './agent-index.ts'
 import type { ClientCertificate } from './certificate.ts'
 import type { IdentityLog } from './documents.ts'
+import { type EventIssuerConfig, openEventIssuers, type VerifiedSet } from './event-issuers.ts'
 import { openIssuers } from './issuers.ts'
 import { KEY_COOLDOWN_MS, KEY_FAILURE_PAUSE_MS } from './keys.ts'
 import { ownIdentities } from './own-identity.ts'
@@ -16,6 +17,8 @@ import { openTrustDomains, verifySvid } from './x509-svid.ts'
 export interface IdentityContext {
   readonly issuers: readonly IssuerConfig[]
   readonly agents: readonly AgentConfig[]
+  /** Who may send security event tokens. */
+  readonly eventIssuers?: readonly EventIssuerConfig[]
   /** Names under which the credentials Mayfly hands out act at their upstreams. */
   readonly ownIdentities: readonly string[]
   readonly clock: Clock
@@ -36,6 +39,11 @@ export interface Identity {
   /** Likewise for the client certificate of a connection that shows nothing else. */
   verifyCertificate(certificate: ClientCertificate): Workload
   /**
+   * A security event token of the transmitter configured under this name → its claims, or why it is
+   * refused. `unavailable` while its keys cannot be had.
+   */
+  verifyEvent(source: string, token: string): Promise<VerifiedSet>
+  /**
    * Workload → the one agent it acts as. `agent_unknown` for none or several, `proof_too_weak` if
    * the workload shows less than the agent demands.
    */
@@ -44,20 +52,23 @@ export interface Identity {
 
 export function createIdentity(context: IdentityContext): Identity {
   const { clock, log, secret } = context
-  const issuers = openIssuers(context.issuers, {
+  const keys = {
     clock,
     log,
     secret,
     fetch: context.fetch ?? fetch,
     cooldownMs: context.keyCooldownMs ?? KEY_COOLDOWN_MS,
     failurePauseMs: context.keyFailurePauseMs ?? KEY_FAILURE_PAUSE_MS,
-  })
+  }
+  const issuers = openIssuers(context.issuers, keys)
+  const eventIssuers = openEventIssuers(context.eventIssuers ?? [], keys)
   const domains = openTrustDomains(context.issuers, secret)
   const verifier = { issuers, clock, ownIdentities: ownIdentities(context.ownIdentities) }
   const agentsOf = agentIndex(context.agents)
   return {
     verifyCertificate: (certificate) => verifySvid(domains, certificate, clock.now()),
     verify: (token) => verifyEvidence(verifier, token),
+    verifyEvent: (source, token) => eventIssuers.verify(source, token),
     agentFor: (workload) => theOne(agentsOf(workload), workload),
   }
 }

@@ -305,6 +305,8 @@ export interface SignalWire {
   action: string
   reason: string
   expires_at?: string
+  /** In its sender's words, and why it has no effect (action "note") where there is a reason. */
+  about?: { event?: string; subject?: unknown; why?: string }
   kill?: string
   matched: { leases: number; tasks: number; agents: number }
   /** Its row is damaged: it counts as HIGH. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Refusal } from '../model/intent.ts'
 import type { Selector, SelectorFields } from '../model/selector.ts'
 import { plainText } from '../model/text.ts'
+import { within } from './report.ts'
 import { SIGNAL_ACTIONS, type Signal } from './signal.ts'
 
 export const secretReference = z
@@ -13,16 +14,12 @@ const names = z.array(plainText(128)).min(1).max(100)
 /** The source of what Mayfly itself notices. */
 export const OWN_SOURCE = 'mayfly'
 
-/** A source of signals, as configured. */
-export const signalSourceSchema = z.strictObject({
+/** What every kind of source says of itself. */
+export const sourceFields = {
   name: z
     .string()
     .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be 1 to 63 of a-z 0-9 -')
     .refine((name) => name !== OWN_SOURCE, `must not be "${OWN_SOURCE}", which is our own`),
-  type: z.literal('webhook'),
-  secret: secretReference,
-  /** Also accepted while the sender is being moved to `secret`. */
-  previous_secret: secretReference.optional(),
   /** Absent: it may name anything. Otherwise nothing outside of all that is given here. */
   scope: z
     .strictObject({ tenants: names.optional(), agents: names.optional() })
@@ -33,8 +30,20 @@ export const signalSourceSchema = z.strictObject({
   max_action: z.enum(SIGNAL_ACTIONS).default('kill'),
   /** How many subjects it may name in a minute. */
   max_subjects_per_minute: z.int().min(1).max(100_000).default(60),
+}
+
+/** A source of signed webhooks, as configured. */
+export const webhookSourceSchema = z.strictObject({
+  ...sourceFields,
+  type: z.literal('webhook'),
+  secret: secretReference,
+  /** Also accepted while the sender is being moved to `secret`. */
+  previous_secret: secretReference.optional(),
 })
-export type SignalSource = z.output<typeof signalSourceSchema>
+export type WebhookSource = z.output<typeof webhookSourceSchema>
+
+/** What bounds every kind of source. */
+export type SourceBounds = Pick<WebhookSource, 'scope' | 'max_action'>
 
 /**
  * What a signal of this source may take effect on: the selectors, each within the source's scope,
@@ -42,11 +51,11 @@ export type SignalSource = z.output<typeof signalSourceSchema>
  * of the scope is refused; one that names none is bound to those of the scope.
  */
 export function allowedBySource(
-  source: SignalSource,
-  signal: Signal,
+  source: SourceBounds,
+  signal: { readonly subject: Selector; readonly action: Signal['action'] | 'note' },
 ): { readonly selectors: readonly Selector[] } | Refusal {
   const { action, subject } = signal
-  if (SIGNAL_ACTIONS.indexOf(action) > SIGNAL_ACTIONS.indexOf(source.max_action)) {
+  if (within(action, source.max_action) !== action) {
     return { refused: `action "${action}" exceeds this source's max_action "${source.max_action}"` }
   }
   if (source.scope === undefined) return { selectors: [subject] }

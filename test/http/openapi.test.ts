@@ -58,7 +58,7 @@ it('what takes a body says how bodies are refused, and problems name every code'
     for (const { requestBody, responses } of Object.values(operations)) {
       if (requestBody === undefined) continue
       expect(Object.keys(responses), path).toEqual(expect.arrayContaining(['400', '413']))
-      const spares415 = /^\/(v1\/signals|access\/v1)\//.test(path)
+      const spares415 = /^\/(v1\/signals|v1\/ssf|access\/v1)\//.test(path)
       if (!spares415) expect(Object.keys(responses), path).toContain('415')
     }
   }
@@ -98,6 +98,8 @@ it('real answers are what the document says', async () => {
   ).body
   const delivery = api.delivery({ subject: { agent: 'nobody' }, level: 'MEDIUM', reason: 'x' })
   check('POST', '/v1/signals/{source}', await api.call('POST /v1/signals/siem', delivery))
+  const event = { body: 'x', headers: { 'content-type': 'application/secevent+jwt' } }
+  check('POST', '/v1/ssf/{source}', await api.call('POST /v1/ssf/idp', event))
   const decision = (await api.as('admin', 'GET /v1/decisions')).body.items[0].id
 
   const calls: [string, string, string, unknown?][] = [

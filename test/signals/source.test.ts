@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { matches, type Selector } from '../../src/model/selector.ts'
 import type { Signal } from '../../src/signals/signal.ts'
-import { allowedBySource, signalSourceSchema } from '../../src/signals/source.ts'
+import { allowedBySource, webhookSourceSchema } from '../../src/signals/source.ts'
 
 const settings = { name: 'splunk', type: 'webhook', secret: 'env:SPLUNK_SECRET' }
-const sourceOf = (overlay: object = {}) => signalSourceSchema.parse({ ...settings, ...overlay })
+const sourceOf = (overlay: object = {}) => webhookSourceSchema.parse({ ...settings, ...overlay })
 const signalOn = (subject: Selector, action: Signal['action'] = 'kill'): Signal => ({
   subject,
   level: 'HIGH',
@@ -28,7 +28,7 @@ describe('a source’s settings', () => {
     ['an unknown field', { token: 'env:X' }],
     ['no pace', { max_subjects_per_minute: 0 }],
   ])('P16: refuse %s', (_, overlay) => {
-    expect(signalSourceSchema.safeParse({ ...settings, ...overlay }).success).toBe(false)
+    expect(webhookSourceSchema.safeParse({ ...settings, ...overlay }).success).toBe(false)
   })
 })
 

@@ -69,6 +69,14 @@ export const signalAnswer = z
     action: z.string(),
     reason: z.string(),
     expires_at: instant.optional(),
+    about: z
+      .strictObject({
+        event: z.string().optional(),
+        subject: z.unknown().optional(),
+        why: z.string().optional(),
+      })
+      .optional()
+      .openapi({ description: 'In its sender’s words, and why it has no effect.' }),
     kill: z.string().optional(),
     matched: z.strictObject(counts),
     unreadable: z.literal(true).optional(),
@@ -148,6 +156,7 @@ export function signalWire(signal: Signal): SignalWire {
     action: signal.action,
     reason: signal.reason,
     ...known({ expires_at: rfc3339OrNone(signal.expiresAt), kill: signal.kill }),
+    ...known({ about: signal.about }),
     matched: { ...signal.matched },
     ...unreadable(signal),
   }

@@ -341,9 +341,18 @@ export const signals = sqliteTable(
     supersededAt: integer('superseded_at'),
     kill: text('kill'),
     matchedJson: text('matched_json').notNull(),
+    /** Null: a word about its subject as a whole. */
+    topic: text('topic'),
+    /** When what it says happened, as far as its sender says so. */
+    eventAt: integer('event_at'),
+    /** The sender's own words for what it is about, and why it has no effect if it has none. */
+    aboutJson: text('about_json'),
   },
   (t) => [
     uniqueIndex('signals_message').on(t.source, t.messageId),
+    index('signals_topic')
+      .on(t.source, t.subjectJson, t.topic, t.eventAt)
+      .where(sql`event_at is not null and level is not null`),
     index('signals_risk').on(t.receivedAt).where(sql`level is not null and superseded_at is null`),
   ],
 )

@@ -1,7 +1,7 @@
 import type { KillId, SignalId } from '../../ids.ts'
 import { isRiskLevel } from '../../model/risk.ts'
 import { isSelector, type Selector } from '../../model/selector.ts'
-import type { KillCounts, Signal } from '../store.ts'
+import type { KillCounts, Signal, SignalAbout } from '../store.ts'
 import type * as schema from './schema.ts'
 import { storedInstant, storedJson } from './stored-json.ts'
 
@@ -11,12 +11,14 @@ import { storedInstant, storedJson } from './stored-json.ts'
  * it is about is then what still says so: its effect, else its subject, else nobody by name.
  */
 export function signalOf(row: typeof schema.signals.$inferSelect): Signal {
+  const nobody = row.action === 'note' && row.level === null && row.effectiveJson === '[]'
   const read = {
     receivedAt: storedInstant(row.receivedAt),
     expiresAt: row.expiresAt === null ? null : storedInstant(row.expiresAt),
     level: row.level === null || isRiskLevel(row.level) ? row.level : undefined,
-    subject: selector(storedJson(row.subjectJson)),
-    effective: selectors(storedJson(row.effectiveJson)),
+    subject: nobody ? {} : selector(storedJson(row.subjectJson)),
+    effective: nobody ? [] : selectors(storedJson(row.effectiveJson)),
+    about: row.aboutJson === null ? null : about(storedJson(row.aboutJson)),
     matched: counts(storedJson(row.matchedJson)),
   }
   const unreadable = Object.values(read).includes(undefined)
@@ -33,6 +35,7 @@ export function signalOf(row: typeof schema.signals.$inferSelect): Signal {
     action: row.action as Signal['action'], // shown, never acted on again
     reason: String(row.reason),
     expiresAt: unreadable ? null : (read.expiresAt ?? null),
+    about: read.about ?? null,
     kill: row.kill as KillId | null,
     matched: read.matched ?? { leases: 0, tasks: 0, agents: 0 },
     unreadable,
@@ -45,6 +48,11 @@ function selector(value: unknown): Selector | undefined {
 
 function selectors(value: unknown): readonly Selector[] | undefined {
   return Array.isArray(value) && value.length > 0 && value.every(isSelector) ? value : undefined
+}
+
+function about(value: unknown): SignalAbout | undefined {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject ? value : undefined
 }
 
 function counts(value: unknown): KillCounts | undefined {

@@ -1,0 +1,197 @@
+import { describe, expect, test } from 'vitest'
+import { AUDIENCE, CAEP, RISC, SSF, testTransmitter } from '../fixture/events.ts'
+
+const RISK = `${CAEP}risk-level-change`
+const ROBOT = { workload: 'corp/robot' }
+
+describe('a pushed security event', () => {
+  test('P8: session-revoked ends what the workload holds and keeps it away for an hour', async () => {
+    const api = await testTransmitter()
+    const task = await api.open()
+    const { lease } = (await api.issue(task)).body
+    const answer = await api.push(api.set(`${CAEP}session-revoked`))
+    expect([answer.status, answer.text]).toEqual([202, ''])
+    await api.advanceKills()
+    expect(await api.store.leases.byId(lease.id)).toMatchObject({ state: 'ending' })
+    expect((await api.as('admin', `GET /v1/tasks/${task.id}`)).body.state).toBe('ended')
+    await expect(api.open()).rejects.toThrow('"status":403')
+    const [kept] = (await api.as('admin', 'GET /v1/signals')).body.items
+    expect(kept).toMatchObject({ source: 'idp', subject: ROBOT, level: 'HIGH', action: 'kill' })
+    await api.advance(3_600_001)
+    await api.open()
+  })
+
+  test('the same jti again is accepted and has no second effect; with another payload it is refused', async () => {
+    const api = await testTransmitter()
+    const set = api.set(`${CAEP}session-revoked`)
+    expect((await api.push(set)).status).toBe(202)
+    const kills = async () => (await api.as('admin', 'GET /v1/blocks')).body.items.length
+    const before = await kills()
+    expect((await api.push(set)).status).toBe(202)
+    expect(await kills()).toBe(before)
+    const other = await api.push({
+      ...set,
+      events: { [RISK]: { principal: 'USER', current_level: 'LOW' } },
+    })
+    expect([other.status, other.body.err]).toEqual([400, 'invalid_request'])
+    expect((await api.as('admin', 'GET /v1/signals')).body.items).toHaveLength(1)
+  })
+
+  test('an older event never lowers a newer one, whatever order they come in', async () => {
+    const api = await testTransmitter()
+    const risk = (level: string, at: number) =>
+      api.push(api.set(RISK, { principal: 'USER', current_level: level, event_timestamp: at }))
+    const now = Math.floor(api.clock.now() / 1000)
+    const levels = async () =>
+      (await api.as('admin', 'GET /v1/risk')).body.items.map((one: { level: string }) => one.level)
+    await risk('MEDIUM', now - 10)
+    await risk('LOW', now - 20)
+    expect(await levels()).toEqual(['MEDIUM'])
+    await risk('LOW', now - 10)
+    expect(await levels()).toEqual(['MEDIUM'])
+    await risk('LOW', now - 5)
+    expect(await levels()).toEqual(['LOW'])
+    // Nor does one raise again what is known to be over.
+    await risk('HIGH', now - 7)
+    expect(await levels()).toEqual(['LOW'])
+    expect((await api.as('admin', 'GET /v1/blocks')).body.items).toEqual([])
+    const { items } = (await api.as('admin', 'GET /v1/signals')).body
+    const late = items.find(
+      (one: { action: string; level: string }) => one.action === 'note' && one.level === 'HIGH',
+    )
+    expect(late).toMatchObject({ about: { why: expect.stringMatching(/later/) } })
+  })
+
+  test('what is over in one respect takes nothing back in another, nor of another source', async () => {
+    const api = await testTransmitter()
+    await api.push(api.set(`${RISC}credential-compromise`, { credential_type: 'x509' }))
+    await api.push(api.set(RISK, { principal: 'USER', current_level: 'LOW' }))
+    const items = (await api.as('admin', 'GET /v1/risk')).body.items
+    expect(items.map((one: { level: string }) => one.level).toSorted()).toEqual(['HIGH', 'LOW'])
+  })
+
+  test('P3: whoever is not known is kept and named, and never everybody', async () => {
+    const api = await testTransmitter()
+    const task = await api.open()
+    const unknown = [
+      { format: 'opaque', id: 'dMTlD|1600802906337.16|16008.16' },
+      { format: 'email', email: 'jane@example.com' },
+      { format: 'phone_number', phone_number: '+12065550123' },
+      { format: 'catalog_item', catalog_id: 'c0384' },
+      { format: 'iss_sub', iss: 'https://elsewhere.example', sub: 'robot' },
+      {
+        format: 'complex',
+        user: { format: 'email', email: 'jane@example.com' },
+        tenant: { format: 'opaque', id: 'support' },
+      },
+    ]
+    for (const sub_id of unknown) {
+      const answer = await api.push(api.set(`${RISC}account-disabled`, {}, { sub_id }))
+      expect(answer.status).toBe(202)
+    }
+    await api.advanceKills()
+    expect((await api.as('admin', `GET /v1/tasks/${task.id}`)).body.state).toBe('open')
+    expect((await api.as('admin', 'GET /v1/risk')).body.items).toEqual([])
+    const { items } = (await api.as('admin', 'GET /v1/signals')).body
+    expect(items).toHaveLength(unknown.length)
+    for (const item of items) {
+      expect(item).toMatchObject({
+        subject: {},
+        action: 'note',
+        about: { why: expect.any(String) },
+      })
+    }
+    const said = items.map((one: { about: { subject: unknown } }) => one.about.subject)
+    expect(said).toEqual(expect.arrayContaining(unknown))
+    // An operator of one tenant does not see what may be about another.
+    expect((await api.as('support', 'GET /v1/signals')).body.items).toEqual([])
+  })
+
+  test('a subject beyond the scope of its source is refused and written down', async () => {
+    const api = await testTransmitter({ scope: { agents: ['biller'] } })
+    const sub_id = { format: 'opaque', id: 'summariser' }
+    const answer = await api.push(api.set(`${RISC}account-disabled`, {}, { sub_id }))
+    expect([answer.status, answer.body.err]).toEqual([400, 'access_denied'])
+    expect((await api.as('admin', 'GET /v1/signals')).body.items).toEqual([])
+    const { items } = (await api.as('admin', 'GET /v1/audit')).body
+    expect(items.some((one: { type: string }) => one.type === 'signal.refused')).toBe(true)
+  })
+
+  test('P10: it is refused with the code of RFC 8935 unless all of it is right', async () => {
+    const api = await testTransmitter(
+      { authorization: 'env:AUTH' },
+      { secrets: { 'env:AUTH': 'Bearer s3' } },
+    )
+    const good = { authorization: 'Bearer s3' }
+    const set = (claims: Record<string, unknown> = {}) =>
+      api.set(`${CAEP}session-revoked`, {}, claims)
+    const now = Math.floor(api.clock.now() / 1000)
+    const cases: [string, object, Parameters<typeof api.push>[1]?][] = [
+      ['authentication_failed', set(), { headers: { authorization: 'Bearer s4' } }],
+      ['authentication_failed', set(), { headers: { authorization: '' } }],
+      ['invalid_request', set(), { header: { typ: 'JWT' } }],
+      ['invalid_request', set(), { header: { typ: 'at+jwt' } }],
+      ['invalid_request', set(), { headers: { 'content-type': 'application/jwt' } }],
+      ['invalid_issuer', set({ iss: 'https://elsewhere.example' })],
+      ['invalid_issuer', set(), { source: 'nobody' }],
+      ['invalid_issuer', set(), { source: 'siem' }],
+      ['invalid_audience', set({ aud: 'mayfly' })],
+      ['invalid_audience', set({ aud: undefined })],
+      ['invalid_key', set(), { header: { kid: 'other' } }],
+      ['invalid_request', set({ jti: undefined })],
+      ['invalid_request', set({ iat: undefined })],
+      ['invalid_request', set({ iat: now + 120 })],
+      ['invalid_request', set({ iat: now - 86_401 })],
+      ['invalid_request', set({ exp: now + 60 })],
+      ['invalid_request', set({ sub: 'robot' })],
+      ['invalid_request', set({ sub_id: undefined })],
+      ['invalid_request', set({ sub_id: { format: 'email' } })],
+      ['invalid_request', set({ sub_id: { format: 'iss_sub', iss: 'x', sub: 'y', all: true } })],
+      ['invalid_request', set({ events: {} })],
+      ['invalid_request', set({ events: { [RISK]: {}, [`${CAEP}session-revoked`]: {} } })],
+    ]
+    for (const [err, claims, how = {}] of cases) {
+      const answer = await api.push(claims, { ...how, headers: { ...good, ...how.headers } })
+      expect([err, answer.status, answer.body]).toEqual([
+        err,
+        400,
+        { err, description: expect.any(String) },
+      ])
+      expect(answer.headers.get('content-language')).toBe('en')
+    }
+    expect((await api.as('admin', 'GET /v1/signals')).body.items).toEqual([])
+    expect((await api.push(set(), { headers: good })).status).toBe(202)
+  })
+
+  test('keys are found in the metadata of the transmitter, on its own host', async () => {
+    const api = await testTransmitter({ jwks_uri: undefined })
+    expect((await api.push(api.set(`${CAEP}session-presented`))).status).toBe(503)
+    api.issuer.routes.set('/.well-known/ssf-configuration', (_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ issuer: api.issuer.url, jwks_uri: api.issuer.jwksUri }))
+    })
+    await api.advance(10_000)
+    expect((await api.push(api.set(`${CAEP}session-presented`))).status).toBe(202)
+  })
+
+  test('a stream is verified, and a state that nobody asked for refused', async () => {
+    const api = await testTransmitter({ verification_state: 'VGhpcyBpcyBhbiBleGFtcGxl' })
+    const sub_id = { format: 'opaque', id: 'stream-1' }
+    const verify = (state?: string) =>
+      api.push(api.set(`${SSF}verification`, state === undefined ? {} : { state }, { sub_id }))
+    expect((await verify('VGhpcyBpcyBhbiBleGFtcGxl')).status).toBe(202)
+    expect((await verify()).status).toBe(202)
+    expect((await verify('other')).body.err).toBe('invalid_state')
+    const paused = { status: 'paused', reason: 'maintenance' }
+    expect((await api.push(api.set(`${SSF}stream-updated`, paused, { sub_id }))).status).toBe(202)
+    const { items } = (await api.as('admin', 'GET /v1/signals')).body
+    const told = items.find((one: { reason: string }) => one.reason.startsWith('the stream'))
+    expect(told).toMatchObject({ action: 'note', reason: 'the stream is paused: maintenance' })
+  })
+
+  test('an audience among others is enough', async () => {
+    const api = await testTransmitter()
+    const aud = ['https://other.example', AUDIENCE]
+    expect((await api.push(api.set(`${CAEP}session-presented`, {}, { aud }))).status).toBe(202)
+  })
+})
