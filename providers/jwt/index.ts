@@ -37,8 +37,8 @@ export const jwt = defineProvider({
 
 /** `renew` is absent since a signed token cannot be prolonged. */
 function create({ settings, clock, ownTokens }: ProviderContext<Settings>): Provider {
-  const published = ownTokens?.prepare(settings.algorithm)
-  published?.catch(() => undefined) // told by whoever waits for it
+  // Before the first token, so that nobody has to learn a key and a token at once; `check` tells.
+  ownTokens?.prepare(settings.algorithm).catch(() => undefined)
   return {
     async mint(order) {
       if (ownTokens === undefined) throw new UpstreamError('refused', 'there is nobody to sign')
@@ -47,10 +47,7 @@ function create({ settings, clock, ownTokens }: ProviderContext<Settings>): Prov
       if (exp <= iat) throw new UpstreamError('refused', 'there is not a whole second left')
       const compiled = scope.parse(order.scope)
       const claims = claimsOf(order, { compiled, iat, exp })
-      const token = await within(order.signal, async () => {
-        await published
-        return await ownTokens.sign(settings.algorithm, claims)
-      })
+      const token = await within(order.signal, () => ownTokens.sign(settings.algorithm, claims))
       return mintedAs(order, { token, exp, scope: compiled.scope })
     },
     async revoke({ orders, signal }) {
@@ -59,7 +56,12 @@ function create({ settings, clock, ownTokens }: ProviderContext<Settings>): Prov
       )
     },
     async check() {
-      await published
+      try {
+        await ownTokens?.prepare(settings.algorithm)
+      } catch {
+        const fix = 'let the broker write into keys.dir'
+        return [{ level: 'blocking', what: 'a signing key cannot be kept', fix }]
+      }
       return [{ level: 'ok', what: `signs with ${settings.algorithm}; needs no permission` }]
     },
     close: async () => {},

@@ -1,4 +1,4 @@
-import { importJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { type CryptoKey, importJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import type { Clock } from '../clock.ts'
 import { Secret } from '../secret.ts'
 import { newSigningKey, readKeys, writeKeys } from './kept-keys.ts'
@@ -48,6 +48,15 @@ export interface PublicKey {
 export function createSigner({ keysDir, clock }: { keysDir: string; clock: Clock }): Signer {
   let keys = readKeys(keysDir)
   let renewing: Promise<void> | undefined
+  // By key and half of it: reading one costs as much as a signature.
+  const read = new Map<string, Promise<CryptoKey | Uint8Array>>()
+  const keyFor = (key: SigningKey, half: 'private' | 'public') => {
+    const name = `${half} ${key.kid}`
+    const known =
+      read.get(name) ?? importJWK(half === 'public' ? publicPart(key) : key.jwk, key.alg)
+    read.set(name, known)
+    return known
+  }
 
   const renew = async (alg: SigningAlgorithm) => {
     while (renewing !== undefined) await renewing
@@ -70,7 +79,7 @@ export function createSigner({ keysDir, clock }: { keysDir: string; clock: Clock
       if (key === undefined) throw new Error(`there is no key to sign with ${alg}`)
       const header = { alg, typ, kid: key.kid }
       const signed = new SignJWT(claims).setProtectedHeader(header)
-      return new Secret(await signed.sign(await importJWK(key.jwk, alg)))
+      return new Secret(await signed.sign(await keyFor(key, 'private')))
     },
     async verify(token, typ) {
       if (token.length > MAX_TOKEN) return undefined
@@ -80,7 +89,7 @@ export function createSigner({ keysDir, clock }: { keysDir: string; clock: Clock
           async ({ kid, alg }) => {
             const key = keys.find((one) => one.kid === kid && one.alg === alg)
             if (key === undefined) throw new Error('none of our keys')
-            return await importJWK(publicPart(key), key.alg)
+            return await keyFor(key, 'public')
           },
           {
             algorithms: [...SIGNING_ALGORITHMS],
