@@ -22,7 +22,23 @@ const INTENT = OFFERS.filter(({ tenants }) => tenants.includes('red')).map((offe
   actions: [...offer.actions],
   locations: [...offer.locations],
 }))
-const ENTITLEMENTS = ['aws-red-0', 'vault-token', 'vault-database', 'gcp-pool', 'gcp-shared']
+/** Its tokens are known to no ledger: the broker itself signs them. */
+const OWN_API = {
+  id: 'own-api',
+  tenants: ['red'],
+  provider: 'own',
+  target: { audience: 'https://tickets.example', introspect: 'required' },
+  ceiling: [{ type: 'api', actions: ['tickets:read'], locations: ['/tickets/*'] }],
+}
+const INTENTS = [...INTENT, ...OWN_API.ceiling.map((item) => ({ ...item, identifier: OWN_API.id }))]
+const ENTITLEMENTS = [
+  'own-api',
+  'aws-red-0',
+  'vault-token',
+  'vault-database',
+  'gcp-pool',
+  'gcp-shared',
+]
 /** The calls whose answer each provider's mint consists of. */
 const MINTING = [
   'AssumeRole',
@@ -147,12 +163,21 @@ async function canaryFiles(faults = new Faults()) {
   const dir = mkdtempSync(join(tmpdir(), 'mayfly-canary-'))
   const upstreams = await startUpstreams({ faults, poolSize: 20, propagationMs: 50 })
   const operatorToken = `mfo_${randomBytes(32).toString('base64url')}`
-  furnish(dir, { upstreams, operatorToken, anchor: join(dir, 'anchor.jsonl') })
+  const furnished = { ...upstreams, sections: withOwnApi(upstreams.sections) }
+  furnish(dir, { upstreams: furnished, operatorToken, anchor: join(dir, 'anchor.jsonl') })
   onTestFinished(async () => {
     await upstreams.close()
     rmSync(dir, { recursive: true, force: true })
   })
   return { dir, upstreams, operatorToken, faults }
+}
+
+function withOwnApi({ providers, entitlements, ...sections }: Upstreams['sections']) {
+  return {
+    ...sections,
+    providers: { ...Object(providers), own: { type: 'jwt' } },
+    entitlements: [...[entitlements].flat(), OWN_API],
+  }
 }
 
 async function canaryHouse(): Promise<House> {
@@ -222,7 +247,7 @@ async function openTask({ upstreams, api, note }: Door): Promise<{ id: string; t
   const claims = { iss: upstreams.issuer.url, aud: 'mayfly', sub: 'worker-0', iat, exp: iat + 600 }
   const evidence = await upstreams.issuer.sign(claims)
   note(evidence)
-  const opened = await api(evidence).openTask({ purpose: 'look for canaries', intent: INTENT })
+  const opened = await api(evidence).openTask({ purpose: 'look for canaries', intent: INTENTS })
   note(opened.token)
   return { id: opened.task.id, token: opened.token }
 }
