@@ -62,7 +62,8 @@ export function actStore(rooms: {
           })
           return { ok: false, why: 'high-impact-pace', retryAt }
         }
-        if (act.decidedOn.some(touching.since)) return { ok: false, why: 'touched-since' }
+        if (act.decidedOn.some((one) => touching.since(one)))
+          return { ok: false, why: 'touched-since' }
         pace.countAct(act, agents)
         touching.add(task, act.touches)
         // What an executor touched flows back to whoever it works for.

@@ -67,6 +67,7 @@ export function endingStore(rooms: {
         const nextDue = inFlight ? now + RENEWAL_IN_FLIGHT_MS : order.nextDue
         const proved = containment === 'proved'
         const keepsSlot = proved && row.slot !== null
+        const due = keepsSlot ? row.latestPossibleExpiry : proved ? null : nextDue
         update.contained.run({
           id,
           containment,
@@ -75,7 +76,7 @@ export function endingStore(rooms: {
           state: proved ? 'ended' : 'ending',
           endedAt: proved ? now : null,
           lane: keepsSlot ? laneRank('cleanup') : row.laneRank,
-          due: keepsSlot ? row.latestPossibleExpiry : proved ? null : nextDue,
+          due,
           attempted: proved ? 0 : 1,
         })
         const about = { actor: 'mayfly', tenant: row.tenant, task: row.task, lease: id } as const
@@ -87,7 +88,7 @@ export function endingStore(rooms: {
         if (proved) {
           tx.event({ type: 'lease.ended', ...about, data: { containment, exposed_until: until } })
         }
-        tx.nudge()
+        if (due !== null) tx.nudge()
       }),
     postponed: ({ id, error, nextDue, counts }) =>
       commit.run((tx) => {

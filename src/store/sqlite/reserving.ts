@@ -110,7 +110,8 @@ export function reserving(rooms: {
       recordRefusal(tx, order, { rail: 'high-impact-pace', reason })
       return { ok: false, why: 'high-impact-pace', retryAt }
     }
-    if (order.decidedOn.some(touching.since)) return { ok: false, why: 'touched-since' }
+    if (order.decidedOn.some((one) => touching.since(one, one.id === task.id ? task : undefined)))
+      return { ok: false, why: 'touched-since' }
     const slot = freeSlot(order)
     if (slot === 'none') {
       recordRefusal(tx, order, { rail: 'no-slot', reason: LIMIT_REASONS['no-slot'] })

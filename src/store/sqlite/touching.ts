@@ -9,8 +9,8 @@ import { param, prepared } from './statement.ts'
 export interface Touching {
   /** Adds `touches` to what the task has touched. */
   add(task: TaskRow, touches: Task['touched']): void
-  /** Whether another request touched something since this task was read. */
-  since(before: Pick<Task, 'id' | 'touched'>): boolean
+  /** Whether another request touched something since this task was read; `now` is its row, if known. */
+  since(before: Pick<Task, 'id' | 'touched'>, now?: Pick<TaskRow, 'touchedJson'>): boolean
 }
 
 export function touchingOf(db: Db): Touching {
@@ -40,6 +40,8 @@ export function touchingOf(db: Db): Touching {
       const text = JSON.stringify(after)
       if (text !== touchedJson) touch.run({ id, touched: text })
     },
-    since: ({ id, touched }) => byId.get({ id })?.touchedJson !== JSON.stringify(touched),
+    since({ id, touched }, now = byId.get({ id })) {
+      return now?.touchedJson !== JSON.stringify(touched)
+    },
   }
 }
