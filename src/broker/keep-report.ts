@@ -64,7 +64,10 @@ export async function keepReport(
 }
 
 /** What a report of this source takes effect on; nobody at all where it names nobody. */
-export function effectiveOf(source: SignalSource, { subjects, action }: Report) {
+export function effectiveOf(
+  source: SignalSource,
+  { subjects, action }: Pick<Report, 'subjects' | 'action'>,
+) {
   const selectors: Selector[] = []
   for (const subject of subjects) {
     const allowed = allowedBySource(source, { subject, action })

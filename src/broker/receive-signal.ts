@@ -1,10 +1,13 @@
 import { MayflyError } from '../errors.ts'
-import { verifyWebhook } from '../signals/webhook.ts'
+import type { Report } from '../signals/report.ts'
+import { parseSignal } from '../signals/signal.ts'
+import { verifyDelivery } from '../signals/webhook.ts'
 import type { Broker } from './broker.ts'
 import { type KeptReport, keepReport } from './keep-report.ts'
+import { reportOf } from './receive-alert.ts'
 
 /**
- * find source → verify → keep with its effect
+ * find source → verify → read → keep with its effect
  *
  * Accepted means committed. `unauthenticated` for an unknown source and a wrong signature alike,
  * the rest as `keepReport` says.
@@ -21,8 +24,15 @@ export async function receiveSignal(
   }
   const references = [source.secret, source.previous_secret].filter((ref) => ref !== undefined)
   const secrets = references.map((reference) => config.secret(reference))
-  const verified = verifyWebhook({ ...delivery, secrets, now: broker.clock.now() })
-  const { messageId, bodyHash, signal } = verified
-  const { subject, ...said } = signal
-  return await keepReport(broker, source, { messageId, bodyHash, ...said, subjects: [subject] })
+  const { body, ...verified } = verifyDelivery({ ...delivery, secrets, now: broker.clock.now() })
+  const report = source.map
+    ? reportOf(broker.world(), source, { text: body, map: source.map })
+    : ownReport(body)
+  return await keepReport(broker, source, { ...report, ...verified })
+}
+
+/** Mayfly's own format as a report. */
+export function ownReport(body: string): Omit<Report, 'messageId' | 'bodyHash'> {
+  const { subject, ...said } = parseSignal(body)
+  return { ...said, subjects: [subject] }
 }

@@ -171,7 +171,14 @@ function addTroubleCommands(program: Command, run: Run): void {
 }
 
 function addSignalCommand(program: Command, run: Run): void {
-  const send = program.command('signal').description('report trouble').command('send')
+  const signal = program.command('signal').description('report trouble')
+  signal
+    .command('test <source> <file>')
+    .description('show what a message of a source would do, without any effect')
+    .action((source, file) =>
+      run(async (context) => (await import('./signal-test.ts')).testSignal(context, source, file)),
+    )
+  const send = signal.command('send')
   withSelector(send.description('send a signed signal (Standard Webhooks)'))
     .requiredOption('--source <name>', 'a source of the configuration')
     .requiredOption('--secret <reference>', 'env:NAME or file:PATH of the source’s whsec_ secret')

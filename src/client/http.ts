@@ -22,6 +22,7 @@ import type {
   RequestableWire,
   RiskWire,
   SelectorWire,
+  SignalTestWire,
   SignalWire,
   SimulationWire,
   TaskOutcome,
@@ -197,6 +198,13 @@ export function apiClient(options: ClientOptions) {
         path: path`/v1/signals/${source}`,
         rawBody: body,
         headers,
+      }),
+    /** What a message of this source would do; it has no effect. */
+    testSignal: (source: string, body: string) =>
+      call<SignalTestWire>({
+        method: 'POST',
+        path: path`/v1/signals/${source}/test`,
+        rawBody: body,
       }),
 
     /** `full`: refused rather than with events left out that this operator may not read. */

@@ -42,11 +42,19 @@ export function parseSignals(
       const problem = secret && webhookSecretProblem(secret)
       if (problem) report.problem(`${path}.${key}`, `the secret it names ${problem}`)
     }
+    const inPath = source.path_secret && resolveSecret(source.path_secret)?.reveal()
+    if (inPath !== undefined && !/^[\w-]{32,256}$/.test(inPath)) {
+      report.problem(
+        `${path}.path_secret`,
+        'the secret it names must be 32 to 256 of A-Z a-z 0-9 _ -',
+      )
+    }
   }
   return { sources: items.map((item) => item.value), references }
 }
 
 function secretsOf(source: SignalSource) {
   if (source.type === 'ssf') return { authorization: source.authorization }
-  return { secret: source.secret, previous_secret: source.previous_secret }
+  const { secret, previous_secret, path_secret } = source
+  return { secret, previous_secret, path_secret }
 }

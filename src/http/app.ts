@@ -2,6 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Broker } from '../broker/broker.ts'
 import { accessRoutes } from './access.ts'
 import { agentRoutes } from './agents.ts'
+import { alertRoutes } from './alerts.ts'
 import { approvalRoutes } from './approvals.ts'
 import { auditRoutes } from './audit.ts'
 import { guardsOf } from './authenticate.ts'
@@ -24,6 +25,7 @@ import { policyRoutes } from './policies.ts'
 import { answerProblem, answerUnrouted } from './problem.ts'
 import { reloadRoutes } from './reload.ts'
 import { riskRoutes } from './risk.ts'
+import { signalTestRoutes } from './signal-tests.ts'
 import { signalRoutes } from './signals.ts'
 import { ssfRoutes } from './ssf.ts'
 import { taskRoutes } from './tasks.ts'
@@ -57,6 +59,8 @@ export function createApp(broker: Broker, doors: Doors): App {
   killRoutes(app, parts)
   blockRoutes(app, parts)
   signalRoutes(app, parts)
+  alertRoutes(app, parts)
+  signalTestRoutes(app, parts)
   ssfRoutes(app, parts)
   riskRoutes(app, parts)
   endingRoutes(app, parts)

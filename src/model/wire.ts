@@ -313,6 +313,21 @@ export interface SignalWire {
   unreadable?: true
 }
 
+/** What a message would do if its source sent it now. */
+export interface SignalTestWire {
+  refused?: string
+  signature?: 'right' | 'not-checked'
+  message_id?: string
+  about?: { event?: string; subject?: unknown; why?: string }
+  /** Empty: nobody. */
+  subjects?: SelectorWire[]
+  level?: 'LOW' | 'MEDIUM' | 'HIGH'
+  action?: 'kill' | 'block' | 'risk' | 'note'
+  reason?: string
+  ttl_seconds?: number
+  matched?: { leases: number; tasks: number; agents: number }
+}
+
 export interface RiskWire {
   subject: SelectorWire
   level: 'LOW' | 'MEDIUM' | 'HIGH'

@@ -1,7 +1,10 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import type { Refusal } from '../model/intent.ts'
 import type { Selector, SelectorFields } from '../model/selector.ts'
 import { plainText } from '../model/text.ts'
+import { alertMapSchema } from './alert-map.ts'
+import { ALERT_PRESETS, PRESET_NAMES } from './alert-presets.ts'
 import { within } from './report.ts'
 import { SIGNAL_ACTIONS, type Signal } from './signal.ts'
 
@@ -32,14 +35,52 @@ export const sourceFields = {
   max_subjects_per_minute: z.int().min(1).max(100_000).default(60),
 }
 
-/** A source of signed webhooks, as configured. */
-export const webhookSourceSchema = z.strictObject({
-  ...sourceFields,
-  type: z.literal('webhook'),
-  secret: secretReference,
-  /** Also accepted while the sender is being moved to `secret`. */
-  previous_secret: secretReference.optional(),
-})
+/** A CIDR block, or one address. */
+const network = z.string().refine((text) => {
+  const [address = '', bits, more] = text.split('/')
+  const most = isIP(address) === 4 ? 32 : isIP(address) === 6 ? 128 : -1
+  return more === undefined && most > 0 && (bits === undefined || isBits(bits, most))
+}, 'must be a network such as 198.51.100.0/24')
+
+/** A source of webhooks, as configured: signed, or known by a secret path and its network. */
+export const webhookSourceSchema = z
+  .strictObject({
+    ...sourceFields,
+    type: z.literal('webhook'),
+    /** What its messages are signed with (Standard Webhooks). */
+    secret: secretReference.optional(),
+    /** Also accepted while the sender is being moved to `secret`. */
+    previous_secret: secretReference.optional(),
+    /** For a sender that cannot sign: the last part of the address it sends to. */
+    path_secret: secretReference.optional(),
+    /** Where such a sender sends from. */
+    networks: z.array(network).min(1).max(200).optional(),
+    /** How its own JSON is read; absent: it sends ours. */
+    preset: z.enum(PRESET_NAMES).optional(),
+    /** The same, or what is other than in the preset. */
+    map: z.record(z.string(), z.unknown()).optional(),
+  })
+  .transform(({ preset, map: own, ...source }, context) => {
+    const problem = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message })
+    const { secret, previous_secret, path_secret, networks } = source
+    if (secret === undefined && path_secret === undefined) {
+      problem('secret', 'is required; path_secret with networks is for senders that cannot sign')
+    }
+    if (path_secret !== undefined) {
+      const signed = secret ?? previous_secret
+      if (signed !== undefined) problem('path_secret', 'is for senders that cannot sign')
+      if (networks === undefined) problem('networks', 'is required with path_secret')
+      if (preset === undefined && own === undefined) problem('map', 'is required with path_secret')
+    } else if (networks !== undefined) problem('networks', 'is used with path_secret only')
+    if (preset === undefined && own === undefined) return { ...source, map: undefined }
+    const written = { ...(preset === undefined ? {} : ALERT_PRESETS[preset]), ...own }
+    const map = alertMapSchema.safeParse(written)
+    for (const issue of map.error?.issues ?? []) {
+      context.addIssue({ code: 'custom', path: ['map', ...issue.path], message: issue.message })
+    }
+    return { ...source, map: map.data }
+  })
 export type WebhookSource = z.output<typeof webhookSourceSchema>
 
 /** What bounds every kind of source. */
@@ -80,4 +121,8 @@ function bind(
   if (named === undefined) return { selectors: scope.map((one) => ({ ...subject, [field]: one })) }
   if (scope.includes(named)) return { selectors: [subject] }
   return { refused: `subject.${field} "${named}" is outside of this source's scope` }
+}
+
+function isBits(text: string, most: number): boolean {
+  return /^\d{1,3}$/.test(text) && Number(text) <= most
 }

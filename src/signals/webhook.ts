@@ -36,9 +36,15 @@ export interface VerifiedWebhook {
  * `invalid_request` with every problem.
  */
 export function verifyWebhook(delivery: WebhookDelivery): VerifiedWebhook {
+  const { body, ...verified } = verifyDelivery(delivery)
+  return { ...verified, signal: parseSignal(body) }
+}
+
+/** The same for a body that is not ours to parse. */
+export function verifyDelivery(delivery: WebhookDelivery) {
   const { messageId, body } = verifiedBody(delivery)
   const bodyHash = createHash('sha256').update(delivery.rawBody).digest('hex')
-  return { messageId, bodyHash, signal: parseSignal(body) }
+  return { messageId, bodyHash, body }
 }
 
 /** Why a secret cannot verify webhooks; undefined if it can. For configuration checks. */

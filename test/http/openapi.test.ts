@@ -100,6 +100,8 @@ it('real answers are what the document says', async () => {
   check('POST', '/v1/signals/{source}', await api.call('POST /v1/signals/siem', delivery))
   const event = { body: 'x', headers: { 'content-type': 'application/secevent+jwt' } }
   check('POST', '/v1/ssf/{source}', await api.call('POST /v1/ssf/idp', event))
+  const alert = '/v1/signals/{source}/unsigned/{secret}'
+  check('POST', alert, await api.call('POST /v1/signals/siem/unsigned/x', { body: {} }))
   const decision = (await api.as('admin', 'GET /v1/decisions')).body.items[0].id
 
   const calls: [string, string, string, unknown?][] = [
@@ -133,6 +135,12 @@ it('real answers are what the document says', async () => {
     ['GET', '/.well-known/authzen-configuration', admin],
     ['GET', '/v1/signals', admin],
     ['GET', '/v1/risk', admin],
+    [
+      'POST',
+      '/v1/signals/{source}/test',
+      admin,
+      { subject: { task: 'x' }, level: 'LOW', reason: 'x' },
+    ],
     ['GET', '/v1/audit', admin],
     ['GET', '/v1/audit/head', admin],
     ['POST', '/v1/reload', admin],
@@ -148,7 +156,7 @@ it('real answers are what the document says', async () => {
     return route.includes('/decisions/') ? decision : lease.id
   }
   for (const [method, route, token, body] of calls) {
-    const line = `${method} ${route.replace('{id}', idOf(route))}`
+    const line = `${method} ${route.replace('{id}', idOf(route)).replace('{source}', 'siem')}`
     const answer = await api.call(line, body === undefined ? { token } : { token, body })
     check(line, route, answer)
   }

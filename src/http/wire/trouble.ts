@@ -58,6 +58,16 @@ export const blockAnswer = z
   })
   .openapi('Block')
 
+export const signalLevel = level
+
+export const signalAbout = z
+  .strictObject({
+    event: z.string().optional(),
+    subject: z.unknown().optional(),
+    why: z.string().optional(),
+  })
+  .openapi({ description: 'In its sender’s words, and why it has no effect.' })
+
 export const signalAnswer = z
   .strictObject({
     id: z.string(),
@@ -69,14 +79,7 @@ export const signalAnswer = z
     action: z.string(),
     reason: z.string(),
     expires_at: instant.optional(),
-    about: z
-      .strictObject({
-        event: z.string().optional(),
-        subject: z.unknown().optional(),
-        why: z.string().optional(),
-      })
-      .optional()
-      .openapi({ description: 'In its sender’s words, and why it has no effect.' }),
+    about: signalAbout.optional(),
     kill: z.string().optional(),
     matched: z.strictObject(counts),
     unreadable: z.literal(true).optional(),
@@ -180,7 +183,7 @@ function unreadable(row: Signal | Block): { unreadable?: true } {
   return row.unreadable ? { unreadable: true } : {}
 }
 
-function selectorWire(selector: Selector): SelectorWire {
+export function selectorWire(selector: Selector): SelectorWire {
   if ('all' in selector) return { all: true }
   return Object.fromEntries(
     SELECTOR_FIELDS.flatMap((field) => {
