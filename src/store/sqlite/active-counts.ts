@@ -28,14 +28,15 @@ export function activeCounts(db: Db): ActiveCounts {
   const known = new Map<string, number>()
   // Indexes: leases_agent, leases_task.
   const counters = { agent: counting(db, leases.agent), task: counting(db, leases.task) }
+  const remember = (key: string, n: number): number => {
+    if (known.size >= MAX_KNOWN) known.clear()
+    known.set(key, n)
+    return n
+  }
   const countOf = (kind: 'agent' | 'task', id: string): number => {
     const key = `${kind} ${id}`
     const before = known.get(key)
-    if (before !== undefined) return before
-    if (known.size >= MAX_KNOWN) known.clear()
-    const n = counters[kind].get({ of: id })?.n ?? 0
-    known.set(key, n)
-    return n
+    return before ?? remember(key, counters[kind].get({ of: id })?.n ?? 0)
   }
   const move = (key: string, by: 1 | -1) => {
     const n = known.get(key)
@@ -44,7 +45,7 @@ export function activeCounts(db: Db): ActiveCounts {
   return {
     ofAgent: (agent) => countOf('agent', agent),
     ofTask: (task) => countOf('task', task),
-    opened: (task) => void known.set(`task ${task}`, 0),
+    opened: (task) => void remember(`task ${task}`, 0),
     moved({ agent, task }, by) {
       move(`agent ${agent}`, by)
       move(`task ${task}`, by)
