@@ -153,6 +153,16 @@ export function nameOf(uri: string): string {
 }
 
 /**
+ * The one event of a token. Several URIs may stand there only as other names of the same event (SSF
+ * 1.0), so that one of them at most is known here; undefined where there is none, or more are known.
+ */
+export function theEvent<T>(events: Readonly<Record<string, T>>): readonly [string, T] | undefined {
+  const all = Object.entries(events)
+  const known = all.filter(([uri]) => BY_URI.has(uri))
+  return known.length > 1 ? undefined : (known[0] ?? all[0])
+}
+
+/**
  * What an event means: by the texts of CAEP 1.0 and RISC 1.0, the least of which is kept without
  * effect; one of another type, too. Undefined where a claim its text requires is missing or wrong.
  */

@@ -6,6 +6,7 @@ import {
   type OutcomeChange,
   outcomeOf,
   STREAM_UPDATED,
+  theEvent,
   VERIFICATION,
 } from './event-types.ts'
 import { asReason, type Report, within } from './report.ts'
@@ -55,8 +56,8 @@ export function readSecurityEvent(
   const parsed = claimsSchema.safeParse(claims)
   if (!parsed.success) return refused(problemIn(parsed.error))
   const { jti, iat, toe, events } = parsed.data
-  const [entry, ...others] = Object.entries(events)
-  if (entry === undefined || others.length > 0) return refused('events must hold one event')
+  const entry = theEvent(events)
+  if (entry === undefined) return refused('events must hold one event')
   const [uri, event] = entry
   const identifier = readIdentifier(claims.sub_id)
   if (identifier === undefined) return refused('sub_id is no subject identifier')
@@ -79,7 +80,7 @@ export function readSecurityEvent(
   const resolved = resolveSubject(identifier, directory)
   if ('why' in resolved) return { ...kept, ...nothing, about: { ...said, why: resolved.why } }
   const { topic } = outcome
-  const about = { subjects: resolved.selectors, about: said, topic: `${topic}` }
+  const about = { subjects: resolved.selectors, about: said, topic }
   if (outcome.kind === 'over') {
     return { ...kept, ...about, level: 'LOW', action: 'risk', ttlSeconds: null }
   }

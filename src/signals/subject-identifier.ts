@@ -44,7 +44,8 @@ const MAX_MEMBERS = 20
 
 /**
  * Reads a subject identifier (RFC 9493 §3, with the formats of SSF 1.0). Undefined where it is
- * none: no format, a member missing, or one its format does not have.
+ * none: no format, a member missing, or one its format does not have. Other claims of an event that
+ * are not known are let be, but such a member could say that somebody else is meant.
  */
 export function readIdentifier(value: unknown): SubjectIdentifier | undefined {
   const said = objectOf(value)
