@@ -10,8 +10,11 @@ const SSF = 'https://schemas.openid.net/secevent/ssf/event-type/'
 export type EventOutcome =
   | {
       readonly kind: 'trouble'
-      /** Events of one topic about one subject follow each other: the latest counts. */
-      readonly topic: string
+      /**
+       * Where events tell of a state, the latest of a topic and subject counts. Absent: it happened,
+       * and nothing that happens later takes that back.
+       */
+      readonly topic: string | undefined
       readonly level: RiskLevel
       readonly action: SignalAction
       readonly ttlSeconds: number | null
@@ -47,9 +50,13 @@ interface EventType {
 }
 
 /** Ends what runs and keeps it away for an hour: by then its old evidence has run out. */
-const ended = (topic: string): EventOutcome => trouble(topic, 'HIGH', HOUR)
+const ended = (): EventOutcome => trouble(undefined, 'HIGH', HOUR)
 
-function trouble(topic: string, level: RiskLevel, ttlSeconds: number | null): EventOutcome {
+function trouble(
+  topic: string | undefined,
+  level: RiskLevel,
+  ttlSeconds: number | null,
+): EventOutcome {
   const action = level === 'HIGH' ? 'kill' : 'risk'
   return { kind: 'trouble', topic, level, action, ttlSeconds }
 }
@@ -68,7 +75,7 @@ const risk = z.enum(['LOW', 'MEDIUM', 'HIGH'])
 const status = z.enum(['compliant', 'not-compliant'])
 
 const TYPES: readonly EventType[] = [
-  type(`${CAEP}session-revoked`, {}, () => ended('session')),
+  type(`${CAEP}session-revoked`, {}, ended),
   type(`${CAEP}risk-level-change`, { principal: text, current_level: risk }, (claims) => {
     const topic = `risk ${String(claims.principal)}`
     const level = risk.parse(claims.current_level)
@@ -79,11 +86,11 @@ const TYPES: readonly EventType[] = [
     { credential_type: text, change_type: z.enum(['create', 'revoke', 'update', 'delete']) },
     ({ change_type }) =>
       change_type === 'revoke' || change_type === 'delete'
-        ? ended('credential')
-        : trouble('credential', 'MEDIUM', HOUR),
+        ? ended()
+        : trouble(undefined, 'MEDIUM', HOUR),
   ),
   type(`${CAEP}token-claims-change`, { claims: z.looseObject({}) }, () =>
-    trouble('claims', 'MEDIUM', HOUR),
+    trouble(undefined, 'MEDIUM', HOUR),
   ),
   type(
     `${CAEP}device-compliance-change`,
@@ -115,14 +122,12 @@ const TYPES: readonly EventType[] = [
   type(`${RISC}account-purged`, {}, () => trouble('account', 'HIGH', null)),
   type(`${RISC}account-enabled`, {}, () => ({ kind: 'over', topic: 'account' })),
   type(`${RISC}credential-compromise`, { credential_type: text }, () =>
-    trouble('compromise', 'HIGH', null),
+    trouble(undefined, 'HIGH', null),
   ),
-  type(`${RISC}account-credential-change-required`, {}, () =>
-    trouble('compromise', 'MEDIUM', null),
-  ),
-  type(`${RISC}sessions-revoked`, {}, () => ended('session')),
+  type(`${RISC}account-credential-change-required`, {}, () => trouble(undefined, 'MEDIUM', HOUR)),
+  type(`${RISC}sessions-revoked`, {}, ended),
   // The name now belongs to somebody else, who must not go on with what the other one began.
-  type(`${RISC}identifier-recycled`, {}, () => ended('identifier')),
+  type(`${RISC}identifier-recycled`, {}, ended),
   note(`${RISC}identifier-changed`),
   note(`${RISC}opt-in`),
   note(`${RISC}opt-out-initiated`),

@@ -10,9 +10,9 @@ import {
   VERIFICATION,
 } from './event-types.ts'
 import { asReason, type Report, within } from './report.ts'
-import { type Directory, resolveSubject } from './resolve-subject.ts'
+import { canonical, type Directory, resolveSubject } from './resolve-subject.ts'
 import type { SignalAction } from './signal.ts'
-import { readIdentifier } from './subject-identifier.ts'
+import { readIdentifier, type SubjectIdentifier } from './subject-identifier.ts'
 
 /** How far a transmitter's clock may be ahead of ours. */
 const AHEAD_SECONDS = 60
@@ -79,13 +79,26 @@ export function readSecurityEvent(
   if (outcome.kind === 'note') return { ...kept, ...nothing, about: said }
   const resolved = resolveSubject(identifier, directory)
   if ('why' in resolved) return { ...kept, ...nothing, about: { ...said, why: resolved.why } }
-  const { topic } = outcome
-  const about = { subjects: resolved.selectors, about: said, topic }
+  const about = {
+    subjects: resolved.selectors,
+    about: said,
+    ...follows(outcome, identifier, resolved),
+  }
   if (outcome.kind === 'over') {
     return { ...kept, ...about, level: 'LOW', action: 'risk', ttlSeconds: null }
   }
   const { level, ttlSeconds } = outcome
   return { ...kept, ...about, level, ttlSeconds, action: within(outcome.action, rules.max_action) }
+}
+
+/** What it may replace: an earlier word of its topic about just the same, or nothing that is worse. */
+function follows(
+  { topic }: { readonly topic: string | undefined },
+  identifier: SubjectIdentifier,
+  { selectors }: { readonly selectors: readonly unknown[] },
+): Pick<Report, 'topic' | 'raisesOnly'> {
+  if (topic === undefined) return { raisesOnly: true }
+  return { topic: selectors.length === 1 ? topic : `${topic} ${canonical(identifier)}` }
 }
 
 function stateProblem(

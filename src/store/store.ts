@@ -748,7 +748,7 @@ export interface NewSignal
   readonly topic?: string
   /** When it happened; one that is earlier than another of its topic has no effect any more. */
   readonly at?: number
-  /** It replaces nothing that is higher or stays longer. */
+  /** It replaces nothing that is higher or stays longer, and none that is later makes it void. */
   readonly raisesOnly?: true
 }
 

@@ -133,6 +133,8 @@ describe('an alert of a sender that cannot sign', () => {
       headers: { 'x-forwarded-for': NETWORK },
     })
     expect(forged.status).toBe(401)
+    // P2: the secret stands in an address, and addresses like to be written down.
+    expect(JSON.stringify(api.logged)).not.toContain(SECRET)
     expect((await api.as('admin', 'GET /v1/signals')).body.items).toEqual([])
     expect((await send(api, VENDORS.splunk, { from: `::ffff:${NETWORK}` })).status).toBe(202)
     expect((await send(api, VENDORS.splunk, { from: '2001:db8::7' })).status).toBe(202)

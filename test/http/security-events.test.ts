@@ -62,6 +62,46 @@ describe('a pushed security event', () => {
     expect(late).toMatchObject({ about: { why: expect.stringMatching(/later/) } })
   })
 
+  test('what happened is not taken back by what happened later', async () => {
+    const api = await testTransmitter()
+    const now = Math.floor(api.clock.now() / 1000)
+    const required = `${RISC}account-credential-change-required`
+    await api.push(api.set(`${RISC}credential-compromise`, { credential_type: 'x509' }))
+    await api.push(api.set(required, {}))
+    await api.push(
+      api.set(`${CAEP}credential-change`, { credential_type: 'app', change_type: 'update' }),
+    )
+    const items = (await api.as('admin', 'GET /v1/risk')).body.items
+    expect(items.map((one: { level: string }) => one.level)).toContain('HIGH')
+    // Nor is it void because it is heard of late.
+    const other = await testTransmitter()
+    const change = (change_type: string, event_timestamp: number) =>
+      other.push(
+        other.set(`${CAEP}credential-change`, {
+          credential_type: 'app',
+          change_type,
+          event_timestamp,
+        }),
+      )
+    await change('update', now)
+    await change('revoke', now - 60)
+    expect((await other.as('admin', 'GET /v1/blocks')).body.items).toHaveLength(1)
+  })
+
+  test('one subject is not cleared by a word about another that has a name in common', async () => {
+    const api = await testTransmitter()
+    const both = ['summariser', 'biller'].map((id) => ({ format: 'opaque', id }))
+    const disabled = { sub_id: { format: 'aliases', identifiers: both } }
+    await api.push(api.set(`${RISC}account-disabled`, {}, disabled))
+    await api.push(api.set(`${RISC}account-enabled`, {}, { sub_id: both[0] }))
+    const levels = async () =>
+      (await api.as('admin', 'GET /v1/risk')).body.items.map((one: { level: string }) => one.level)
+    expect((await levels()).toSorted()).toEqual(['HIGH', 'LOW'])
+    await api.advance(1_000)
+    await api.push(api.set(`${RISC}account-enabled`, {}, disabled))
+    expect(await levels()).toEqual(['LOW', 'LOW'])
+  })
+
   test('what is over in one respect takes nothing back in another, nor of another source', async () => {
     const api = await testTransmitter()
     await api.push(api.set(`${RISC}credential-compromise`, { credential_type: 'x509' }))

@@ -49,8 +49,8 @@ export function signalStore(rooms: {
     )
   /** Whether a later event of its topic was here already, or a worse one of the same moment. */
   function isLate(signal: NewSignal): boolean {
-    const { at, level } = signal
-    if (at === undefined || level === null) return false
+    const { at, level, raisesOnly } = signal
+    if (at === undefined || level === null || raisesOnly) return false
     // Index: signals_topic. One superseded or taken back still was the later word.
     const later = db
       .select({ eventAt: signals.eventAt, level: signals.level })
