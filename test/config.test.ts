@@ -88,6 +88,20 @@ const source = {
   secret: 'env:SPLUNK_SECRET',
   scope: { tenants: ['support'] },
 }
+const unsigned = {
+  name: 'splunk',
+  type: 'webhook',
+  preset: 'splunk',
+  path_secret: 'env:PATH_SECRET',
+  networks: ['198.51.100.0/24', '2001:db8::1'],
+}
+const transmitter = {
+  name: 'idp',
+  type: 'ssf',
+  issuer: 'https://idp.example.com/',
+  audience: 'https://mayfly.example.com/v1/ssf/idp',
+}
+const listed = { identifier: { format: 'email', email: 'a@example.com' }, agent: 'summariser' }
 const valid: Doc = {
   version: 1,
   installation: 'acme-prod',
@@ -103,6 +117,7 @@ const WEBHOOK_SECRET = `whsec_${Buffer.from('canary-splunk-of-24-bytes-and-more'
 const ENV: Record<string, string> = {
   SPLUNK_SECRET: WEBHOOK_SECRET,
   WEAK_SECRET: 'whsec_c2hvcnQ=',
+  PATH_SECRET: 'k3Jq-0123456789abcdefghijklmnopqrst',
   DISK_TOKEN: 'canary-disk',
 }
 
@@ -433,6 +448,84 @@ const refused: [string, Doc, string, RegExp][] = [
     },
     'entitlements[1].target',
     /robot@pool is in the pool of "disk" already/,
+  ],
+  [
+    'a webhook that nobody signs',
+    { signals: { sources: [{ ...source, secret: undefined }] } },
+    'signals.sources[0].secret',
+    /is required/,
+  ],
+  [
+    'a secret path without networks',
+    { signals: { sources: [{ ...unsigned, networks: undefined }] } },
+    'signals.sources[0].networks',
+    /is required with path_secret/,
+  ],
+  [
+    'a network that is none',
+    { signals: { sources: [{ ...unsigned, networks: ['10.0.0.0/33'] }] } },
+    'signals.sources[0].networks[0]',
+    /must be a network/,
+  ],
+  [
+    'a secret path whose messages nobody can read',
+    { signals: { sources: [{ ...unsigned, preset: undefined }] } },
+    'signals.sources[0].map',
+    /is required with path_secret/,
+  ],
+  [
+    'a secret path for a sender that can sign',
+    { signals: { sources: [{ ...unsigned, secret: 'env:SPLUNK_SECRET' }] } },
+    'signals.sources[0].path_secret',
+    /cannot sign/,
+  ],
+  [
+    'a secret path that can be guessed',
+    { signals: { sources: [{ ...unsigned, path_secret: 'env:WEAK_SECRET' }] } },
+    'signals.sources[0].path_secret',
+    /must be 32 to 256/,
+  ],
+  [
+    'a map with a place that is none',
+    { signals: { sources: [{ ...unsigned, map: { subject: { agent: 7 } } }] } },
+    'signals.sources[0].map.subject.agent',
+    /./,
+  ],
+  [
+    'a transmitter over plain HTTP',
+    { signals: { sources: [{ ...transmitter, issuer: 'http://idp.example.com' }] } },
+    'signals.sources[0].issuer',
+    /must be an https URL/,
+  ],
+  [
+    'a transmitter that signs with a shared secret',
+    { signals: { sources: [{ ...transmitter, algorithms: ['HS256'] }] } },
+    'signals.sources[0].algorithms[0]',
+    /must be one of RS256/,
+  ],
+  [
+    'an event nobody knows',
+    {
+      signals: { sources: [{ ...transmitter, events: { 'session-revokt': { action: 'note' } } }] },
+    },
+    'signals.sources[0].events.session-revokt',
+    /unknown field|invalid key/,
+  ],
+  [
+    'an identifier that names an unknown agent',
+    { signals: { sources: [{ ...transmitter, subjects: [{ ...listed, agent: 'nobody' }] }] } },
+    'signals.sources[0].subjects[0].agent',
+    /there is no agent "nobody"/,
+  ],
+  [
+    'an identifier that is none',
+    {
+      signals: {
+        sources: [{ ...transmitter, subjects: [{ ...listed, identifier: { format: 'email' } }] }],
+      },
+    },
+    'signals.sources[0].subjects[0].identifier',
+    /must be one subject identifier/,
   ],
   [
     'a signal source of an unknown tenant',

@@ -1,7 +1,8 @@
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Config, IssuerConfig } from '../config.ts'
+import type { Config, IssuerConfig, SignalSource } from '../config.ts'
 import { readLimited } from '../identity/documents.ts'
+import { transmitter } from '../identity/event-issuers.ts'
 import { firstAddress } from '../identity/key-place.ts'
 import { sendWith } from '../identity/send.ts'
 import { reviewProblem } from '../identity/token-review.ts'
@@ -17,7 +18,9 @@ export async function checkHost(
   { now }: { now: () => number },
 ): Promise<Finding[]> {
   const issuers = await Promise.all(
-    config.issuers.map((issuer) => checkIssuer(issuer, { now, secret: config.secret })),
+    [...config.issuers.map(issuerKeys), ...config.signals.sources.flatMap(eventKeys)].map((keys) =>
+      checkIssuer(keys, { now, secret: config.secret }),
+    ),
   )
   const reviews = await Promise.all(config.issuers.map((issuer) => checkReview(issuer, config)))
   const files = [config.store.path, config.keysDir].map(checkMode)
@@ -49,13 +52,31 @@ function checkDisk({ store, limits }: Config): Finding {
   }
 }
 
+/** Whose keys are first asked for where; without an address they are a file. */
+interface Keys {
+  readonly name: string
+  readonly place: ReturnType<typeof firstAddress>
+  readonly without: string
+}
+
+function issuerKeys(issuer: IssuerConfig): Keys {
+  const without = 'without its keys no evidence of it can be checked'
+  return { name: `issuer ${issuer.name}`, place: firstAddress(issuer), without }
+}
+
+function eventKeys(source: SignalSource): Keys[] {
+  if (source.type !== 'ssf') return []
+  const url = source.jwks_uri ?? transmitter(source.issuer)
+  const without = 'without its keys no event of it can be checked'
+  return [{ name: `signal source ${source.name}`, place: { url, credentials: {} }, without }]
+}
+
 /** Also shows whether an issuer can be reached, and whether its clock agrees with ours. */
 async function checkIssuer(
-  issuer: IssuerConfig,
+  { name, place, without }: Keys,
   { now, secret }: { now: () => number; secret: Config['secret'] },
 ): Promise<Finding> {
-  const place = firstAddress(issuer)
-  if (place === undefined) return { level: 'ok', what: `issuer ${issuer.name}: keys in a file` }
+  if (place === undefined) return { level: 'ok', what: `${name}: keys in a file` }
   const { url, credentials } = place
   try {
     const response = await sendWith(credentials, { fetch, secret })(url, {
@@ -66,20 +87,20 @@ async function checkIssuer(
     })
     await readLimited(response)
     if (response.status !== 200) {
-      return { level: 'warning', what: `issuer ${issuer.name}: ${url} answered ${response.status}` }
+      return { level: 'warning', what: `${name}: ${url} answered ${response.status}` }
     }
     const skew = now() - Date.parse(response.headers.get('date') ?? '')
-    if (!(Math.abs(skew) > SKEW_MS)) return { level: 'ok', what: `issuer ${issuer.name} answers` }
+    if (!(Math.abs(skew) > SKEW_MS)) return { level: 'ok', what: `${name} answers` }
     return {
       level: 'blocking',
-      what: `this clock is ${Math.round(skew / 1000)} s apart from issuer ${issuer.name}'s`,
+      what: `this clock is ${Math.round(skew / 1000)} s apart from ${name}'s`,
       fix: 'let the host synchronise its clock (NTP)',
     }
   } catch {
     return {
       level: 'warning',
-      what: `issuer ${issuer.name}: ${url} cannot be reached`,
-      fix: 'without its keys no evidence of it can be checked',
+      what: `${name}: ${url} cannot be reached`,
+      fix: without,
     }
   }
 }

@@ -14,7 +14,11 @@ export type SignalSource = z.output<typeof sourceSchema>
 export function parseSignals(
   report: Report,
   value: unknown,
-  context: { resolveSecret: ResolveSecret; tenantNames: ReadonlySet<string> },
+  context: {
+    resolveSecret: ResolveSecret
+    tenantNames: ReadonlySet<string>
+    agents: readonly { readonly id: string }[]
+  },
 ) {
   const section = report.parse(
     z.strictObject({ sources: z.unknown().optional() }),
@@ -27,6 +31,19 @@ export function parseSignals(
     for (const [index, tenant] of (source.scope?.tenants ?? []).entries()) {
       if (!context.tenantNames.has(tenant)) {
         report.problem(`${path}.scope.tenants[${index}]`, `no agent has the tenant "${tenant}"`)
+      }
+    }
+  }
+  const agentIds = new Set(context.agents.map(({ id }) => id))
+  for (const { value: source, path } of items) {
+    if (source.type !== 'ssf') continue
+    for (const [index, { agent, tenant }] of source.subjects.entries()) {
+      const at = `${path}.subjects[${index}]`
+      if (agent !== undefined && !agentIds.has(agent)) {
+        report.problem(`${at}.agent`, `there is no agent "${agent}"`)
+      }
+      if (tenant !== undefined && !context.tenantNames.has(tenant)) {
+        report.problem(`${at}.tenant`, `no agent has the tenant "${tenant}"`)
       }
     }
   }

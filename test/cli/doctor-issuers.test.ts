@@ -43,6 +43,17 @@ it('doctor sees that a cluster answers over its own authority and reviews tokens
   expect(code).toBe(0)
 })
 
+it('doctor asks transmitters of security events for their keys', async () => {
+  const document = parse(readFileSync(file, 'utf8'))
+  const source = { type: 'ssf', audience: 'mayfly', issuer: 'http://127.0.0.1:1/tenant' }
+  document.signals = { sources: [{ name: 'idp', ...source }] }
+  writeFileSync(file, stringify(document))
+  const { stdout } = await mayfly(['doctor', '-c', file])
+  expect(stdout).toContain(
+    'signal source idp: http://127.0.0.1:1/.well-known/ssf-configuration/tenant cannot be reached',
+  )
+})
+
 it('doctor names what the broker’s account lacks to review tokens', async () => {
   const { code, stdout } = await mayfly(['doctor', '-c', file])
   expect(stdout).toContain('the token review answered 403')

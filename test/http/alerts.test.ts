@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Doc } from '../fixture/broker.ts'
+import type { PolicySource } from '../../src/policy/policy-set.ts'
+import { type Doc, starterPolicies } from '../fixture/broker.ts'
 import { type Api, testApi } from '../fixture/http.ts'
 
 const SECRET = 'k3Jq-0123456789abcdefghijklmnopqrst'
@@ -56,8 +57,18 @@ const VENDORS = {
 
 type Vendor = keyof typeof VENDORS
 
-function house(preset: Vendor, source: Doc = {}): Promise<Api> {
+const ANYBODY_SENDS = {
+  name: 'anybody.cedar',
+  text: '@id("anybody-sends")\npermit (principal is Mayfly::Operator, action == Mayfly::Action::"sendSignal", resource);',
+}
+
+function house(
+  preset: Vendor,
+  source: Doc = {},
+  policies: readonly PolicySource[] = starterPolicies(),
+): Promise<Api> {
   return testApi({
+    policies,
     secrets: { 'env:PATH_SECRET': SECRET },
     change: (document) => {
       document.signals.sources.push({
@@ -237,7 +248,7 @@ test('a signed sender may use a map, and lower what it said itself', async () =>
 })
 
 test('what a message would do is shown and nothing is done', async () => {
-  const api = await house('splunk')
+  const api = await house('splunk', {}, [...starterPolicies(), ANYBODY_SENDS])
   const task = await api.open()
   await api.issue(task)
   const tested = await api.as('admin', 'POST /v1/signals/alerts/test', VENDORS.splunk)
@@ -254,7 +265,7 @@ test('what a message would do is shown and nothing is done', async () => {
   expect((await api.as('admin', 'GET /v1/signals')).body.items).toEqual([])
   expect((await api.as('admin', 'GET /v1/blocks')).body.items).toEqual([])
   // It says who is known here, so it is not for operators of some tenants.
-  for (const operator of ['support', 'auditor'] as const) {
+  for (const operator of ['support', 'supportAuditor'] as const) {
     const refused = await api.as(operator, 'POST /v1/signals/alerts/test', VENDORS.splunk)
     expect(refused.status).toBe(403)
   }
