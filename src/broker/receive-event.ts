@@ -1,7 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { SignalSource } from '../config.ts'
 import { MayflyError } from '../errors.ts'
+import { STREAM_UPDATED } from '../signals/event-types.ts'
 import { type EventRefusal, readSecurityEvent } from '../signals/security-event.ts'
+import type { Signal } from '../store/store.ts'
 import type { Broker } from './broker.ts'
 import { directoryOf } from './directory.ts'
 import { keepReport, refuseReport, takeSubject } from './keep-report.ts'
@@ -46,16 +48,14 @@ export async function receiveEvent(
   const report = readSecurityEvent(verified, { rules: source, directory, now })
   if ('err' in report) {
     takeSubject(broker, source)
-    const messageId = String(verified.claims.jti).slice(0, 256)
+    const { jti } = verified.claims
+    const messageId = typeof jti === 'string' ? jti.slice(0, 256) : '(none)'
     await refuseReport(broker, source, { messageId, why: report.description })
     return report
   }
   try {
     const { signal, repeated } = await keepReport(broker, source, report)
-    const why = signal.about?.why
-    if (why !== undefined && !repeated) {
-      broker.log.warn({ source: sourceName, signal: signal.id, why }, 'an event had no effect')
-    }
+    if (!repeated) note(broker, signal)
     return undefined
   } catch (error) {
     if (!(error instanceof MayflyError)) throw error
@@ -63,6 +63,14 @@ export async function receiveEvent(
     if (error.code === 'conflict') return { err: 'invalid_request', description: error.message }
     throw error
   }
+}
+
+/** What an operator should hear of without looking: nobody was meant, or nothing more will come. */
+function note({ log }: Broker, { id, source, about, reason }: Signal): void {
+  if (about?.why !== undefined) {
+    log.warn({ source, signal: id, why: about.why }, 'an event had no effect')
+  }
+  if (about?.event === STREAM_UPDATED) log.warn({ source, signal: id }, reason)
 }
 
 function isTransmitter(

@@ -68,7 +68,7 @@ export function readSecurityEvent(
   const wrongState = stateProblem(uri, event, rules)
   if (wrongState !== undefined) return wrongState
 
-  const said = { event: uri, subject: claims.sub_id }
+  const said = { event: uri, subject: shallow(claims.sub_id, 4) }
   const kept = {
     messageId: jti,
     bodyHash: createHash('sha256').update(payload).digest('hex'),
@@ -138,6 +138,15 @@ function reasonOf(uri: string, event: Readonly<Record<string, unknown>>): string
         : Object.values(reason_admin)[0]
       : (risk_reason ?? reason)
   return typeof words === 'string' ? asReason(`${name}: ${words}`, name) : name
+}
+
+/** A format of others may be nested as deep as a token is long; nobody reads that far. */
+function shallow(value: unknown, levels: number): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (levels === 0) return '…'
+  if (Array.isArray(value)) return value.map((one) => shallow(one, levels - 1))
+  const entries = Object.entries(value).map(([key, one]) => [key, shallow(one, levels - 1)])
+  return Object.fromEntries(entries)
 }
 
 function problemIn({ issues }: z.ZodError): string {

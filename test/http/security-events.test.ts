@@ -21,6 +21,19 @@ describe('a pushed security event', () => {
     await api.open()
   })
 
+  test('P8: a session revoked while a credential is being minted keeps it from being answered', async () => {
+    const api = await testTransmitter()
+    const task = await api.open()
+    api.upstream.mint = 'hold'
+    const reached = api.upstream.reached()
+    const asked = api.issue(task)
+    await reached
+    expect((await api.push(api.set(`${CAEP}session-revoked`))).status).toBe(202)
+    api.upstream.release()
+    const { status, text } = await asked
+    expect([status, text]).toEqual([403, expect.not.stringContaining('secret')])
+  })
+
   test('the same jti again is accepted and has no second effect; with another payload it is refused', async () => {
     const api = await testTransmitter()
     const set = api.set(`${CAEP}session-revoked`)
@@ -227,6 +240,17 @@ describe('a pushed security event', () => {
     const { items } = (await api.as('admin', 'GET /v1/signals')).body
     const told = items.find((one: { reason: string }) => one.reason.startsWith('the stream'))
     expect(told).toMatchObject({ action: 'note', reason: 'the stream is paused: maintenance' })
+    const said = { level: 'warn', source: 'idp', message: 'the stream is paused: maintenance' }
+    expect(api.logged).toContainEqual(expect.objectContaining(said))
+  })
+
+  test('a subject as deep as a token is long is kept as far as anybody reads', async () => {
+    const api = await testTransmitter()
+    const deep = JSON.parse(`${'['.repeat(2_000)}${']'.repeat(2_000)}`)
+    const sub_id = { format: 'nest', deep }
+    expect((await api.push(api.set(`${RISC}account-disabled`, {}, { sub_id }))).status).toBe(202)
+    const [kept] = (await api.as('admin', 'GET /v1/signals')).body.items
+    expect(kept.about.subject).toEqual({ format: 'nest', deep: [[['…']]] })
   })
 
   test('an audience among others is enough', async () => {
