@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { newId } from '../../src/ids.ts'
 import type { Task } from '../../src/model/task.ts'
 import { openSqliteStore } from '../../src/store/sqlite/index.ts'
+import type { NewSignal } from '../../src/store/store.ts'
 import { approvalRequest, decision, MIGRATIONS, newTask, type Shed, shed } from './fixture.ts'
 
 /** Everything the store does by itself or on the way of a request, once. */
@@ -86,6 +87,8 @@ async function useAll(one: Shed): Promise<void> {
   await one.kill({ provider: 'upstream' })
   await one.kill({ all: true })
   await one.advanceKills()
+  await store.signals.receive(word(now, 'once'), [])
+  await store.signals.receive({ ...word(now, 'again'), topic: 'account' }, [])
   await store.signals.risks(now)
   await store.kills.liveBlocks(now)
   const page = { limit: 10, after: undefined }
@@ -147,6 +150,20 @@ async function approveOnce({ store, clock, ...one }: Shed, task: Task): Promise<
   await store.approvals.expireForeign({ policyHash: 'other', now, limit: 10 })
   await store.approvals.list({ tenants: ['support'], state: 'pending' }, page)
   await store.approvals.list({ tenants: null }, { limit: 10, after: `${now}.appr_z` })
+}
+
+/** What a source says of an agent. */
+function word(now: number, messageId: string): NewSignal {
+  const subject = { agent: 'summariser' }
+  const about = {
+    subject,
+    effective: [subject],
+    level: 'LOW',
+    action: 'risk',
+    reason: 'x',
+  } as const
+  const message = { source: 'idp', messageId, bodyHash: 'x', receivedAt: now, at: now }
+  return { id: `sig_${messageId}`, ...message, ...about, expiresAt: null }
 }
 
 /** The statements a store compiles while `run` uses it, as SQLite gets them. */
@@ -224,6 +241,8 @@ describe('P14: no statement reads more than what it is about', () => {
     ['what can be decided', /count.*"approvals"."expires_at" > \?/, 'approvals_'],
     ['approvals past their time', /"approvals"\."expires_at" <= \?/, 'approvals_expiry'],
     ['whom to tell', /"approvals"\."notice_due_at" <= \?/, 'approvals_notice'],
+    ['whether a later event is known', /"signals"."event_at" >= \?/, 'signals_topic'],
+    ['what a signal replaces', /"subject_json" = \? .*"superseded_at" is null/, 'signals_topic'],
     ['retries of a key', /"idempotency_key" = \?/, 'leases_idempotency'],
     ['the pace of an agent', /"impact_json" is not null/, 'leases_high_impact'],
     ['acts of an agent', /"impact_acts"\."agent" = \?/, 'impact_acts_agent'],

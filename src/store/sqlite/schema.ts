@@ -352,7 +352,7 @@ export const signals = sqliteTable(
     uniqueIndex('signals_message').on(t.source, t.messageId),
     index('signals_topic')
       .on(t.source, t.subjectJson, t.topic, t.eventAt)
-      .where(sql`event_at is not null and level is not null`),
+      .where(sql`level is not null`),
     index('signals_risk').on(t.receivedAt).where(sql`level is not null and superseded_at is null`),
   ],
 )

@@ -62,6 +62,7 @@ export function signalStore(rooms: {
   /** A newer word of the same source about the same subject and topic replaces its older one. */
   function supersede(signal: NewSignal): void {
     const { level, expiresAt, receivedAt } = signal
+    // Index: signals_topic.
     const before = db
       .select({ id: signals.id, level: signals.level, expiresAt: signals.expiresAt })
       .from(signals)
