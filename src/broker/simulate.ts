@@ -28,6 +28,9 @@ export interface Simulation {
 }
 
 const PER_MINUTE = 30
+/** Proposed policies take a thread with memory of its own for up to the deadline. */
+const PROPOSALS_PER_MINUTE = 6
+const ALL_PROPOSALS_PER_MINUTE = 12
 const DEADLINE_MS = 10_000
 
 /**
@@ -42,7 +45,11 @@ export async function simulate(
   request: SimulationRequest,
 ): Promise<Simulation> {
   const inputs = await inputsFor(broker, by, request.about)
-  takeSimulationPace(broker, by)
+  takePace(broker, `simulate ${by.operator.name}`, PER_MINUTE)
+  if (request.policies) {
+    takePace(broker, `propose ${by.operator.name}`, PROPOSALS_PER_MINUTE)
+    takePace(broker, 'propose', ALL_PROPOSALS_PER_MINUTE)
+  }
   const questions = inputs.map((input) => questionOf(input))
   const { policy } = broker.world()
   const inForce = decideAll(policy, questions)
@@ -91,16 +98,23 @@ async function decideUnder(
     const decision = await thread.decide(inputs)
     if (decision) return decision
     throw new Error('the proposed policies gave no answer')
+  } catch (error) {
+    if (error instanceof MayflyError) throw error
+    // Too large for the thread, or too slow: a matter of what was proposed, not of the broker.
+    throw new MayflyError('invalid_request', 'the proposed policies could not be asked', {
+      cause: error,
+      problems: [{ path: 'policies', message: `gave no answer within ${DEADLINE_MS / 1000} s` }],
+    })
   } finally {
     clearTimeout(late)
     await thread.close()
   }
 }
 
-function takeSimulationPace({ pace }: Broker, { operator }: OperatorCaller): void {
-  const wait = pace.take(`simulate ${operator.name}`, PER_MINUTE)
+function takePace({ pace }: Broker, key: string, perMinute: number): void {
+  const wait = pace.take(key, perMinute)
   if (wait === undefined) return
-  throw new MayflyError('limit_reached', 'this operator simulated too often this minute', {
+  throw new MayflyError('limit_reached', 'policies were simulated too often this minute', {
     retryAfterSeconds: wait,
   })
 }

@@ -91,6 +91,16 @@ it('a simulation is refused after thirty in a minute', async () => {
   expect((await api.as('support', PATH, { request: PLAIN })).status).toBe(200)
 })
 
+it('P13: of proposed policies, which take a thread each, fewer are asked', async () => {
+  const api = await testApi()
+  const proposal = { request: PLAIN, policies: [{ name: 'p.cedar', text: 'not a policy' }] }
+  const proposed = await Promise.all(
+    Array.from({ length: 8 }, async () => (await api.as('support', PATH, proposal)).status),
+  )
+  expect(proposed.toSorted()).toEqual([400, 400, 400, 400, 400, 400, 429, 429])
+  expect((await api.as('support', PATH, { request: PLAIN })).status).toBe(200)
+})
+
 it('replay lists which past decisions other policies would change, each tenant’s to its own', async () => {
   const api = await testApi()
   const task = await api.open()

@@ -69,6 +69,9 @@ describe('P13: an approval whose row cannot be read', () => {
     expect((await approvals.list({ tenants: null }, page)).map(({ id }) => id)).toEqual([good.id])
     const due = await approvals.noticesDue(house.clock.now(), 10)
     expect(due.map(({ approval }) => approval.id)).toEqual([good.id])
+    // P13: what nobody can be told of does not stand before the others again.
+    const next = await approvals.noticesDue(house.clock.now(), 1)
+    expect(next.map(({ approval }) => approval.id)).toEqual([good.id])
     await house.kill({ agent: 'summariser' })
     const events = (await house.store.audit.read(0, 100)).filter(
       ({ type }) => type === 'approval.expired',

@@ -4,7 +4,7 @@ import type { ApprovalMoves, ApprovalRow } from './approval-moves.ts'
 import type { ApprovalWaiting } from './approval-waiting.ts'
 import type { GroupCommit } from './commit.ts'
 import type { Db } from './database.ts'
-import { and, asc, eq, gt, isNotNull, lte, ne, or, sql } from './drizzle.ts'
+import { and, asc, eq, gt, inArray, isNotNull, lte, ne, or, sql } from './drizzle.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { approvalOf } from './rows.ts'
 import { approvals } from './schema.ts'
@@ -148,11 +148,17 @@ export function approvalStore(rooms: {
       return pending.get({ now })?.n ?? 0
     },
     async noticesDue(now, limit) {
-      const rows = noticeDue.all({ now, limit })
-      return rows.flatMap((row) => {
-        const approval = readable(row)
-        return approval ? [{ approval, attempts: row.noticeAttempts }] : []
-      })
+      const read = noticeDue.all({ now, limit }).map((row) => ({ row, approval: readable(row) }))
+      const lost = read.filter(({ approval }) => !approval).map(({ row }) => row.id)
+      if (lost.length > 0) {
+        // Nobody can be told of them, and they must not stand before those that can be told (P13).
+        await commit.run(() =>
+          db.update(approvals).set({ noticeDueAt: null }).where(inArray(approvals.id, lost)).run(),
+        )
+      }
+      return read.flatMap(({ row, approval }) =>
+        approval ? [{ approval, attempts: row.noticeAttempts }] : [],
+      )
     },
     noticed: (id, retryAt) =>
       commit.run(() => {

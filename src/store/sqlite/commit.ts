@@ -139,6 +139,15 @@ export class GroupCommit {
     this.#waiting = []
     if (units.length === 0) return
     this.#together = units.length
+    for (const settle of this.#durably(units)) settle()
+    if (this.#nudged) {
+      this.#nudged = false
+      for (const listener of this.#listeners) listener()
+    }
+  }
+
+  /** Commits them; returns what is left to tell, which can take nothing back any more. */
+  #durably(units: readonly Unit[]): (() => void)[] {
     const headBefore = this.#head
     try {
       const now = this.#clock.now()
@@ -146,18 +155,13 @@ export class GroupCommit {
       const settle = this.#runAll(units, now)
       this.#statements.highWater.run(String(now))
       this.#statements.commit.run()
-      for (const done of settle) done()
-      for (const listener of this.#committed) listener(this.#head)
+      return [...settle, ...this.#committed.map((listener) => () => listener(this.#head))]
     } catch (error) {
       this.#head = headBefore
       this.#rollBack()
       for (const listener of this.#undone) listener()
       const refusal = storeRefusal(error)
-      for (const unit of units) unit.refuse(refusal)
-    }
-    if (this.#nudged) {
-      this.#nudged = false
-      for (const listener of this.#listeners) listener()
+      return units.map((unit) => () => unit.refuse(refusal))
     }
   }
 

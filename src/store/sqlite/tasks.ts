@@ -11,13 +11,11 @@ import { type OpeningRooms, opening, silenceEnds } from './opening.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { taskOf } from './rows.ts'
 import { tasks } from './schema.ts'
+import { shownTasks } from './shown-tasks.ts'
 import { param, prepared } from './statement.ts'
 import { isOpen } from './states.ts'
 import { treeOf } from './tree.ts'
 import type { Watch } from './watch.ts'
-
-/** So many tasks are kept in mind; beyond, all are forgotten and read anew. */
-const MAX_SHOWN = 5_000
 
 interface Rooms extends OpeningRooms {
   readonly commit: GroupCommit
@@ -40,17 +38,7 @@ export type EndTask = (
 export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTask } {
   const { db, commit, watch, moves, counts, approvals } = rooms
   const open = opening(rooms)
-  /** Tasks by the hash of the token they were shown with: most requests are of a few of them. */
-  const shown = new Map<string, Task>()
-  watch('tasks', 'token_hash', (hash) => {
-    if (hash === undefined) shown.clear()
-    else shown.delete(String(hash))
-  })
-  const remember = (hash: string, task: Task): Task => {
-    if (shown.size >= MAX_SHOWN) shown.clear()
-    shown.set(hash, task)
-    return task
-  }
+  const shown = shownTasks(watch)
   const spend = spender(db)
   const byToken = prepared(
     db,
@@ -152,18 +140,15 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
     open: (task, against) =>
       commit.run((tx) => {
         const opened = open(tx, task, against)
-        if (opened.ok) {
-          remember(task.tokenHash, opened.task)
-          counts.opened(task.id)
-        }
+        if (opened.ok) counts.opened(task.id)
         return opened
       }),
     spend: (once, now) => commit.run(() => spend(once, now)),
     async byToken(hash) {
-      const known = shown.get(hash)
+      const known = shown.byToken(hash)
       if (known) return known
       const row = byToken.get({ hash })
-      return row && remember(hash, taskOf(row))
+      return row && shown.keep(row)
     },
     async byId(id) {
       const row = byId.get({ id })
