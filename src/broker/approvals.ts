@@ -3,7 +3,7 @@ import type { Approval, ApprovalState } from '../model/approval.ts'
 import type { Caller, OperatorCaller } from './authenticate.ts'
 import type { Broker } from './broker.ts'
 import { notFound } from './not-found.ts'
-import { mayRead, tenantsFor } from './operator.ts'
+import { isStillConfigured, mayRead, tenantsFor } from './operator.ts'
 import { type Listing, pageFrom } from './page.ts'
 import type { Page } from './read.ts'
 
@@ -71,6 +71,8 @@ export async function* followApproval(
   while (approval.state === 'pending' && !signal.aborted) {
     const heard = await nextChange(broker, approval, { ms: KEEP_ALIVE_MS, signal })
     if (heard === 'none') return
+    // A stream is no longer-lived permission than a request.
+    if (by.kind === 'operator' && !isStillConfigured(broker, by.operator)) return
     if (heard === 'time') yield undefined
     else {
       approval = await findApproval(broker, by, { id: approval.id, act: 'readLeases' })

@@ -34,6 +34,13 @@ export function assertMay(
   if (decision.outcome !== 'permit') throw forbidden(act)
 }
 
+/** Whether what was recognised stands in the configuration of now, unchanged and not expired. */
+export function isStillConfigured({ world, clock }: Broker, operator: OperatorConfig): boolean {
+  const current = world().config.operators.find(({ name }) => name === operator.name)
+  const unchanged = JSON.stringify(current) === JSON.stringify(operator)
+  return unchanged && (operator.expiresAt === undefined || operator.expiresAt > clock.now())
+}
+
 export function mayRead(tenants: readonly string[] | null, tenant: string): boolean {
   return tenants?.includes(tenant) ?? true
 }

@@ -1,7 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { exchangeToken } from '../broker/exchange.ts'
-import { endUndelivered } from '../broker/undelivered.ts'
+import type { Broker } from '../broker/broker.ts'
+import { type ExchangedToken, exchangeToken } from '../broker/exchange.ts'
+import { endUndelivered, endUndeliveredTask } from '../broker/undelivered.ts'
 import { MayflyError } from '../errors.ts'
 import { intentSchema } from '../intent/item-schema.ts'
 import { json } from './answers.ts'
@@ -32,9 +33,14 @@ export function tokenRoute(app: App, { broker, guards }: Parts): void {
     const request = exchangeOf(c, form, guards.shownInBody)
     const exchanged = await exchangeToken(broker, request)
     c.set('upstream', exchanged.issued.lease.provider)
-    if (c.req.raw.signal.aborted) throw await endUndelivered(broker, exchanged.issued.lease)
+    if (c.req.raw.signal.aborted) throw await undelivered(broker, exchanged)
     return c.json(exchangedWire(exchanged, broker.clock.now()), 200)
   })
+}
+
+function undelivered(broker: Broker, { task, taskToken, issued }: ExchangedToken) {
+  const { lease } = issued
+  return taskToken ? endUndeliveredTask(broker, { task, lease }) : endUndelivered(broker, lease)
 }
 
 /** Who shows more than the subject token believes to have proved something by it. */

@@ -57,6 +57,18 @@ describe('who waits for an approval', () => {
     }
   })
 
+  it('P11: an operator who is one no more hears nothing more', async () => {
+    const api = await approvalHouse()
+    const { id } = await api.pending(await api.intend())
+    const stream = await eventsOf(api, id, api.operators.auditor)
+    expect(await stream.next()).toContain(id)
+    api.reconfigure((doc) => {
+      doc.operators = doc.operators.filter(({ name }: { name: string }) => name !== 'auditor')
+    })
+    await decide(api, id, 'approve')
+    expect(await stream.next()).toBeUndefined()
+  })
+
   it('hears that it is void when the task is killed', async () => {
     const api = await approvalHouse()
     const task = await api.intend()

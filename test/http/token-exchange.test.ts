@@ -54,6 +54,17 @@ async function openTasks(api: Api): Promise<number> {
 }
 
 describe('evidence for an access token', () => {
+  it('leaves no task and no lease behind when its client is gone before the answer', async () => {
+    const api = await ownApi()
+    const body = await formOf(api, {})
+    const gone = { method: 'POST', headers: FORM, body, signal: AbortSignal.abort() }
+    const answer = await api.app.request('/oauth2/token', gone)
+    expect(answer.status).not.toBe(200)
+    expect(await openTasks(api)).toBe(0)
+    const leases = (await api.as('admin', 'GET /v1/leases')).body.items
+    expect(leases).toMatchObject([{ state: expect.stringMatching(/^end(ing|ed)$/) }])
+  })
+
   it('opens a task that lasts as long as its token, decided as over the API', async () => {
     const api = await ownApi()
     const { status, body, headers } = await exchange(api)
