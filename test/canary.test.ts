@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
+import { generateKeyPair, SignJWT } from 'jose'
 import { Webhook } from 'standardwebhooks'
 import { expect, it, onTestFinished } from 'vitest'
 import { ApiError } from '../src/client/api-error.ts'
@@ -31,6 +32,8 @@ const OWN_API = {
   ceiling: [{ type: 'api', actions: ['tickets:read'], locations: ['/tickets/*'] }],
 }
 const INTENTS = [...INTENT, ...OWN_API.ceiling.map((item) => ({ ...item, identifier: OWN_API.id }))]
+const GATEWAY_TOKEN = `mfg_${randomBytes(32).toString('base64url')}`
+const SERVER_SECRET = `mfr_${randomBytes(32).toString('base64url')}`
 const ENTITLEMENTS = [
   'own-api',
   'aws-red-0',
@@ -52,6 +55,7 @@ it('P2: no secret is found in files, log, answers, metrics or audit, whatever we
   const house = await canaryHouse()
   await everythingThatWorks(house)
   await everythingThatFails(house)
+  await throughOtherDoors(house)
   await readEverything(house)
 
   expect(house.secrets.length).toBeGreaterThan(25)
@@ -177,7 +181,20 @@ function withOwnApi({ providers, entitlements, ...sections }: Upstreams['section
     ...sections,
     providers: { ...Object(providers), own: { type: 'jwt' } },
     entitlements: [...[entitlements].flat(), OWN_API],
+    gateways: [{ name: 'tools', tenants: ['red'], token_sha256: sha256(GATEWAY_TOKEN) }],
+    resource_servers: [
+      {
+        name: 'tickets',
+        tenants: ['red'],
+        audiences: [OWN_API.target.audience],
+        token_sha256: sha256(SERVER_SECRET),
+      },
+    ],
   }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 async function canaryHouse(): Promise<House> {
@@ -203,7 +220,7 @@ async function canaryHouse(): Promise<House> {
   let stopping: Promise<void> | undefined
   const stop = () => (stopping ??= served.stop())
   onTestFinished(stop)
-  const secrets = [operatorToken, ...Object.values(upstreams.env)]
+  const secrets = [operatorToken, GATEWAY_TOKEN, SERVER_SECRET, ...Object.values(upstreams.env)]
   const answers: House['answers'] = []
   return {
     ...files,
@@ -238,7 +255,7 @@ async function canaryHouse(): Promise<House> {
 
 /** Lengths of what upstreams mint; tokens of agents and evidence are known by themselves. */
 function lengthsOf(secrets: readonly string[]): number[] {
-  const minted = secrets.filter((secret) => !/^(mf[to]_|eyJ|whsec_)/.test(secret))
+  const minted = secrets.filter((secret) => !/^(mf[todgr]_|eyJ|whsec_)/.test(secret))
   return minted.map((secret) => secret.length).filter((length) => length <= 128)
 }
 
@@ -322,6 +339,86 @@ async function everythingThatFails(house: House): Promise<void> {
   const forged = { ...signed(house, { agent: 'worker-0' }), body: `{"reason":"${operatorToken}"}` }
   await api().sendSignal(forged).catch(refusal)
   faults.clear()
+}
+
+/** Delegation, proofs of a key, gateways and the OAuth endpoints: tokens of their own, used and misused. */
+async function throughOtherDoors(house: House): Promise<void> {
+  const { upstreams, note } = house
+  const [intent] = INTENTS.filter(({ identifier }) => identifier === OWN_API.id)
+  const task = await openTask(house)
+  const delegation = await posted(house, `/v1/tasks/${task.id}/delegations`, {
+    authorization: `Bearer ${task.token}`,
+    body: JSON.stringify({ agent: 'worker-2', intent: [intent] }),
+  })
+  expect(delegation.status).toBe(201)
+
+  const { privateKey } = await generateKeyPair('ES256')
+  const proof = await new SignJWT({
+    htm: 'POST',
+    htu: `${house.url}/v1/tasks`,
+    jti: 'canary-proof',
+  })
+    .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt' })
+    .sign(privateKey)
+  note(proof)
+  await posted(house, `/v1/tasks/${task.id}/heartbeat`, {
+    authorization: `DPoP ${task.token}`,
+    dpop: proof,
+    body: '{}',
+  })
+
+  const evaluation = JSON.stringify({
+    subject: { type: 'task_token', id: sha256(task.token) },
+    action: { name: 'tickets:read' },
+    resource: { type: 'api', id: '/tickets/1' },
+  })
+  for (const token of [GATEWAY_TOKEN, `${GATEWAY_TOKEN}x`]) {
+    const authorization = `Bearer ${token}`
+    await posted(house, '/access/v1/evaluation', { authorization, body: evaluation })
+  }
+
+  const iat = Math.floor(Date.now() / 1_000)
+  const claims = { iss: upstreams.issuer.url, aud: 'mayfly', sub: 'worker-0', iat, exp: iat + 600 }
+  const evidence = await upstreams.issuer.sign(claims)
+  note(evidence)
+  const exchanged = await posted(house, '/oauth2/token', {
+    body: new URLSearchParams({
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: evidence,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      authorization_details: JSON.stringify([intent]),
+    }).toString(),
+  })
+  expect(exchanged.status).toBe(200)
+  for (const secret of [SERVER_SECRET, `${SERVER_SECRET}x`]) {
+    const basic = Buffer.from(`tickets:${secret}`).toString('base64')
+    note(basic)
+    await posted(house, '/oauth2/introspect', {
+      authorization: `Basic ${basic}`,
+      body: new URLSearchParams({ token: exchanged.said.access_token ?? '' }).toString(),
+    })
+  }
+}
+
+/** One call; the tokens its answer delivers are noted, what it says otherwise is searched. */
+async function posted(
+  { url, note, answers }: House,
+  path: string,
+  { body, ...headers }: Record<string, string> & { readonly body: string },
+): Promise<{ status: number; said: Record<string, string> }> {
+  const form = path.startsWith('/oauth2/')
+  const type = form ? 'application/x-www-form-urlencoded' : 'application/json'
+  const response = await fetch(url + path, {
+    method: 'POST',
+    headers: { 'content-type': type, ...headers },
+    body,
+  })
+  const text = await response.text()
+  const said = JSON.parse(text || '{}')
+  const delivered = [said.token, said.access_token, said.task_token].filter(Boolean)
+  for (const token of delivered) note(token)
+  if (delivered.length === 0) answers.push(['another door', text])
+  return { status: response.status, said: Object(said) }
 }
 
 /** An upstream that fails says something of its own, and in the worst case what it was sent. */
