@@ -7,11 +7,10 @@ import { Secret } from '../../src/secret.ts'
 import { Authority } from '../fixture/certificates.ts'
 
 const authority = Authority.named('corp.example')
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-const section = readme.split('\n## Bring your own identity')[1]?.split('\n## ')[0] ?? ''
-const snippets = [...section.matchAll(/```yaml\n([^`]+)```/g)].map(([, yaml = '']) => yaml)
+const page = readFileSync(new URL('../../docs/identity.md', import.meta.url), 'utf8')
+const snippets = [...page.matchAll(/```yaml\n([^`]+)```/g)].map(([, yaml = '']) => yaml)
 
-describe('the README tells how to bring one’s own identity', () => {
+describe('the identity page tells how to bring one’s own identity', () => {
   it('for every kind of issuer', () => {
     const types = snippets.map((yaml) => parse(yaml).issuers[0].type)
     const kinds = ['gcp', 'github-actions', 'kubernetes', 'oidc', 'spiffe', 'spiffe-x509']

@@ -6,11 +6,10 @@ import { jwt } from '../../../providers/jwt/index.ts'
 import { testApi } from '../../fixture/http.ts'
 import { FORM } from '../../fixture/own-api.ts'
 
-const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
-const section = readme.split('\n## Access tokens for your own APIs')[1]?.split('\n## ')[0] ?? ''
+const page = readFileSync(new URL('../../../docs/access-tokens.md', import.meta.url), 'utf8')
 
-it('what the README configures and asks for gives the token it promises', async () => {
-  const [, yaml = ''] = /```yaml\n([\s\S]+?)```/.exec(section) ?? []
+it('what the page configures and asks for gives the token it promises', async () => {
+  const [, yaml = ''] = /```yaml\n([\s\S]+?)```/.exec(page) ?? []
   const { providers, entitlements, resource_servers } = parse(yaml.replace('…', 'a'.repeat(64)))
   const api = await testApi({
     providers: [jwt],
@@ -20,10 +19,8 @@ it('what the README configures and asks for gives the token it promises', async 
       doc.resource_servers = resource_servers
     },
   })
-  const fields = [
-    ...section.matchAll(/(?:-d|--data-urlencode) ["']?(\w+)=([^'\n]*?)["']?(?= |\n)/g),
-  ]
-  const details = /'authorization_details=([^']+)'/.exec(section)?.[1] ?? ''
+  const fields = [...page.matchAll(/(?:-d|--data-urlencode) ["']?(\w+)=([^'\n]*?)["']?(?= |\n)/g)]
+  const details = /'authorization_details=([^']+)'/.exec(page)?.[1] ?? ''
   const form = new URLSearchParams({
     ...Object.fromEntries(fields.map(([, name = '', value = '']) => [name, value])),
     subject_token: await api.evidence(),
