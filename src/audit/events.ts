@@ -1,5 +1,5 @@
 /** The closed catalogue of what the audit log records (P12). */
-export const AUDIT_TYPES = [
+const AUDIT_TYPES = [
   'broker.started',
   'broker.stopped',
   'config.reloaded',

@@ -3,7 +3,7 @@ import type { Secret } from '../secret.ts'
 import type { Answer, Call, Send } from './send.ts'
 
 /** How long one fetch of keys or metadata may take, body included. */
-export const KEY_FETCH_TIMEOUT_MS = 5_000
+const KEY_FETCH_TIMEOUT_MS = 5_000
 /** Larger than any real key set. */
 const MAX_DOCUMENT_BYTES = 512 * 1024
 
