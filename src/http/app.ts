@@ -24,6 +24,7 @@ import { documentRoutes } from './openapi.ts'
 import { policyRoutes } from './policies.ts'
 import { answerProblem, answerUnrouted } from './problem.ts'
 import { reloadRoutes } from './reload.ts'
+import { requestableRoutes } from './requestables.ts'
 import { riskRoutes } from './risk.ts'
 import { signalTestRoutes } from './signal-tests.ts'
 import { signalRoutes } from './signals.ts'
@@ -47,6 +48,7 @@ export function createApp(broker: Broker, doors: Doors): App {
   app.onError(answerProblem(broker.log))
 
   taskRoutes(app, parts)
+  requestableRoutes(app, parts)
   delegationRoutes(app, parts)
   credentialRoutes(app, parts)
   approvalRoutes(app, parts)

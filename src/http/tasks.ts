@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { openTask } from '../broker/open-task.ts'
 import { countChildren, findTask, listTasks } from '../broker/read.ts'
-import { endTask, heartbeat, requestables } from '../broker/task-life.ts'
+import { endTask, heartbeat } from '../broker/task-life.ts'
 import { intentSchema } from '../intent/item-schema.ts'
 import { plainText } from '../model/text.ts'
 import { byId, idOf, json, refusals } from './answers.ts'
@@ -16,8 +16,6 @@ import {
   heartbeatAnswer,
   heartbeatWire,
   openedTaskAnswer,
-  requestableAnswer,
-  requestableWire,
   taskAnswer,
   taskWire,
 } from './wire/task.ts'
@@ -85,7 +83,6 @@ export function taskRoutes(app: App, parts: Parts): void {
   showRoute(app, parts)
   beatRoute(app, parts)
   endRoute(app, parts)
-  requestableRoute(app, parts)
 }
 
 function openRoute(app: App, { broker, guards }: Parts): void {
@@ -237,27 +234,5 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     const id = idOf(c)
     const task = await findTask(broker, c.get('caller'), { id, act: 'kill' })
     return c.json(taskWire(await endTask(broker, { task, outcome, by: c.get('caller') })), 200)
-  })
-}
-
-function requestableRoute(app: App, { broker, guards }: Parts): void {
-  const requestable = createRoute({
-    method: 'get',
-    path: '/v1/tasks/{id}/entitlements',
-    tags,
-    summary: 'What the task may ask for',
-    security: [...BY_TASK, { operator: [] }],
-    middleware: guards.either,
-    request: { params: byId },
-    responses: {
-      200: json(pageAnswer(requestableAnswer), 'Every entitlement that the task named.'),
-      ...refusals('unauthenticated', 'forbidden', 'not_found', 'task_ended', 'limit_reached'),
-    },
-  })
-  app.openapi(requestable, async (c) => {
-    const { id } = c.req.valid('param')
-    const task = await findTask(broker, c.get('caller'), { id, act: 'readLeases' })
-    const items = requestables(broker, task)
-    return c.json(pageWire({ items, next: undefined }, requestableWire), 200)
   })
 }
