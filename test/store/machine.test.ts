@@ -232,8 +232,11 @@ class Run {
     }
   }
 
+  /** However late an answer comes, what it tells of was made within the deadline of the call. */
   #land(lease: Known): void {
-    Object.assign(lease, { alive: true, diesAt: this.one.clock.now() + 300_000 })
+    const now = this.one.clock.now()
+    const diesAt = Math.min(now, lease.askedAt + MINT_DEADLINE_MS) + 300_000
+    Object.assign(lease, { alive: diesAt > now, diesAt })
   }
 
   async #reserve({ slot, key }: Extract<Step, { do: 'reserve' }>): Promise<void> {
