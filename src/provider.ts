@@ -161,12 +161,26 @@ export interface Provider {
    * outcome.
    */
   revoke?(batch: RevokeBatch): Promise<readonly EndOutcome[]>
-  /** Looks whether the upstream refuses these leases by now; undefined proof means not yet seen. */
+  /**
+   * Looks whether the upstream refuses these leases by now; undefined proof means not yet seen. Also
+   * asked of leases that were proved before: `works` says that the upstream accepts one again.
+   */
   prove?(orders: readonly EndOrder[]): Promise<readonly ProofOutcome[]>
   /** Cleans up after leases known to be dead, for example enables a pool account again. */
   release?(orders: readonly EndOrder[]): Promise<readonly EndOutcome[]>
-  /** What the upstream holds in this installation's name, by upstream name. */
-  inventory?(): Promise<readonly InventoryItem[]>
+  /**
+   * What the upstream holds in this installation's name: every lease that a group's document
+   * refuses, whether each slot is switched on, and whatever was made for a lease that stands alone.
+   * Complete for what it can see; a group or slot it cannot see is an item that says so. Looks at
+   * those of its targets and at those in `beside`, which leases hold that are not over. Throws
+   * `UpstreamError` where nothing can be said at all.
+   */
+  inventory?(beside?: InventoryRequest): Promise<readonly InventoryItem[]>
+  /**
+   * Switches slots on again that no lease holds, by an operator's order: refuses each of which a
+   * credential may still be alive, as far as this instance has seen.
+   */
+  giveBack?(slots: readonly string[]): Promise<readonly SlotOutcome[]>
   /** What the broker's identities lack or have in excess, for `mayfly doctor` and readiness. */
   check(): Promise<readonly Finding[]>
   close(): Promise<void>
@@ -262,12 +276,30 @@ export type EndOutcome =
 export interface ProofOutcome {
   readonly lease: LeaseId
   readonly proof?: ContainmentProof
+  /** It was seen accepted. Absent beside no proof: nothing could be seen. */
+  readonly works?: true
 }
 
-export interface InventoryItem {
-  readonly upstreamName: string
-  readonly what: string
+export interface InventoryRequest {
+  readonly groups: readonly string[]
+  readonly slots: readonly string[]
 }
+
+/** One thing at the upstream, by the one of its lease's names that it bears there. */
+export interface InventoryItem {
+  readonly upstreamName?: string
+  readonly slot?: string
+  /** It holds for every lease of this group. */
+  readonly group?: string
+  /** Readable, without secrets. */
+  readonly what: string
+  /** Whether the upstream accepts such a credential now; absent: this does not show it. */
+  readonly works?: boolean
+}
+
+export type SlotOutcome =
+  | { readonly slot: string; readonly ok: true }
+  | { readonly slot: string; readonly ok: false; readonly error: string }
 
 export interface Finding {
   /** `blocking`: nothing may be minted while it stands (P17). */

@@ -277,8 +277,16 @@ export function providerContract(name: string, setup: () => Promise<ContractSetu
       if (!bench.provider.inventory) return context.skip('this upstream cannot be asked')
       const minted = await bench.mint()
       if (bench.setup.inventorySees === 'ended') await bench.end(minted)
-      const items = await bench.provider.inventory()
-      expect(items.map((item) => item.upstreamName)).toContain(bench.name)
+      const { group, slot } = bench.firstOrder
+      const items = await bench.provider.inventory({
+        groups: group === null ? [] : [group],
+        slots: slot === null ? [] : [slot],
+      })
+      const ours = items.filter(
+        (item) => item.upstreamName === bench.name || (slot !== null && item.slot === slot),
+      )
+      expect(ours).not.toEqual([])
+      bench.expectNoSecretIn(items)
     })
   })
 }

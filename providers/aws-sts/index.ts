@@ -2,6 +2,7 @@ import { defineProvider, type Provider, type ProviderContext } from '../../src/p
 import { accountOf, check } from './check.ts'
 import { type AwsClients, createClients } from './clients.ts'
 import { describe } from './describe.ts'
+import { refusedOn } from './inventory.ts'
 import { mint } from './mint.ts'
 import { RoleDenials } from './role-denials.ts'
 import { RolePolicies } from './role-policies.ts'
@@ -57,17 +58,12 @@ function create(context: ProviderContext<AwsSettings>): Provider {
       const role = batch.group ?? targetSchema.parse(batch.orders[0]?.target).role_arn
       return denialsOf(role).refuse(batch)
     },
-    inventory: async () => {
+    inventory: async (beside) => {
       const signal = AbortSignal.timeout(INVENTORY_MS)
-      const found = await Promise.all(
-        roles().map(async (role) =>
-          (await denialsOf(role).inventory(signal)).map(({ policy, name }) => ({
-            upstreamName: name,
-            what: `refused on ${role} by ${policy}`,
-          })),
-        ),
-      )
-      return found.flat()
+      const looked = [...new Set([...roles(), ...(beside?.groups ?? [])])]
+      return (
+        await Promise.all(looked.map((role) => refusedOn(denialsOf(role), role, signal)))
+      ).flat()
     },
     check: () => check({ clients, upstream, roles: roles(), apart: settings.revoke !== undefined }),
     close: async () => clients.close(),

@@ -13,7 +13,7 @@ export const SHORTEST_SECONDS = 300
 export const LONGEST_SECONDS = 3_600
 /** https://cloud.google.com/iam/docs/access-change-propagation: 2 minutes typical, 7 or more. */
 const TYPICAL_SECONDS = 120
-const WORST_SECONDS = 420
+export const WORST_SECONDS = 420
 
 /** What `describe` compiles and `mint` obeys. */
 export const scope = z.discriminatedUnion('mode', [

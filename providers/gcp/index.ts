@@ -26,8 +26,8 @@ export const gcp = defineProvider({
 })
 
 /**
- * `renew` is absent since a token cannot be prolonged, `prove` since only the token itself could
- * show its refusal, and `inventory` since Google lists no issued tokens.
+ * `renew` is absent since a token cannot be prolonged, and `prove` since only the token itself could
+ * show its refusal. Google lists no issued tokens: the inventory is the pool's accounts.
  */
 function create(context: ProviderContext<Settings>): Provider {
   const upstream = lazyUpstream(context)
@@ -39,6 +39,13 @@ function create(context: ProviderContext<Settings>): Provider {
     },
     revoke: (batch) => pool.revoke(batch.orders, batch.signal),
     release: (orders) => pool.release(orders),
+    inventory: async (beside) => {
+      const { inventory } = await import('./inventory.ts')
+      const items = await inventory(await upstream.get(), context.targets ?? [], beside)
+      pool.saw(items)
+      return items
+    },
+    giveBack: (slots) => pool.giveBack(slots),
     async check() {
       const { check } = await import('./check.ts')
       return check(await upstream.get(), context)

@@ -1,8 +1,15 @@
 import { z } from 'zod'
 import type { Clock } from '../../src/clock.ts'
 import { SKEW_MS } from '../../src/model/lifetime.ts'
-import { type EndOrder, type EndOutcome, UpstreamError } from '../../src/provider.ts'
+import {
+  type EndOrder,
+  type EndOutcome,
+  type InventoryItem,
+  type SlotOutcome,
+  UpstreamError,
+} from '../../src/provider.ts'
 import { inBatches } from './batches.ts'
+import { LONGEST_SECONDS, WORST_SECONDS } from './compile.ts'
 import { accountOf, isPool, resourceName, target } from './target.ts'
 import type { Bounds, Upstream } from './upstream.ts'
 
@@ -15,6 +22,11 @@ const RELEASE_DEADLINE_MS = 15_000
  * not given back, because it could switch the next lease's account on again.
  */
 const LATE_ENABLE_MS = 120_000
+/**
+ * How long an account must have been seen disabled until no token of it can be alive, whoever asked
+ * for one: the longest life, after the worst known time in which one could still be minted.
+ */
+const OFF_MS = (LONGEST_SECONDS + WORST_SECONDS) * 1_000 + SKEW_MS
 
 /**
  * The exclusive service accounts: ending a lease switches its account off, and only when the last
@@ -25,6 +37,8 @@ export class AccountPool {
   readonly #upstream: () => Promise<Upstream>
   readonly #clock: Clock
   readonly #lateEnables = new Map<string, number>()
+  /** Since when each account was seen disabled and never enabled since, on the monotonic tick. */
+  readonly #offSince = new Map<string, number>()
 
   constructor(upstream: () => Promise<Upstream>, clock: Clock) {
     this.#upstream = upstream
@@ -47,6 +61,43 @@ export class AccountPool {
     )
   }
 
+  /** Takes in what an inventory showed of the accounts. */
+  saw(items: readonly InventoryItem[]): void {
+    for (const { slot, works } of items) {
+      if (slot === undefined) continue
+      if (works !== false) this.#offSince.delete(slot)
+      else if (!this.#offSince.has(slot)) this.#offSince.set(slot, this.#clock.monotonic())
+    }
+  }
+
+  /** Switches on again what no lease holds, once nothing that was minted on it can be alive. */
+  giveBack(slots: readonly string[]): Promise<readonly SlotOutcome[]> {
+    return inBatches(slots, CALLS_AT_ONCE, async (slot) => {
+      try {
+        await this.#giveBackFree(slot)
+        return { slot, ok: true }
+      } catch (error) {
+        return { slot, ok: false, error: messageOf(error) }
+      }
+    })
+  }
+
+  async #giveBackFree(account: string): Promise<void> {
+    const member = { account, name: `projects/-/serviceAccounts/${encodeURIComponent(account)}` }
+    this.#refuseWhileEnabling(member)
+    const since = this.#offSince.get(account)
+    const left = since === undefined ? OFF_MS : since + OFF_MS - this.#clock.monotonic()
+    if (left > 0) {
+      throw new UpstreamError(
+        'refused',
+        `a token of ${account} may be alive: it is switched on when it has been seen disabled for ${Math.ceil(left / 60_000)} more minutes`,
+      )
+    }
+    const signal = AbortSignal.timeout(RELEASE_DEADLINE_MS)
+    await this.#enable(member, { signal, upstreamName: 'mayfly-reconcile' })
+    this.#offSince.delete(account)
+  }
+
   /** Refuses unless dead for sure → looks → enables → sees that it is enabled. */
   async #giveBack(order: EndOrder): Promise<void> {
     const member = memberOf(order)
@@ -55,6 +106,10 @@ export class AccountPool {
     const signal = AbortSignal.timeout(RELEASE_DEADLINE_MS)
     const bounds = { signal, upstreamName: order.upstreamName }
     if (!(await isDisabled(await this.#upstream(), member, bounds))) return
+    await this.#enable(member, bounds)
+  }
+
+  async #enable(member: Member, bounds: Bounds): Promise<void> {
     try {
       await this.#switch(member, 'enable', bounds)
     } catch (error) {
@@ -142,9 +197,12 @@ async function outcomeOf(order: EndOrder, act: () => Promise<void>): Promise<End
       exposedUntil: exposedUntil(order),
     }
   } catch (error) {
-    const text = error instanceof UpstreamError ? error.message : 'failed unexpectedly'
-    return { lease: order.lease, ok: false, error: text }
+    return { lease: order.lease, ok: false, error: messageOf(error) }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof UpstreamError ? error.message : 'failed unexpectedly'
 }
 
 /**

@@ -19,7 +19,11 @@ export async function inventory(upstream: Upstream): Promise<readonly InventoryI
     ...[...(tokens ?? [])]
       .filter(([name]) => UPSTREAM_NAME.test(name))
       .flatMap(([upstreamName, accessors]) =>
-        accessors.map((accessor) => ({ upstreamName, what: `token with accessor ${accessor}` })),
+        accessors.map((accessor) => ({
+          upstreamName,
+          what: `token with accessor ${accessor}`,
+          works: true,
+        })),
       ),
   ]
 }

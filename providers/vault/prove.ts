@@ -21,7 +21,8 @@ export async function prove(
       continue
     }
     const evidence = await lookFor(upstream, handle, signal)
-    outcomes.push(evidence.seen === 'gone' ? { lease, proof: evidence.proof } : { lease })
+    if (evidence.seen === 'gone') outcomes.push({ lease, proof: evidence.proof })
+    else outcomes.push(evidence.seen === 'alive' ? { lease, works: true } : { lease })
   }
   return outcomes
 }

@@ -28,6 +28,8 @@ const AUDIT_TYPES = [
   'lease.ended',
   'lease.quarantined',
   'lease.released',
+  'lease.containment_lost',
+  'slot.given_back',
   'ending.retried',
   'kill.ordered',
   'kill.quarantined',

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { DriftKind } from '../model/drift.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
 import type { Finding } from '../provider.ts'
 
@@ -30,6 +31,8 @@ interface ProviderState {
 export class Health {
   readonly #clock: Clock
   readonly #providers = new Map<string, ProviderState>()
+  readonly #drift = new Map<string, ReadonlyMap<DriftKind, number>>()
+  readonly #lost = new Map<string, number>()
   #diskProblem: string | undefined
 
   constructor(clock: Clock) {
@@ -101,6 +104,25 @@ export class Health {
     const opened = this.#stateOf(provider).openedAt.mint
     if (opened === undefined || this.#clock.monotonic() - opened >= MINT_PAUSE_MS) return undefined
     return `${provider} does not answer at present`
+  }
+
+  /** What the last look found at a provider that differs from the store. */
+  reconciled(provider: string, drift: ReadonlyMap<DriftKind, number>): void {
+    this.#drift.set(provider, drift)
+  }
+
+  drift(): ReadonlyMap<string, ReadonlyMap<DriftKind, number>> {
+    return this.#drift
+  }
+
+  /** An upstream accepts again what it had refused. */
+  containmentLost(provider: string): void {
+    this.#lost.set(provider, (this.#lost.get(provider) ?? 0) + 1)
+  }
+
+  /** How often that happened since the start, by provider. */
+  lostContainments(): ReadonlyMap<string, number> {
+    return this.#lost
   }
 
   /** One line per provider with trouble, for readiness and metrics. */

@@ -164,6 +164,14 @@ function addTroubleCommands(program: Command, run: Run): void {
     .command('retry [lease]')
     .description('try one lease again now, or all of them')
     .action((id) => run(async (context) => (await acts()).retryEnding(context, id)))
+  program
+    .command('reconcile')
+    .description('compare upstreams with what is known here, and repair what is safe to repair')
+    .option('--provider <name>', 'only this one')
+    .option('--dry-run', 'only say what differs')
+    .action((flags) =>
+      run(async (context) => (await import('./reconcile.ts')).reconcile(context, flags)),
+    )
   paged(program.command('signals').description('trouble that was reported').command('ls'))
     .description('list received signals')
     .action((flags) => run(async (context) => (await lists()).listSignals(context, flags)))

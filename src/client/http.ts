@@ -17,6 +17,7 @@ import type {
   LeaseWire,
   OpenedTaskWire,
   PageWire,
+  ReconciliationWire,
   ReloadWire,
   RenewedWire,
   RequestableWire,
@@ -117,6 +118,9 @@ export interface Simulate {
   readonly decision?: string
 }
 
+/** Longer than the broker waits for an inventory. */
+const RECONCILE_TIMEOUT_MS = 150_000
+
 export type ApiClient = ReturnType<typeof apiClient>
 
 /**
@@ -211,6 +215,12 @@ export function apiClient(options: ClientOptions) {
     audit: (filter: Paging & { full?: 'true' } = {}) =>
       get<PageWire<AuditEventWire>>('/v1/audit', filter),
     auditHead: () => get<AuditHeadWire>('/v1/audit/head'),
+    /** Waits for the upstreams, each as long as its inventory may take. */
+    reconcile: (order: { readonly provider?: string; readonly dry_run?: boolean }) =>
+      send<{ items: ReconciliationWire[] }>(
+        { ...options, timeoutMs: RECONCILE_TIMEOUT_MS },
+        { method: 'POST', path: '/v1/reconcile', body: order },
+      ),
     reload: (confirm?: string) =>
       post<ReloadWire>('/v1/reload', confirm === undefined ? {} : { confirm }),
     ready: () => get<Record<string, unknown>>('/readyz'),

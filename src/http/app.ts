@@ -23,6 +23,7 @@ import { oauthRoutes } from './oauth.ts'
 import { documentRoutes } from './openapi.ts'
 import { policyRoutes } from './policies.ts'
 import { answerProblem, answerUnrouted } from './problem.ts'
+import { reconcileRoutes } from './reconcile.ts'
 import { reloadRoutes } from './reload.ts'
 import { requestableRoutes } from './requestables.ts'
 import { riskRoutes } from './risk.ts'
@@ -66,6 +67,7 @@ export function createApp(broker: Broker, doors: Doors): App {
   ssfRoutes(app, parts)
   riskRoutes(app, parts)
   endingRoutes(app, parts)
+  reconcileRoutes(app, parts)
   auditRoutes(app, parts)
   reloadRoutes(app, parts)
   oauthRoutes(app, parts)

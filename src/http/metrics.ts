@@ -112,6 +112,26 @@ function standing({ store, clock, health }: Broker, registers: Registry[]): void
     },
   })
   new Gauge({
+    name: 'mayfly_upstream_drift',
+    help: 'what the last look at a provider found that differs from the store; `mayfly reconcile --dry-run` names it',
+    labelNames: ['provider', 'kind'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [provider, counts] of health.drift())
+        for (const [kind, count] of counts) this.set({ provider, kind }, count)
+    },
+  })
+  new Gauge({
+    name: 'mayfly_containment_lost_total',
+    help: 'how often an upstream accepted again what it had refused, since the start',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      for (const [provider, count] of health.lostContainments()) this.set({ provider }, count)
+    },
+  })
+  new Gauge({
     name: 'mayfly_leases_active',
     help: 'leases reserved or active',
     registers,

@@ -1,29 +1,11 @@
 import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../clock.ts'
-import { type EndOrder, UpstreamError } from '../provider.ts'
+import { UpstreamError } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
 import { backoffMs } from './backoff.ts'
 
 /** A call to an upstream that ends, proves or cleans up may take this long, whatever the provider does. */
 const CALL_DEADLINE_MS = 15_000
-
-/** A queued ending in the words of the provider contract. */
-export function endOrderOf({ lease, targetSpec }: QueuedEnding): EndOrder {
-  return {
-    lease: lease.id,
-    upstreamName: lease.upstreamName,
-    task: lease.task,
-    agent: lease.agent,
-    tenant: lease.tenant,
-    target: targetSpec,
-    targetName: lease.target,
-    group: lease.group,
-    slot: lease.slot,
-    handle: lease.handle,
-    nativeExpiresAt: lease.nativeExpiresAt,
-    latestPossibleExpiry: lease.latestPossibleExpiry,
-  }
-}
 
 /** What a provider threw, in the contract's terms; a bug in it says nothing about the upstream. */
 export function failureOf(error: unknown): UpstreamError {

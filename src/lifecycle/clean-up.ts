@@ -1,7 +1,8 @@
 import type { Broker } from '../broker/broker.ts'
+import { endOrderOf } from '../broker/end-order.ts'
 import type { EndOrder, EndOutcome, Provider } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
-import { askWithin, endOrderOf, failAll, failureOf } from './attempt.ts'
+import { askWithin, failAll, failureOf } from './attempt.ts'
 
 /** Removes what dead leases left upstream, and frees their places in a pool. */
 export async function cleanUpBatch(

@@ -1,10 +1,11 @@
 import type { Broker } from '../broker/broker.ts'
+import { endOrderOf } from '../broker/end-order.ts'
 import type { LeaseId } from '../ids.ts'
 import type { ContainmentProof } from '../model/lease.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
 import { type EndOutcome, type Provider, UpstreamError } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
-import { askWithin, endOrderOf, failAll, failureOf } from './attempt.ts'
+import { askWithin, failAll, failureOf } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
 import { cleanUpBatch } from './clean-up.ts'
 

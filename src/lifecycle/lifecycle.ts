@@ -7,6 +7,7 @@ import { EndingQueue } from './ending-queue.ts'
 import { Enforcement } from './enforcement.ts'
 import { sweepExpiry } from './expiry.ts'
 import { advanceKills } from './kills.ts'
+import { Reconciling } from './reconciliation.ts'
 import { sweepSilence } from './silence.ts'
 
 /** How late an expiry, a deadline or a lost heartbeat may be noticed. */
@@ -33,6 +34,7 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
   const enforcement = new Enforcement(broker)
   const approvals = new ApprovalExpiry(broker)
   const notices = new ApprovalNotices(broker)
+  const reconciling = new Reconciling(broker)
   let stopped = false
   let urgent: Promise<void> | undefined
   let again = false
@@ -84,6 +86,7 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
     // Not waited for: a disk or an anchor that hangs must not keep leases from their end.
     void guarded('checks', () => checks.sweep())
     void guarded('anchoring', () => anchoring.sweep())
+    reconciling.sweep()
   }
   const guarded = (what: string, run: () => Promise<void>): Promise<void> =>
     run().catch((error) => {
@@ -97,6 +100,7 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
       stopped = true
       cancelTimer()
       checks.stop()
+      reconciling.stop()
       const idle = Promise.all([sweeping, urgent, endings.stop(), notices.stop()]).then(() =>
         anchoring.write(),
       )

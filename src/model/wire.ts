@@ -3,6 +3,7 @@
  * Times are RFC 3339 in UTC, durations whole seconds, names in snake case.
  */
 import type { ApprovalCause, ApprovalState } from './approval.ts'
+import type { DriftKind } from './drift.ts'
 import type { Containment, EndCause, Lane, LeaseState, Revocability } from './lease.ts'
 import type { Proof } from './task.ts'
 
@@ -458,4 +459,25 @@ export interface ProblemWire {
   request_id: string
   errors?: { path: string; message: string }[]
   retry_after?: number
+}
+
+/** One difference between an upstream and the store. */
+export interface FindingWire {
+  kind: DriftKind
+  what: string
+  upstream_name?: string
+  slot?: string
+  lease?: string
+  works?: boolean
+  repair: 'done' | 'possible' | 'failed' | 'none'
+  error?: string
+  advice: string
+}
+
+export interface ReconciliationWire {
+  provider: string
+  looked_at: string
+  items?: number
+  findings: FindingWire[]
+  error?: string
 }

@@ -10,7 +10,13 @@ import { Health } from '../../src/broker/health.ts'
 import { Pace } from '../../src/broker/pace.ts'
 import { createDpop } from '../../src/identity/dpop.ts'
 import { type Lifecycle, startLifecycle } from '../../src/lifecycle/lifecycle.ts'
-import type { EndOrder, EndOutcome, Provider, RevokeBatch } from '../../src/provider.ts'
+import type {
+  EndOrder,
+  EndOutcome,
+  InventoryRequest,
+  Provider,
+  RevokeBatch,
+} from '../../src/provider.ts'
 import { createSigner } from '../../src/signing/signer.ts'
 import { settle } from '../fixture/time.ts'
 import { type Shed, shed } from '../store/fixture.ts'
@@ -24,6 +30,8 @@ export class Scripted {
   revoke: (batch: RevokeBatch) => Promise<readonly EndOutcome[]> = async ({ orders }) =>
     orders.map(proved)
   prove: Provider['prove']
+  inventory: Provider['inventory']
+  giveBack: Provider['giveBack']
   findings: Awaited<ReturnType<Provider['check']>> = []
 
   instance(): Provider {
@@ -38,6 +46,8 @@ export class Scripted {
         return this.revoke(batch)
       },
       ...(this.prove ? { prove } : {}),
+      ...(this.inventory ? { inventory: (beside) => this.#listed(beside) } : {}),
+      ...(this.giveBack ? { giveBack: (slots) => this.#given(slots) } : {}),
       release: async (orders) => {
         this.released.push(...orders.map((order) => order.upstreamName))
         return orders.map(proved)
@@ -45,6 +55,14 @@ export class Scripted {
       check: async () => this.findings,
       close: async () => {},
     }
+  }
+
+  async #listed(beside: InventoryRequest | undefined) {
+    return (await this.inventory?.(beside)) ?? []
+  }
+
+  async #given(slots: readonly string[]) {
+    return (await this.giveBack?.(slots)) ?? []
   }
 
   /** Upstream names of each call, in order. */

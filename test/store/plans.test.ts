@@ -64,6 +64,11 @@ async function useAll(one: Shed): Promise<void> {
   await store.endings.postponed({ id, error: 'x', nextDue: now, counts: 'attempt', now })
   await store.endings.runOut(now, 10)
   await store.endings.nextRunOut()
+  for (const after of [undefined, [now, 1] as const]) {
+    await store.drift.contained('upstream', now, { after, limit: 10 })
+    await store.drift.active('upstream', { after, limit: 10 })
+  }
+  await store.drift.holders('upstream')
   await store.endings.backlog()
   await store.tasks.spend({ id: 'proof', expiresAt: now + 1 }, now)
   await store.tasks.open(newTask(now, { proof: 'bound', key: 'jkt:x' }), {

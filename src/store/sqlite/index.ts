@@ -12,6 +12,7 @@ import { GroupCommit } from './commit.ts'
 import { openDatabase } from './database.ts'
 import { decisionStore, recordDecision } from './decisions.ts'
 import { delegationStore } from './delegations.ts'
+import { driftStore } from './drift.ts'
 import { endingStore } from './endings.ts'
 import { takeEpoch } from './epoch.ts'
 import { killStore } from './kills.ts'
@@ -115,6 +116,7 @@ function buildStore(
       approvals: { take, consume: approvals.consume },
     }),
     endings: endingStore({ db, commit, moves }),
+    drift: driftStore({ db, commit, moves }),
     kills,
     signals: signalStore({ db, commit, watch, approvals, orderKill: kills.orderWithin }),
     decisions: decisionStore(db, commit, record),

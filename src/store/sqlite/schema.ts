@@ -141,6 +141,9 @@ export const leases = sqliteTable(
     index('leases_expiry').on(t.expiresAt).where(sql`state = 'active'`),
     index('leases_running_out').on(t.latestPossibleExpiry).where(sql`state = 'ending'`),
     index('leases_unsettled').on(t.id).where(sql`state = 'reserved' or renewing = 1`),
+    index('leases_contained')
+      .on(t.provider, t.latestPossibleExpiry)
+      .where(sql`containment in ('enforced', 'proved')`),
     // From here on without the state, so that an activation leaves these pages alone; `ended_at` is
     // null as long as a lease is reserved, active or ending.
     index('leases_live').on(t.provider).where(sql`ended_at is null`),

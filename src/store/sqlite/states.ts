@@ -20,3 +20,5 @@ export const isDead = sql`${leases.state} in ('ended', 'failed')`
 export const isUnsettled = sql`(${leases.state} = 'reserved' or ${leases.renewing} = 1)`
 /** Pending or granted: it may still come to a lease. Indexes: approvals_open, approvals_expiry. */
 export const isUndecidedOrUnused = sql`${approvals.state} in ('pending', 'granted')`
+/** Refused, as far as is known: what must not work again. Index: leases_contained. */
+export const isContained = sql`${leases.containment} in ('enforced', 'proved')`

@@ -1,0 +1,1 @@
+CREATE INDEX `leases_contained` ON `leases` (`provider`,`latest_possible_expiry`) WHERE containment in ('enforced', 'proved');
