@@ -1,5 +1,15 @@
 /** Kinds of ids, spelled as their prefix. */
-export type IdKind = 'task' | 'lease' | 'dec' | 'dlg' | 'appr' | 'sig' | 'kill' | 'block' | 'req'
+export type IdKind =
+  | 'task'
+  | 'lease'
+  | 'dec'
+  | 'dlg'
+  | 'appr'
+  | 'sig'
+  | 'kill'
+  | 'block'
+  | 'rcpt'
+  | 'req'
 export type Id<K extends IdKind> = `${K}_${string}`
 export type TaskId = Id<'task'>
 export type LeaseId = Id<'lease'>

@@ -26,6 +26,7 @@ export function addBrokerCommands(program: Command, run: Run): void {
   addTroubleCommands(program, run)
   addInventoryCommands(program, run)
   addExplainCommand(program, run)
+  addReceiptCommands(program, run)
   program
     .command('reload')
     .description('take over the configuration and policies of the files')
@@ -240,6 +241,29 @@ function addExplainCommand(program: Command, run: Run): void {
     .command('explain <decision>')
     .description('why it was decided so, by which policies, and what would have been needed')
     .action((id) => run(async (context) => (await import('./explain.ts')).explain(context, id)))
+}
+
+function addReceiptCommands(program: Command, run: Run): void {
+  const receipts = () => import('./receipt.ts')
+  const receipt = program
+    .command('receipt')
+    .description('a signed statement of what became of a lease or a kill')
+    .argument('<id>', 'of a lease or a kill')
+    .option('--jws', 'print only what was signed: the thing to keep')
+    .action((id, flags) =>
+      run(async (context) => (await receipts()).printReceipt(context, id, flags)),
+    )
+  receipt
+    .command('keys')
+    .description('the public keys of all receipts: keep them beside the receipts')
+    .action(() => run(async (context) => (await receipts()).printReceiptKeys(context)))
+  receipt
+    .command('verify <file>')
+    .description('check a kept receipt with kept keys, without any broker')
+    .requiredOption('--jwks <file>', 'what `mayfly receipt keys` printed')
+    .action((file, flags) =>
+      run(async (context) => (await receipts()).verifyReceiptFile(context, file, flags)),
+    )
 }
 
 function paged(command: Command): Command {

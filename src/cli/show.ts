@@ -17,7 +17,7 @@ export async function show(
 }
 
 /** `name  value` lines; times also as seen from now, mappings and lists of mappings indented. */
-function printFields({ terminal, now }: Context, value: object): void {
+export function printFields({ terminal, now }: Context, value: object): void {
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined)
   const width = Math.max(...entries.map(([key]) => key.length))
   for (const [key, inner] of entries) {

@@ -1,3 +1,4 @@
+import type { ReceiptKeyWire, ReceiptWire } from '../model/receipt.ts'
 import type {
   AgentWire,
   ApprovalWire,
@@ -214,6 +215,11 @@ export function apiClient(options: ClientOptions) {
     /** `full`: refused rather than with events left out that this operator may not read. */
     audit: (filter: Paging & { full?: 'true' } = {}) =>
       get<PageWire<AuditEventWire>>('/v1/audit', filter),
+    leaseReceipt: (lease: string) => get<ReceiptWire>(path`/v1/leases/${lease}/receipt`),
+    killReceipt: (kill: string) => get<ReceiptWire>(path`/v1/kills/${kill}/receipt`),
+    /** Needs no token. */
+    receiptKeys: () => get<{ keys: ReceiptKeyWire[] }>('/v1/receipt-keys'),
+
     auditHead: () => get<AuditHeadWire>('/v1/audit/head'),
     /** Waits for the upstreams, each as long as its inventory may take. */
     reconcile: (order: { readonly provider?: string; readonly dry_run?: boolean }) =>

@@ -23,6 +23,7 @@ import { oauthRoutes } from './oauth.ts'
 import { documentRoutes } from './openapi.ts'
 import { policyRoutes } from './policies.ts'
 import { answerProblem, answerUnrouted } from './problem.ts'
+import { receiptRoutes } from './receipts.ts'
 import { reconcileRoutes } from './reconcile.ts'
 import { reloadRoutes } from './reload.ts'
 import { requestableRoutes } from './requestables.ts'
@@ -69,6 +70,7 @@ export function createApp(broker: Broker, doors: Doors): App {
   endingRoutes(app, parts)
   reconcileRoutes(app, parts)
   auditRoutes(app, parts)
+  receiptRoutes(app, parts)
   reloadRoutes(app, parts)
   oauthRoutes(app, parts)
   healthRoutes(app, parts)

@@ -1,17 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs'
 import { join } from 'node:path'
 import { calculateJwkThumbprint } from 'jose'
 import { z } from 'zod'
 import { MayflyError } from '../errors.ts'
+import { readIfThere, writeDurably } from './durable-file.ts'
 import { SIGNING_ALGORITHMS, type SigningAlgorithm, type SigningKey } from './key-ring.ts'
 
 const FILE = 'token-signing.json'
@@ -40,13 +32,8 @@ const schema = z.strictObject({
 /** The signing keys kept in `<dir>`; none where there is no such file yet. */
 export function readKeys(dir: string): readonly SigningKey[] {
   const path = join(dir, FILE)
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-    throw error
-  }
+  const text = readIfThere(path)
+  if (text === undefined) return []
   try {
     return schema.parse(JSON.parse(text)).keys
   } catch {
@@ -56,7 +43,6 @@ export function readKeys(dir: string): readonly SigningKey[] {
 
 /** Replaces the kept keys as a whole, readable for their owner alone; durable when it returns. */
 export function writeKeys(dir: string, keys: readonly SigningKey[]): void {
-  const path = join(dir, FILE)
   const text = JSON.stringify(
     {
       version: 1,
@@ -67,12 +53,7 @@ export function writeKeys(dir: string, keys: readonly SigningKey[]): void {
     null,
     2,
   )
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  writeFileSync(`${path}.new`, text, { mode: 0o600, flush: true })
-  renameSync(`${path}.new`, path)
-  const directory = openSync(dir, 'r')
-  fsyncSync(directory)
-  closeSync(directory)
+  writeDurably(dir, FILE, text)
 }
 
 /** A fresh key; node's own generator draws from the same randomness of the system as `main.ts`. */

@@ -10,6 +10,7 @@ import {
   signingKey,
   stillPublished,
 } from './key-ring.ts'
+import { type ReceiptKeys, receiptKeys } from './receipt-keys.ts'
 
 /** No token of ours is longer; whatever is, is none. */
 const MAX_TOKEN = 16_384
@@ -27,6 +28,7 @@ export interface Signer {
   verify(token: string, typ: string): Promise<JWTPayload | undefined>
   /** The public keys, as RFC 7517 §5 says. */
   jwks(): { readonly keys: readonly PublicKey[] }
+  readonly receipts: ReceiptKeys
 }
 
 /** A public key of ours as RFC 7517 §4 writes it. */
@@ -47,6 +49,7 @@ export interface PublicKey {
  */
 export function createSigner({ keysDir, clock }: { keysDir: string; clock: Clock }): Signer {
   let keys = readKeys(keysDir)
+  const receipts = receiptKeys({ keysDir, clock })
   let renewing: Promise<void> | undefined
   // By key and half of it: reading one costs as much as a signature.
   const read = new Map<string, Promise<CryptoKey | Uint8Array>>()
@@ -104,6 +107,7 @@ export function createSigner({ keysDir, clock }: { keysDir: string; clock: Clock
       }
     },
     jwks: () => ({ keys: stillPublished(keys, clock.now()).map(publicPart) }),
+    receipts,
   }
 }
 

@@ -45,6 +45,7 @@ describe('P11: an id is not authority', () => {
         [`POST /v1/tasks/${ids.task}/credentials`, { entitlement: 'tickets-read' }],
         [`POST /v1/tasks/${ids.task}/delegations`, { agent: 'twin-2', intent }],
         [`GET /v1/leases/${ids.lease}`],
+        [`GET /v1/leases/${ids.lease}/receipt`],
         [`POST /v1/leases/${ids.lease}/renew`, {}],
         [`POST /v1/leases/${ids.lease}/end`, {}],
       ]
@@ -73,6 +74,8 @@ describe('P11: an id is not authority', () => {
       `GET /v1/decisions/${ids.decision}`,
       `GET /v1/decisions/${ids.decision}/explanation`,
       `GET /v1/kills/${ids.kill}`,
+      `GET /v1/kills/${ids.kill}/receipt`,
+      `GET /v1/leases/${ids.lease}/receipt`,
       `DELETE /v1/blocks/${ids.block}`,
       `POST /v1/endings/${ids.lease}/retry`,
     ]

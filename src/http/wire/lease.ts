@@ -135,7 +135,7 @@ export function endingWire(lease: QueuedEnding['lease'], now: number): EndingWir
   }
 }
 
-function proofWire({ proof }: Lease): LeaseWire['proof'] {
+export function proofWire({ proof }: Pick<Lease, 'proof'>): LeaseWire['proof'] {
   if (!proof) return undefined
   const { method, regions, at } = proof
   return { method, ...(regions === undefined ? {} : { regions: [...regions] }), at: rfc3339(at) }

@@ -33,7 +33,7 @@ export function auditStore(db: Db, commit: GroupCommit): AuditStore {
 }
 
 /** Indexes: audit_task, audit_lease_alone. Every random place in the log costs a page per commit. */
-function ofLease(lease: string) {
+export function ofLease(lease: string) {
   const task = sql`(select ${leases.task} from ${leases} where ${leases.id} = ${lease})`
   return or(
     and(eq(audit.task, task), eq(audit.lease, lease)),
@@ -41,7 +41,7 @@ function ofLease(lease: string) {
   )
 }
 
-function eventOf(row: typeof audit.$inferSelect): AuditEvent {
+export function eventOf(row: typeof audit.$inferSelect): AuditEvent {
   return {
     seq: row.seq,
     at: new Date(row.at).toISOString(),

@@ -21,6 +21,7 @@ import { leaseMoves } from './lease-moves.ts'
 import { leaseStore } from './leases.ts'
 import { lineage as lineageOf } from './lineage.ts'
 import { readMeta, writeMeta } from './meta.ts'
+import { receiptStore } from './receipts.ts'
 import { signalStore } from './signals.ts'
 import { standing as standingOf } from './standing.ts'
 import { takingApproval } from './taking-approval.ts'
@@ -122,6 +123,7 @@ function buildStore(
     decisions: decisionStore(db, commit, record),
     acts: actStore({ db, commit, lineage, standing, record }),
     audit: auditStore(db, commit),
+    receipts: receiptStore(db),
     epoch,
     highWater,
     async enforcedWorld() {
