@@ -73,6 +73,7 @@ async function endOne(upstream: Upstream, ending: Ending): Promise<EndOutcome> {
     return { lease: order.lease, ok: false, error: [...new Set(failures)].join('; ') }
   }
   upstream.strays.delete(order.upstreamName)
+  upstream.listed.delete(order.upstreamName)
   if (evidence.seen === 'gone') {
     const { proof } = evidence
     return {
@@ -91,7 +92,11 @@ async function endOne(upstream: Upstream, ending: Ending): Promise<EndOutcome> {
 async function everythingOf(upstream: Upstream, ending: Ending): Promise<Handle> {
   const { order, sweep } = ending
   const stored = parseHandle(order.handle)
-  if (stored.complete) return stored
+  // Whoever made a token under this name beside us: it was seen, and it has to go, too.
+  const listed = upstream.listed.get(order.upstreamName) ?? []
+  if (stored.complete) {
+    return joinHandles(stored, { accessors: [...listed], leases: [], complete: true })
+  }
   const stray = upstream.strays.get(order.upstreamName)
   const known = stray ? { ...joinHandles(stored, stray), complete: false } : stored
   const found = (await sweep())?.get(order.upstreamName) ?? []

@@ -53,5 +53,14 @@ function connect({ settings, secret, clock, installation }: ProviderContext<Sett
   const session = (auth: Settings['auth']) => new VaultSession({ client, auth, clock, secret })
   const minter = session(settings.auth)
   const ender = settings.revoke_auth === undefined ? minter : session(settings.revoke_auth)
-  return { settings, installation, clock, client, minter, ender, strays: new Map() }
+  return {
+    settings,
+    installation,
+    clock,
+    client,
+    minter,
+    ender,
+    strays: new Map(),
+    listed: new Map(),
+  }
 }

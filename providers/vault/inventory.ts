@@ -12,6 +12,8 @@ export async function inventory(upstream: Upstream): Promise<readonly InventoryI
   const signal = AbortSignal.timeout(INVENTORY_MS)
   const policies = await listPolicies(upstream, signal)
   const tokens = await sweepAccessors(upstream, signal)
+  upstream.listed.clear()
+  for (const [name, accessors] of tokens ?? []) upstream.listed.set(name, accessors)
   return [
     ...policies
       .filter((name) => UPSTREAM_NAME.test(name))

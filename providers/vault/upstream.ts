@@ -16,6 +16,8 @@ export interface Upstream {
   readonly ender: VaultSession
   /** What failed mints are known to have left, by upstream name, until it is ended. */
   readonly strays: Map<string, Handle>
+  /** Accessors by upstream name, as the last inventory found them. */
+  readonly listed: Map<string, readonly string[]>
 }
 
 export const META_LEASE = 'mayfly-lease'

@@ -3,7 +3,6 @@ import type { Lease } from '../model/lease.ts'
 import { type Provider, UpstreamError } from '../provider.ts'
 import type { Broker } from './broker.ts'
 import type { Drift, Finding, Repairs } from './drift.ts'
-import { endOrderOf } from './end-order.ts'
 
 /** What outlived its latest possible expiry was prolonged by somebody: nobody knows until when. */
 const PROLONGED_MS = 3_600_000
@@ -44,10 +43,9 @@ export async function repairDrift(broker: Broker, repair: Repair): Promise<Findi
 /** Ended or enforced → ending: whatever it died of, the upstream is told again. */
 async function endAgain(
   { store, clock, health, log }: Broker,
-  { name, drift, order, provider }: Repair,
+  { name, drift, order }: Repair,
   lease: Lease,
 ): Promise<Finding['repair']> {
-  if (drift.works === true && (await isProvedAfterAll({ store }, provider, lease))) return 'none'
   const now = clock.now()
   const until = lease.latestPossibleExpiry > now ? 0 : now + PROLONGED_MS
   const lost = await store.drift.lose({
@@ -64,19 +62,6 @@ async function endAgain(
     'containment lost: an upstream accepts what it had refused; it is ended again',
   )
   return 'done'
-}
-
-/** The list is older than a look: what is gone by now is not ended a second time. */
-async function isProvedAfterAll(
-  { store }: Pick<Broker, 'store'>,
-  provider: Provider,
-  lease: Lease,
-): Promise<boolean> {
-  const order = await store.leases.orderOf(lease.id)
-  if (!order) return false
-  const looked = provider.prove?.([endOrderOf({ lease, targetSpec: order.targetSpec })])
-  const [seen] = (await looked?.catch(() => [])) ?? []
-  return seen?.proof !== undefined
 }
 
 async function giveBack(

@@ -208,18 +208,6 @@ describe('P6: what only looks like drift', () => {
     expect((await reconcile(one)).findings).toEqual([])
   })
 
-  it('P6: a second look that sees it refused clears a list that said otherwise', async () => {
-    const { items, one } = scene({
-      prove: async (orders) =>
-        orders.map(({ lease }) => ({ lease, proof: { method: 'lookup', at: 0 } })),
-    })
-    await one.start()
-    const lease = await endedLease(one)
-    items.push({ upstreamName: lease.upstreamName, what: 'token', works: true })
-    expect((await reconcile(one)).findings).toMatchObject([{ repair: 'none' }])
-    expect((await one.lease(lease.id)).state).toBe('ended')
-  })
-
   it('P3: a look that fails, or an upstream that is away, says nothing', async () => {
     const { upstream, one } = scene({ prove: () => Promise.reject(new Error('away')) })
     upstream.inventory = () => Promise.reject(new UpstreamError('unknown', 'away'))
