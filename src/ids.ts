@@ -59,8 +59,23 @@ export function leaseOfName(name: string): LeaseId | undefined {
 }
 
 /** A bearer token of 256 random bits in base64url, behind a prefix secret scanners can find. */
-export function newToken(prefix: 'mft' | 'mfo' | 'mfd' | 'mfg' | 'mfr', random: Random): string {
-  return `${prefix}_${Buffer.from(random(32)).toString('base64url')}`
+export function newToken(prefix: 'mfo' | 'mfd' | 'mfg' | 'mfr', random: Random): string {
+  return `${prefix}_${secretBody(random)}`
+}
+
+/** The token of a task: its own 20 characters, by which it is found, then 256 random bits. */
+export function newTaskToken(task: TaskId, random: Random): string {
+  return `mft_${task.slice('task_'.length)}${secretBody(random)}`
+}
+
+/** The task that a token says it is of; undefined: it is no task token. */
+export function taskOfToken(token: string): TaskId | undefined {
+  const body = /^mft_([a-z2-7]{20})[A-Za-z0-9_-]{43}$/.exec(token)?.[1]
+  return body === undefined ? undefined : `task_${body}`
+}
+
+function secretBody(random: Random): string {
+  return Buffer.from(random(32)).toString('base64url')
 }
 
 const INSTANT_MS = 62.5

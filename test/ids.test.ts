@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { isId, newId, newToken, upstreamName } from '../src/ids.ts'
+import { isId, newId, newTaskToken, newToken, taskOfToken, upstreamName } from '../src/ids.ts'
 import { idSource } from './fixture/ids.ts'
 
 const random = (bytes: number) => randomBytes(bytes)
@@ -69,7 +69,17 @@ it('an upstream name is the same 20 characters', () => {
 })
 
 it('a token has 256 random bits behind a prefix that scanners can find', () => {
-  expect(newToken('mft', random)).toMatch(/^mft_[A-Za-z0-9_-]{43}$/)
   expect(newToken('mfo', random)).toMatch(/^mfo_[A-Za-z0-9_-]{43}$/)
-  expect(newToken('mft', random)).not.toBe(newToken('mft', random))
+  expect(newToken('mfo', random)).not.toBe(newToken('mfo', random))
+})
+
+it('a task token names its task, and has 256 random bits besides', () => {
+  const task = 'task_abcdefghijklmnopqrst'
+  const token = newTaskToken(task, random)
+  expect(token).toMatch(/^mft_abcdefghijklmnopqrst[A-Za-z0-9_-]{43}$/)
+  expect(newTaskToken(task, random)).not.toBe(token)
+  expect(taskOfToken(token)).toBe(task)
+  for (const other of [`${token}A`, token.slice(1), token.replace('mft', 'mfo'), 'mft_', '']) {
+    expect(taskOfToken(other)).toBeUndefined()
+  }
 })

@@ -3,6 +3,7 @@ import type { GatewayConfig, OperatorConfig } from '../config.ts'
 import { MayflyError } from '../errors.ts'
 import type { Shown } from '../identity/shown.ts'
 import type { Workload } from '../identity/workload.ts'
+import { taskOfToken } from '../ids.ts'
 import type { Task } from '../model/task.ts'
 import type { Broker } from './broker.ts'
 import { hashToken } from './open-task.ts'
@@ -56,7 +57,8 @@ export async function authenticateGateway(broker: Broker, shown: Shown): Promise
 
 async function authenticateTask(broker: Broker, shown: Shown, token: string): Promise<TaskCaller> {
   const { store, clock } = broker
-  const task = await store.tasks.byToken(hashToken(token))
+  const id = taskOfToken(token)
+  const task = id && (await store.tasks.byToken(hashToken(token), id))
   if (!task) throw notAccepted('no such task token')
   await assertHoldsKey(broker, task, { shown, token })
   if (task.state !== 'open' || task.deadline <= clock.now()) {

@@ -3,7 +3,7 @@ import { MayflyError } from '../errors.ts'
 import type { AgentConfig } from '../identity/settings.ts'
 import type { Shown } from '../identity/shown.ts'
 import type { Workload } from '../identity/workload.ts'
-import { newId, newToken } from '../ids.ts'
+import { newId, newTaskToken } from '../ids.ts'
 import type { IntentItem } from '../model/intent.ts'
 import type { Task } from '../model/task.ts'
 import { Secret } from '../secret.ts'
@@ -99,10 +99,11 @@ export async function openTaskFor(
     })
   }
 
-  const taskToken = newToken('mft', broker.random)
+  const id = newId('task', broker)
+  const taskToken = newTaskToken(id, broker.random)
   const opened = await broker.store.tasks.open(
     {
-      id: newId('task', broker),
+      id,
       agent: agent.id,
       tenant: agent.tenant,
       workload: workload.name,

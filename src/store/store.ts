@@ -155,7 +155,11 @@ export interface TaskStore {
   ): Promise<OpenTaskResult>
   /** Keeps what is good for one use; false if it was used before. Survives a restart. */
   spend(once: OneTimeEvidence, now: number): Promise<boolean>
-  byToken(tokenHash: string): Promise<Task | undefined>
+  /**
+   * The task whose token has this hash: of `id`, or, without one, any that is still open. An ended
+   * task's token is dead, and only whoever holds it learns that.
+   */
+  byToken(tokenHash: string, id?: TaskId): Promise<Task | undefined>
   byId(id: TaskId): Promise<Task | undefined>
   /** The tasks of its chain, nearest first; one that is gone is missing. */
   above(task: Pick<Task, 'chain'>): Promise<readonly Task[]>

@@ -176,11 +176,10 @@ describe('P12: the chain of a store', () => {
       'lease.reserved',
       'lease.activated',
       'lease.ending',
-      'lease.contained',
       'lease.ended',
       'task.ended',
     ])
-    expect(verify(events)).toMatchObject({ ok: true, events: 7 })
+    expect(verify(events)).toMatchObject({ ok: true, events: 6 })
     expect((await one.store.audit.head()).hash).toBe(events.at(-1)?.hash)
   })
 

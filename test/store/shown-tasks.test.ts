@@ -8,30 +8,31 @@ function row(change: Partial<TaskRow> = {}): TaskRow {
   const chainJson = '[]'
   const touchedJson = '{"zones":[],"datasets":[],"impact":[]}'
   // Only what is looked at here; the rest of a row changes nothing.
-  return { tokenHash: 'h', state: 'open', ...texts, chainJson, touchedJson, ...change } as TaskRow
+  return { id: 'a', state: 'open', ...texts, chainJson, touchedJson, ...change } as TaskRow
 }
 
 it('keeps open tasks until they change, and ended ones never', () => {
-  let changed: (hash?: unknown) => void = () => {}
+  let changed: (id?: unknown) => void = () => {}
   const shown = shownTasks((_table, _key, forget) => {
     changed = forget
   })
-  const task = shown.keep(row())
-  expect(shown.byToken('h')).toBe(task)
-  changed('h')
-  expect(shown.byToken('h')).toBeUndefined()
+  shown.keep(row())
+  expect(shown.row('a')).toEqual(row())
+  expect(shown.task('a')).toMatchObject({ id: 'a', purpose: 'p' })
+  changed('a')
+  expect([shown.row('a'), shown.task('a')]).toEqual([undefined, undefined])
   shown.keep(row({ state: 'ended' }))
-  expect(shown.byToken('h')).toBeUndefined()
+  expect(shown.row('a')).toBeUndefined()
   shown.keep(row())
   changed()
-  expect(shown.byToken('h')).toBeUndefined()
+  expect(shown.row('a')).toBeUndefined()
 })
 
 it('P13: however large its tasks are, an agent cannot fill the memory with them', () => {
   const shown = shownTasks(() => {})
   const purpose = 'x'.repeat(60_000)
-  for (let n = 0; n < 5_000; n += 1) shown.keep(row({ tokenHash: `h${n}`, purpose }))
-  const kept = Array.from({ length: 5_000 }, (_, n) => shown.byToken(`h${n}`)).filter(Boolean)
+  for (let n = 0; n < 5_000; n += 1) shown.keep(row({ id: `${n}`, purpose }))
+  const kept = Array.from({ length: 5_000 }, (_, n) => shown.row(`${n}`)).filter(Boolean)
   expect(kept.length).toBeLessThan(300)
-  expect(shown.byToken('h4999')).toBeDefined()
+  expect(shown.row('4999')).toBeDefined()
 })

@@ -8,17 +8,22 @@ describe('what is kept in mind between requests', () => {
     const now = one.clock.now()
     const tokenHash = randomBytes(32).toString('hex')
     const task = await one.openTask({ tokenHash, heartbeatSeconds: 10 })
-    expect(await one.store.tasks.byToken(tokenHash)).toEqual(task)
-    expect(await one.store.tasks.byToken(tokenHash)).toEqual(task)
+    expect(await one.store.tasks.byToken(tokenHash, task.id)).toEqual(task)
+    expect(await one.store.tasks.byToken(tokenHash, task.id)).toEqual(task)
 
     await one.store.tasks.heartbeat(task.id, now + 5_000)
-    expect(await one.store.tasks.byToken(tokenHash)).toMatchObject({ lastHeartbeatAt: now + 5_000 })
+    expect(await one.store.tasks.byToken(tokenHash, task.id)).toMatchObject({
+      lastHeartbeatAt: now + 5_000,
+    })
     await one.reserved(task, { touches: { zones: ['internal'], datasets: [], impact: [] } })
     const touched = { zones: ['internal'], datasets: [], impact: [] }
-    expect(await one.store.tasks.byToken(tokenHash)).toMatchObject({ touched })
+    expect(await one.store.tasks.byToken(tokenHash, task.id)).toMatchObject({ touched })
     await one.kill({ agent: task.agent })
     await one.advanceKills()
-    expect(await one.store.tasks.byToken(tokenHash)).toMatchObject({ state: 'ended' })
+    expect(await one.store.tasks.byToken(tokenHash, task.id)).toMatchObject({ state: 'ended' })
+    expect(await one.store.tasks.byToken(tokenHash)).toBeUndefined()
+    const other = await one.openTask()
+    expect(await one.store.tasks.byToken(tokenHash, other.id)).toBeUndefined()
   })
 
   it('P8: a block stands from its commit to its lifting or expiry', async () => {

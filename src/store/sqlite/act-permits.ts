@@ -8,6 +8,7 @@ import { impactPace, paceReason } from './impact-pace.ts'
 import { type Ancestor, type Lineage, subjectsAbove } from './lineage.ts'
 import type { TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
+import type { ShownTasks } from './shown-tasks.ts'
 import type { Standing } from './standing.ts'
 import { param, prepared } from './statement.ts'
 import { touchingOf } from './touching.ts'
@@ -17,10 +18,11 @@ export function actStore(rooms: {
   readonly db: Db
   readonly commit: GroupCommit
   readonly lineage: Lineage
+  readonly shown: ShownTasks
   readonly standing: Standing
   readonly record: RecordDecision
 }): ActStore {
-  const { db, commit, lineage, standing, record } = rooms
+  const { db, commit, lineage, shown, standing, record } = rooms
   const taskById = prepared(
     db,
     db
@@ -35,14 +37,14 @@ export function actStore(rooms: {
       .from(leases)
       .where(eq(leases.id, param('id'))),
   )
-  const touching = touchingOf(db)
+  const touching = touchingOf(db, shown)
   const pace = impactPace(db)
 
   return {
     permit: (act) =>
       commit.run((tx): ActResult => {
         const { decision, now } = act
-        const task = taskById.get({ id: act.task })
+        const task = shown.row(act.task) ?? taskById.get({ id: act.task })
         if (task?.state !== 'open' || task.deadline <= now) return stop(tx, act, 'task-ended')
         const above = task.parent === null ? [] : lineage(task.id)
         const subjects = subjectsOf(task, act, above)

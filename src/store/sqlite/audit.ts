@@ -2,7 +2,7 @@ import type { Actor, AuditEvent, AuditType } from '../../audit/events.ts'
 import type { AuditStore } from '../store.ts'
 import type { GroupCommit } from './commit.ts'
 import type { Db } from './database.ts'
-import { and, asc, eq, gt, isNull, or, sql } from './drizzle.ts'
+import { and, asc, eq, gt, inArray, isNull, or, sql } from './drizzle.ts'
 import { among } from './paging.ts'
 import { audit, leases } from './schema.ts'
 
@@ -17,8 +17,8 @@ export function auditStore(db: Db, commit: GroupCommit): AuditStore {
       const where = and(
         gt(audit.seq, after),
         filter.tenants === undefined ? undefined : among(audit.tenant, filter.tenants),
-        filter.lease === undefined ? undefined : ofLease(filter.lease),
-        filter.task === undefined ? undefined : eq(audit.task, filter.task),
+        filter.lease === undefined ? undefined : eq(audit.lease, filter.lease),
+        filter.task === undefined ? undefined : ofTask(filter.task),
       )
       return db
         .select()
@@ -32,12 +32,12 @@ export function auditStore(db: Db, commit: GroupCommit): AuditStore {
   }
 }
 
-/** Indexes: audit_task, audit_lease_alone. Every random place in the log costs a page per commit. */
-export function ofLease(lease: string) {
-  const task = sql`(select ${leases.task} from ${leases} where ${leases.id} = ${lease})`
+/** Indexes: audit_task_alone, audit_lease, leases_task. */
+function ofTask(task: string) {
+  const own = sql`(select ${leases.id} from ${leases} where ${leases.task} = ${task})`
   return or(
-    and(eq(audit.task, task), eq(audit.lease, lease)),
-    and(isNull(audit.task), eq(audit.lease, lease)),
+    and(eq(audit.task, task), isNull(audit.lease)),
+    and(inArray(audit.lease, own), eq(audit.task, task)),
   )
 }
 

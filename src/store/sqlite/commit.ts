@@ -138,7 +138,7 @@ export class GroupCommit {
     const units = this.#waiting
     this.#waiting = []
     if (units.length === 0) return
-    this.#together = units.length
+    this.#together = Math.max(units.length, this.#together - 1)
     for (const settle of this.#durably(units)) settle()
     if (this.#nudged) {
       this.#nudged = false
@@ -153,7 +153,7 @@ export class GroupCommit {
       const now = this.#clock.now()
       this.#statements.begin.run()
       const settle = this.#runAll(units, now)
-      this.#statements.highWater.run(String(now))
+      if (this.#head.seq === headBefore.seq) this.#statements.highWater.run(String(now))
       this.#statements.commit.run()
       return [...settle, ...this.#committed.map((listener) => () => listener(this.#head))]
     } catch (error) {

@@ -81,12 +81,10 @@ export function endingStore(rooms: {
         })
         const about = { actor: 'mayfly', tenant: row.tenant, task: row.task, lease: id } as const
         const until = new Date(exposedUntil).toISOString()
-        if (row.containment !== containment) {
-          const data = { containment, exposed_until: until, ...(proved && proof ? { proof } : {}) }
+        const data = { containment, exposed_until: until, ...(proved && proof ? { proof } : {}) }
+        if (proved) tx.event({ type: 'lease.ended', ...about, data })
+        else if (row.containment !== containment) {
           tx.event({ type: 'lease.contained', ...about, data })
-        }
-        if (proved) {
-          tx.event({ type: 'lease.ended', ...about, data: { containment, exposed_until: until } })
         }
         if (due !== null) tx.nudge()
       }),

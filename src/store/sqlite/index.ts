@@ -22,6 +22,7 @@ import { leaseStore } from './leases.ts'
 import { lineage as lineageOf } from './lineage.ts'
 import { readMeta, writeMeta } from './meta.ts'
 import { receiptStore } from './receipts.ts'
+import { shownTasks } from './shown-tasks.ts'
 import { signalStore } from './signals.ts'
 import { standing as standingOf } from './standing.ts'
 import { takingApproval } from './taking-approval.ts'
@@ -88,10 +89,11 @@ function buildStore(
   const approvals = approvalMoves(db, { lineage, waiting, epoch })
   const take = takingApproval({ db, moves: approvals, record, epoch })
   const delegations = delegationStore({ db, commit, lineage, standing, record })
+  const shown = shownTasks(watch)
   const tasks = taskStore({
     db,
     commit,
-    watch,
+    shown,
     moves,
     counts,
     approvals,
@@ -111,6 +113,7 @@ function buildStore(
       moves,
       counts,
       lineage,
+      shown,
       standing,
       upstreams,
       record,
@@ -121,7 +124,7 @@ function buildStore(
     kills,
     signals: signalStore({ db, commit, watch, approvals, orderKill: kills.orderWithin }),
     decisions: decisionStore(db, commit, record),
-    acts: actStore({ db, commit, lineage, standing, record }),
+    acts: actStore({ db, commit, lineage, shown, standing, record }),
     audit: auditStore(db, commit),
     receipts: receiptStore(db),
     epoch,
@@ -154,7 +157,9 @@ function buildStore(
 }
 
 function readHighWater(sqlite: BetterSqlite3.Database): number {
-  const highWater = Number(readMeta(sqlite, 'high_water') ?? 0)
+  // A commit with events needs no mark of its own: they bear its time.
+  const lastEvent = sqlite.prepare('select at from audit order by seq desc limit 1').pluck().get()
+  const highWater = Math.max(Number(readMeta(sqlite, 'high_water') ?? 0), Number(lastEvent ?? 0))
   if (Number.isSafeInteger(highWater)) return highWater
   throw new MayflyError(
     'config_invalid',

@@ -4,9 +4,9 @@ import { and, asc, eq, gt, inArray, lte, sql } from './drizzle.ts'
 import { causeOf, type LeaseRooms, mintFacts } from './minted.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { renewals } from './renewals.ts'
-import { reserving } from './reserving.ts'
+import { type ReservedRows, reserving } from './reserving.ts'
 import { type LeaseRow, leaseOf } from './rows.ts'
-import { leases } from './schema.ts'
+import { leases, tasks } from './schema.ts'
 import { param, prepared } from './statement.ts'
 import {
   isActive,
@@ -23,7 +23,9 @@ const STRANDED_MS = 3 * MINT_DEADLINE_MS
 
 export function leaseStore(rooms: LeaseRooms): LeaseStore {
   const { db, commit, moves, counts, standing } = rooms
-  const reserve = reserving(rooms)
+  const reserved: ReservedRows = new Map()
+  commit.onUndo(() => reserved.clear())
+  const reserve = reserving(rooms, reserved)
   const learn = mintFacts(db)
   const { settleOwed, ...renewing } = renewals(rooms, learn)
   const toActive = prepared(
@@ -69,11 +71,11 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
     reserve: (order) => commit.run((tx) => reserve(tx, order)),
     activate: (id, facts, now) =>
       commit.run((tx) => {
-        const row = moves.byId(id)
+        const row = reserved.get(id) ?? moves.byId(id)
+        reserved.delete(id)
         const kill = row && standing.killSince(row.killSeq, () => moves.subjectOf(row))
-        if (row?.state === 'reserved' && !kill) {
-          const minted = mintedOf(facts)
-          toActive.run({ id, ...minted })
+        const minted = mintedOf(facts)
+        if (row && !kill && toActive.run({ id, ...minted }).changes > 0) {
           tx.event(activated(row, facts))
           return { ok: true, lease: leaseOf({ ...row, state: 'active', ...minted }) }
         }
@@ -85,6 +87,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       }),
     fail: (id, error, now) =>
       commit.run((tx) => {
+        reserved.delete(id)
         const row = moves.byId(id)
         if (!row || toFailed.run({ id, error, now }).changes === 0) return
         const { tenant, task } = row
@@ -100,6 +103,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       }),
     unknownOutcome: (id, error, now) =>
       commit.run((tx) => {
+        reserved.delete(id)
         const row = moves.byId(id)
         if (!row) return
         noteError.run({ id, error })
@@ -245,6 +249,13 @@ const STATE_IS = {
   failed: sql`${leases.state} = 'failed'`,
 }
 
+/** Indexes: leases_agent for what has not ended; else tasks_agent and leases_task. */
+function ofAgent(agent: string, state: LeaseFilter['state']) {
+  const all = state === undefined || state === 'ended' || state === 'failed'
+  const own = sql`(select ${tasks.id} from ${tasks} where ${tasks.agent} = ${agent})`
+  return all ? inArray(leases.task, own) : eq(leases.agent, agent)
+}
+
 function conditions(filter: LeaseFilter) {
   return [
     among(leases.tenant, filter.tenants),
@@ -253,7 +264,7 @@ function conditions(filter: LeaseFilter) {
       : filter.state === 'live'
         ? isLive
         : STATE_IS[filter.state],
-    filter.agent === undefined ? undefined : eq(leases.agent, filter.agent),
+    filter.agent === undefined ? undefined : ofAgent(filter.agent, filter.state),
     filter.task === undefined ? undefined : eq(leases.task, filter.task),
     filter.tenant === undefined ? undefined : eq(leases.tenant, filter.tenant),
     filter.entitlement === undefined ? undefined : eq(leases.entitlement, filter.entitlement),

@@ -10,6 +10,7 @@ import type { LeaseMoves } from './lease-moves.ts'
 import type { Lineage } from './lineage.ts'
 import { type LeaseRow, laneRank } from './rows.ts'
 import { leases } from './schema.ts'
+import type { ShownTasks } from './shown-tasks.ts'
 import type { Standing } from './standing.ts'
 import { param, prepared } from './statement.ts'
 import type { takingApproval } from './taking-approval.ts'
@@ -22,6 +23,7 @@ export interface LeaseRooms {
   readonly moves: LeaseMoves
   readonly counts: ActiveCounts
   readonly lineage: Lineage
+  readonly shown: ShownTasks
   readonly standing: Standing
   readonly upstreams: Upstreams
   readonly record: RecordDecision

@@ -57,7 +57,7 @@ export function taskWhere(
 
 /**
  * The open tasks of whom a selector names, and everything below them; undefined where it names
- * nobody. What an ended task delegated has ended with it. Indexes: tasks_agent, tasks_parent.
+ * nobody. What an ended task delegated has ended with it. Indexes: tasks_agent_open, tasks_parent.
  */
 function delegatedBy(selector: SelectorFields): SQL | undefined {
   const { agent, workload, issuer } = selector

@@ -12,6 +12,7 @@ import { spender } from './once.ts'
 import { pinsOf } from './pins.ts'
 import { type TaskRow, taskOf } from './rows.ts'
 import { tasks } from './schema.ts'
+import type { ShownTasks } from './shown-tasks.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
 import { isOpen } from './states.ts'
@@ -22,6 +23,7 @@ export interface OpeningRooms {
   readonly standing: Standing
   readonly record: RecordDecision
   readonly delegations: DelegationUse
+  readonly shown: ShownTasks
 }
 
 /**
@@ -31,11 +33,11 @@ export interface OpeningRooms {
 export function opening(
   rooms: OpeningRooms,
 ): (tx: Tx, task: NewTask, against: Parameters<TaskStore['open']>[1]) => OpenTaskResult {
-  const { db, lineage, standing, record, delegations } = rooms
+  const { db, lineage, standing, record, delegations, shown } = rooms
   const insert = insertStatement(db, tasks)
   const spend = spender(db)
   const pins = pinsOf(db)
-  // Index: tasks_agent.
+  // Index: tasks_agent_open.
   const openOfAgent = prepared(
     db,
     db
@@ -87,6 +89,7 @@ export function opening(
         ...(row.parent === null ? {} : { parent: row.parent, depth: row.depth }),
       },
     })
+    shown.keep(row)
     return { ok: true, task: taskOf(row) }
   }
 }

@@ -2,7 +2,7 @@ import type { AuditType } from '../../audit/events.ts'
 import type { LeaseId } from '../../ids.ts'
 import type { Containment, EndCause, LeaseState } from '../../model/lease.ts'
 import type { AuditPlace, KilledLease, ReceiptStore } from '../store.ts'
-import { eventOf, ofLease } from './audit.ts'
+import { eventOf } from './audit.ts'
 import type { Db } from './database.ts'
 import { and, asc, desc, eq, gt, gte, lte, sql } from './drizzle.ts'
 import { leaseOf } from './rows.ts'
@@ -68,11 +68,12 @@ export function receiptStore(db: Db): ReceiptStore {
     },
   }
 
+  // Index: audit_lease.
   function lastOf(id: LeaseId, type?: AuditType): AuditPlace | undefined {
     const row = db
       .select()
       .from(audit)
-      .where(and(ofLease(id), type === undefined ? undefined : eq(audit.type, type)))
+      .where(and(eq(audit.lease, id), type === undefined ? undefined : eq(audit.type, type)))
       .orderBy(desc(audit.seq))
       .limit(1)
       .get()

@@ -13,6 +13,7 @@ import { type Ancestor, type Lineage, subjectsAbove } from './lineage.ts'
 import type { LeaseRooms } from './minted.ts'
 import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
+import type { ShownTasks } from './shown-tasks.ts'
 import type { Standing } from './standing.ts'
 import { insertStatement, param, prepared } from './statement.ts'
 import { approvedBy } from './taking-approval.ts'
@@ -28,18 +29,25 @@ const LIMIT_REASONS = {
   'no-slot': 'every account of the pool is in use or quarantined',
 } as const
 
+/** Rows of mints under way, as they were reserved: what activates one need not read it again. */
+export type ReservedRows = Map<string, LeaseRow>
+
 /** The reserving transaction (P1, P8, P9): everything that could forbid a lease is read in it. */
-export function reserving(rooms: {
-  readonly db: Db
-  readonly moves: LeaseMoves
-  readonly counts: ActiveCounts
-  readonly lineage: Lineage
-  readonly standing: Standing
-  readonly upstreams: Upstreams
-  readonly record: RecordDecision
-  readonly approvals: LeaseRooms['approvals']
-}): (tx: Tx, order: Reservation) => ReserveResult {
-  const { db, moves, counts, lineage, standing, upstreams, record, approvals } = rooms
+export function reserving(
+  rooms: {
+    readonly db: Db
+    readonly moves: LeaseMoves
+    readonly counts: ActiveCounts
+    readonly lineage: Lineage
+    readonly shown: ShownTasks
+    readonly standing: Standing
+    readonly upstreams: Upstreams
+    readonly record: RecordDecision
+    readonly approvals: LeaseRooms['approvals']
+  },
+  reserved: ReservedRows,
+): (tx: Tx, order: Reservation) => ReserveResult {
+  const { db, moves, counts, lineage, shown, standing, upstreams, record, approvals } = rooms
   const insert = insertStatement(db, leases)
   const taskById = prepared(
     db,
@@ -68,10 +76,10 @@ export function reserving(rooms: {
       .from(leases)
       .where(and(eq(leases.provider, param('provider')), isNotNull(leases.slot))),
   )
-  const touching = touchingOf(db)
+  const touching = touchingOf(db, shown)
 
   return (tx, order) => {
-    const task = taskById.get({ id: order.task })
+    const task = shown.row(order.task) ?? taskById.get({ id: order.task })
     if (task?.state !== 'open' || task.deadline <= order.now) {
       return { ok: false, why: 'task-ended' }
     }
@@ -128,6 +136,7 @@ export function reserving(rooms: {
     }
     const row = rowOf(order, task, { slot, killSeq: standing.latestKill(), granted })
     insert(row)
+    reserved.set(order.id, row)
     counts.moved(row, 1)
     pace.countFor(order, planners)
     touching.add(task, order.touches)

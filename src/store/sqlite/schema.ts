@@ -40,13 +40,15 @@ export const tasks = sqliteTable(
     key: text('key'),
   },
   (t) => [
-    uniqueIndex('tasks_token').on(t.tokenHash),
+    // The token of an ended task is dead; it names its task itself.
+    uniqueIndex('tasks_token').on(t.tokenHash).where(sql`state = 'open'`),
     index('tasks_created').on(t.createdAt, t.id),
     index('tasks_deadline').on(t.deadline).where(sql`state = 'open'`),
     index('tasks_heartbeat')
       .on(t.heartbeatDueAt)
       .where(sql`state = 'open' and heartbeat_due_at is not null`),
-    index('tasks_agent').on(t.agent, t.state),
+    index('tasks_agent').on(t.agent, t.createdAt),
+    index('tasks_agent_open').on(t.agent).where(sql`state = 'open'`),
     index('tasks_tenant').on(t.tenant, t.state),
     index('tasks_parent').on(t.parent).where(sql`parent is not null`),
   ],
@@ -149,7 +151,7 @@ export const leases = sqliteTable(
     index('leases_live').on(t.provider).where(sql`ended_at is null`),
     index('leases_created').on(t.createdAt, t.id),
     index('leases_task').on(t.task),
-    index('leases_agent').on(t.agent, t.endedAt),
+    index('leases_agent').on(t.agent).where(sql`ended_at is null`),
     index('leases_tenant').on(t.tenant, t.endedAt),
     index('leases_entitlement').on(t.entitlement, t.endedAt),
     index('leases_group')
@@ -396,8 +398,9 @@ export const audit = sqliteTable(
     hash: text('hash').notNull(),
   },
   (t) => [
-    // A lease's events are found by its task; here are only those that name none.
-    index('audit_lease_alone').on(t.lease).where(sql`lease is not null and task is null`),
-    index('audit_task').on(t.task).where(sql`task is not null`),
+    // A task's events are its own and those of its leases. What is written at the same time stands
+    // together in both, because ids count time.
+    index('audit_lease').on(t.lease).where(sql`lease is not null`),
+    index('audit_task_alone').on(t.task).where(sql`task is not null and lease is null`),
   ],
 )

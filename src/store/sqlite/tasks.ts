@@ -11,15 +11,12 @@ import { type OpeningRooms, opening, silenceEnds } from './opening.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { taskOf } from './rows.ts'
 import { tasks } from './schema.ts'
-import { shownTasks } from './shown-tasks.ts'
 import { param, prepared } from './statement.ts'
 import { isOpen } from './states.ts'
 import { treeOf } from './tree.ts'
-import type { Watch } from './watch.ts'
 
 interface Rooms extends OpeningRooms {
   readonly commit: GroupCommit
-  readonly watch: Watch
   readonly moves: LeaseMoves
   readonly counts: ActiveCounts
   readonly approvals: Pick<ApprovalMoves, 'expireOfTask'>
@@ -36,16 +33,15 @@ export type EndTask = (
 ) => boolean
 
 export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTask } {
-  const { db, commit, watch, moves, counts, approvals } = rooms
+  const { db, commit, shown, moves, counts, approvals } = rooms
   const open = opening(rooms)
-  const shown = shownTasks(watch)
   const spend = spender(db)
   const byToken = prepared(
     db,
     db
       .select()
       .from(tasks)
-      .where(eq(tasks.tokenHash, param('hash'))),
+      .where(and(eq(tasks.tokenHash, param('hash')), isOpen)),
   )
   const byId = prepared(
     db,
@@ -144,11 +140,12 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
         return opened
       }),
     spend: (once, now) => commit.run(() => spend(once, now)),
-    async byToken(hash) {
-      const known = shown.byToken(hash)
-      if (known) return known
-      const row = byToken.get({ hash })
-      return row && shown.keep(row)
+    async byToken(hash, id) {
+      // Index: tasks_token, where it is still open.
+      const row = id === undefined ? byToken.get({ hash }) : (shown.row(id) ?? byId.get({ id }))
+      if (row?.tokenHash !== hash) return undefined
+      if (shown.row(row.id) === undefined) shown.keep(row)
+      return shown.task(row.id) ?? taskOf(row)
     },
     async byId(id) {
       const row = byId.get({ id })
@@ -219,7 +216,7 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
       return pageOf(db, tasks, where, page).map(taskOf)
     },
     async openCounts() {
-      // Index: tasks_agent.
+      // Index: tasks_agent_open.
       const rows = db
         .select({ agent: tasks.agent, n: sql<number>`count(*)` })
         .from(tasks)

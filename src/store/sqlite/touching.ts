@@ -3,6 +3,7 @@ import type { Db } from './database.ts'
 import { eq } from './drizzle.ts'
 import type { TaskRow } from './rows.ts'
 import { tasks } from './schema.ts'
+import type { ShownTasks } from './shown-tasks.ts'
 import { param, prepared } from './statement.ts'
 
 /** What tasks have touched so far: it stays with them until they end. */
@@ -13,7 +14,7 @@ export interface Touching {
   since(before: Pick<Task, 'id' | 'touched'>, now?: Pick<TaskRow, 'touchedJson'>): boolean
 }
 
-export function touchingOf(db: Db): Touching {
+export function touchingOf(db: Db, shown: ShownTasks): Touching {
   const byId = prepared(
     db,
     db
@@ -29,7 +30,8 @@ export function touchingOf(db: Db): Touching {
       .where(eq(tasks.id, param('id'))),
   )
   return {
-    add({ id, touchedJson }, touches) {
+    add(task, touches) {
+      const { id, touchedJson } = task
       // Written by this store from the same type.
       const before = JSON.parse(touchedJson) as Task['touched']
       const after = {
@@ -38,7 +40,9 @@ export function touchingOf(db: Db): Touching {
         impact: [...new Set([...before.impact, ...touches.impact])],
       }
       const text = JSON.stringify(after)
-      if (text !== touchedJson) touch.run({ id, touched: text })
+      if (text === touchedJson) return
+      touch.run({ id, touched: text })
+      shown.keep({ ...task, touchedJson: text })
     },
     since({ id, touched }, now = byId.get({ id })) {
       return now?.touchedJson !== JSON.stringify(touched)
