@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const HOOK = new URL('failpoint-hook.ts', import.meta.url).href
 /** A start that takes longer than this is a failure in itself; machines that run tests are slow. */
 export const READY_BOUND_MS = 20_000
 const STOP_BOUND_MS = 25_000
@@ -21,13 +22,24 @@ export class BrokerProcess {
   #url: string | undefined
   #output = ''
 
-  constructor(options: { dir: string; env: Readonly<Record<string, string>> }) {
-    const { dir, env } = options
+  constructor(options: {
+    dir: string
+    env: Readonly<Record<string, string>>
+    /** The file of a plan by which it kills itself. */
+    failpoints?: string
+  }) {
+    const { dir, env, failpoints } = options
     this.#log = createWriteStream(join(dir, 'broker.log'), { flags: 'a' })
-    this.#child = spawn(process.execPath, [MAIN, 'serve', '-c', join(dir, 'mayfly.yaml')], {
-      env: { PATH: '/usr/bin:/bin', HOME: dir, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const hook = failpoints === undefined ? [] : ['--import', HOOK]
+    const told = failpoints === undefined ? {} : { MAYFLY_FAILPOINTS: failpoints }
+    this.#child = spawn(
+      process.execPath,
+      [...hook, MAIN, 'serve', '-c', join(dir, 'mayfly.yaml')],
+      {
+        env: { PATH: '/usr/bin:/bin', HOME: dir, ...told, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    )
     this.pid = this.#child.pid ?? -1
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (chunk: Buffer) => this.#take(chunk))
@@ -76,6 +88,11 @@ export class BrokerProcess {
     late.addEventListener('abort', () => this.#child.kill('SIGKILL'))
     await this.#exited
     return late.aborted ? null : this.#child.exitCode
+  }
+
+  /** Whether it was killed, by itself or another; false: it runs, or ended otherwise. */
+  get killed(): boolean {
+    return this.#child.signalCode === 'SIGKILL'
   }
 
   lastWords(): string {

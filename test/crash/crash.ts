@@ -2,8 +2,9 @@
  * SIGKILL rounds (P1, P6, P8): a real `mayfly serve` over a real database file and sandbox
  * upstreams that keep a ledger of their own, killed again and again under load, then judged.
  *
- *   npm run test:crash                    50 rounds
- *   npm run test:crash -- --short         8 rounds
+ *   npm run test:crash                    50 rounds at random moments
+ *   npm run test:crash -- --failpoints    at every await of what issues, ends and reloads
+ *   npm run test:crash -- --short         6 rounds and 8 failpoints
  *   npm run test:crash -- --rounds N --seed S
  */
 import { writeFileSync } from 'node:fs'
@@ -11,27 +12,38 @@ import { parseArgs } from 'node:util'
 import { runRounds } from './rounds.ts'
 
 const DEFAULT_ROUNDS = 50
-const SHORT_ROUNDS = 8
+const SHORT_ROUNDS = 6
+const SHORT_FAILPOINTS = 8
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string' },
     seed: { type: 'string' },
     short: { type: 'boolean', default: false },
+    failpoints: { type: 'boolean', default: false },
   },
 })
-const rounds = Number(values.rounds ?? (values.short ? SHORT_ROUNDS : DEFAULT_ROUNDS))
+const usual = values.short ? SHORT_ROUNDS : values.failpoints ? 0 : DEFAULT_ROUNDS
+const rounds = Number(values.rounds ?? usual)
+const failpoints = values.failpoints
+  ? Number.POSITIVE_INFINITY
+  : values.short
+    ? SHORT_FAILPOINTS
+    : 0
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-say(`${rounds} rounds; the same again: npm run test:crash -- --rounds ${rounds} --seed ${seed}`)
+const again = [...(values.failpoints ? ['--failpoints'] : []), ...(values.short ? ['--short'] : [])]
+say(`again: npm run test:crash -- ${[...again, '--rounds', rounds, '--seed', seed].join(' ')}`)
 say('upstreams: sandbox, propagation scaled down (simulated)')
 process.exitCode = await main()
 
 async function main(): Promise<number> {
   const began = performance.now()
   try {
-    const { checks, readyMs, killed, memory, minted } = await runRounds({ rounds, seed, say })
+    const { checks, readyMs, killed, memory, minted } = await runRounds({
+      ...{ rounds, failpoints, seed, say },
+    })
     const failed = checks.filter(({ problems }) => problems.length > 0)
     for (const { name, looked, problems } of checks) {
       say(`${problems.length === 0 ? 'ok  ' : 'FAIL'} ${name} (${looked} looked at)`)

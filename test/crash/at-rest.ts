@@ -1,0 +1,117 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { apiClient } from '../../src/client/http.ts'
+import { type Arena, PROPAGATION_MS, steal } from './arena.ts'
+import { BrokerProcess } from './broker-process.ts'
+import type { Memory } from './memory.ts'
+import { readStored } from './stored.ts'
+import { type Check, judge, secretsAreNowhere } from './verdict.ts'
+import type { WatchedLedger } from './watched.ts'
+
+/** The broker looks for what a lost mint may have left every 30 s. */
+const QUIET_BOUND_MS = 60_000
+
+/** Two lives without trouble: in the first all comes to rest, in the second everything is killed. */
+export async function comeToRest(
+  arena: Arena,
+  readyMs: number[],
+  say: (line: string) => void,
+): Promise<Check[]> {
+  const { dir, ledger, faults, memory } = arena
+  faults.clear()
+  const left: string[] = []
+  const codes: (number | null)[] = []
+  const oneLife = async (work: (api: Api) => Promise<void>) => {
+    const broker = new BrokerProcess({ dir, env: arena.upstreams.env })
+    const url = await broker.ready()
+    readyMs.push(performance.now() - broker.startedAt)
+    const api = apiClient({ url, token: arena.operatorToken, timeoutMs: 15_000 })
+    await work(api)
+    left.push(...(await quiet(arena, api)))
+    await sleep(PROPAGATION_MS + 100)
+    await steal(arena, memory.leases.length)
+    codes.push(await broker.stop())
+    return readStored(join(dir, 'data', 'mayfly.db'))
+  }
+  const stored = await oneLife(async () => {})
+  const checks = judge({ stored, ledger, memory, now: Date.now() })
+  say('at rest after the last restart; now everything is killed')
+  const after = await oneLife((api) => killAll(memory, api))
+  const looked = after.leases.size
+  const failed = codes.filter((code) => code !== 0)
+  return [
+    ...checks,
+    ...judge({ stored: after, ledger, memory, now: Date.now() })
+      .filter(({ problems }) => problems.length > 0)
+      .map((check) => ({ ...check, name: `after a kill of all: ${check.name}` })),
+    { name: `P6: what ends rests within ${QUIET_BOUND_MS / 1_000} s`, looked, problems: left },
+    nothingRevocableWorks(arena, after),
+    secretsAreNowhere(dir, memory.secrets),
+    {
+      name: 'it ends when asked to',
+      looked: codes.length,
+      problems: failed.map((code) => `it ended with ${code}`),
+    },
+  ]
+}
+
+type Api = ReturnType<typeof apiClient>
+
+async function killAll(memory: Memory, api: Api): Promise<void> {
+  const selector = { all: true } as const
+  const sentAt = Date.now()
+  const { kill } = await api.kill({ selector, reason: 'the end', block_seconds: 0 })
+  const ordered = { round: 0, sentAt, at: Date.now() }
+  const { id } = kill
+  memory.kills.push({ id, by: 'operator', selector, ordered, blockedUntil: undefined })
+}
+
+/** Waits until upstreams have done all that can be done early; returns what is not done in time. */
+async function quiet({ ledger }: Arena, api: Api): Promise<string[]> {
+  const deadline = performance.now() + QUIET_BOUND_MS
+  for (;;) {
+    const left = [...(await unfinished(api)), ...(await strays(ledger, api))]
+    if (left.length === 0 || performance.now() > deadline) return left
+    await sleep(250)
+  }
+}
+
+/** Endings that no upstream has accepted yet, but for those none can end early. */
+async function unfinished(api: Api): Promise<string[]> {
+  const found: string[] = []
+  for (let cursor: string | undefined; ; ) {
+    const page = await api.endings({ limit: 100, ...(cursor === undefined ? {} : { cursor }) })
+    for (const { lease, target, containment, last_error } of page.items) {
+      const waits = containment !== 'enforced' && !target.includes('shared@')
+      if (waits) found.push(`${lease} is ${containment}: ${last_error ?? 'not tried'}`)
+    }
+    if (page.next_cursor === undefined || page.next_cursor === null) return found
+    cursor = page.next_cursor
+  }
+}
+
+/** Working credentials of leases that are not live: late mints, not yet chased. */
+async function strays(ledger: WatchedLedger, api: Api): Promise<string[]> {
+  const found: string[] = []
+  for (const { name, upstream } of ledger.working()) {
+    if (name === undefined) continue
+    const lease = await api.lease(`lease_${name.slice('mf-'.length)}`).catch(() => undefined)
+    const live = lease?.state === 'active' || lease?.target.includes('shared@')
+    if (!live)
+      found.push(`${upstream} ${name} works, and its lease is ${lease?.state ?? 'unknown'}`)
+  }
+  return found
+}
+
+function nothingRevocableWorks({ ledger }: Arena, stored: ReturnType<typeof readStored>): Check {
+  const working = ledger.working().filter(({ name }) => name !== undefined)
+  const problems = working
+    .map(({ name, upstream }) => ({ name, upstream, lease: stored.leasesByName.get(name ?? '') }))
+    .filter(({ lease }) => lease?.revocability !== 'expiry')
+    .map(
+      ({ name, upstream, lease }) =>
+        `${upstream} ${name} works (${lease?.state}, ${lease?.containment}, ${lease?.last_error})`,
+    )
+  const looked = ledger.minted.length
+  return { name: 'P8: after a kill of all nothing works that can be ended early', looked, problems }
+}

@@ -1,0 +1,44 @@
+/**
+ * Loaded before a broker (`--import`): gives it the instrumented sources and kills it at one
+ * failpoint. Nothing of this is known to the sources themselves.
+ */
+import { openSync, readFileSync, writeSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import type { FailpointPlan } from './failpoint-plan.ts'
+
+// Only the harness sets it, to a file that it wrote itself.
+const plan: FailpointPlan = JSON.parse(readFileSync(process.env.MAYFLY_FAILPOINTS ?? '', 'utf8'))
+delete process.env.MAYFLY_FAILPOINTS
+const sources: Readonly<Record<string, string>> = JSON.parse(readFileSync(plan.sources, 'utf8'))
+const hits = openSync(plan.hits, 'a')
+const seen = new Map<string, number>()
+
+function reach(side: 'before' | 'after', id: number): void {
+  const key = `${id} ${side}`
+  const times = (seen.get(key) ?? 0) + 1
+  seen.set(key, times)
+  if (times === 1 && side === 'before') writeSync(hits, `${id}\n`)
+  const { kill } = plan
+  if (kill?.id !== id || kill.side !== side || kill.nth !== times) return
+  process.kill(process.pid, 'SIGKILL')
+  // Not one more instruction, should the signal take its time.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+}
+
+Object.assign(globalThis, {
+  __failpoints: {
+    before: (id: number) => reach('before', id),
+    after<T>(id: number, value: T): T {
+      reach('after', id)
+      return value
+    },
+  },
+})
+
+registerHooks({
+  load(url, context, nextLoad) {
+    const source = sources[url]
+    if (source === undefined) return nextLoad(url, context)
+    return { format: 'module-typescript', source, shortCircuit: true }
+  },
+})

@@ -1,0 +1,52 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Failpoint, instrument } from './instrument.ts'
+
+export type Side = 'before' | 'after'
+
+/** One place and side at which a broker dies, the n-th time it gets there. */
+export interface KillAt {
+  readonly id: number
+  readonly side: Side
+  readonly nth: number
+}
+
+/** What a broker is told through a file. */
+export interface FailpointPlan {
+  /** Where the instrumented sources are. */
+  readonly sources: string
+  /** Where it writes what it reaches, each the first time. */
+  readonly hits: string
+  readonly kill: KillAt | undefined
+}
+
+/** The failpoints of these sources, and which of them a run has reached so far. */
+export class Failpoints {
+  readonly points: readonly Failpoint[]
+  readonly #dir: string
+
+  constructor(dir: string) {
+    const { points, sources } = instrument()
+    this.points = points
+    this.#dir = dir
+    writeFileSync(this.#path('sources'), JSON.stringify(sources))
+  }
+
+  /** Writes the plan of the next life; returns its file. */
+  plan(kill: KillAt | undefined): string {
+    const plan = { sources: this.#path('sources'), hits: this.#path('hits'), kill }
+    writeFileSync(this.#path('plan'), JSON.stringify(plan satisfies FailpointPlan))
+    return this.#path('plan')
+  }
+
+  /** The numbers of those any life has reached. */
+  reached(): readonly number[] {
+    if (!existsSync(this.#path('hits'))) return []
+    const lines = readFileSync(this.#path('hits'), 'utf8').split('\n')
+    return [...new Set(lines)].filter((line) => line !== '').map(Number)
+  }
+
+  #path(what: string): string {
+    return join(this.#dir, `failpoints-${what}.json`)
+  }
+}

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Arena, steal } from './arena.ts'
+import { BrokerProcess } from './broker-process.ts'
+import { Failpoints, type KillAt } from './failpoint-plan.ts'
+import { Load } from './load.ts'
+import { planRound } from './moment.ts'
+import { whyUnreached } from './unreached.ts'
+import type { Check } from './verdict.ts'
+
+/** A life in which the failpoint is not reached ends after this long. */
+const LONGEST_LIFE_MS = 5_000
+/** A life without a kill, to see what is reached at all. */
+const SCOUTING_MS = { sample: 3_000, all: 20_000 }
+/** A failpoint that is reached sometimes is waited for in so many lives. */
+const LIVES_PER_FAILPOINT = 4
+const THEFTS_PER_LIFE = 10
+
+/**
+ * Kills a broker under load at every failpoint it reaches, or at a `sample` of them; the seed
+ * chooses the order, and whether just before or just after. What a life reaches for the first time
+ * is next.
+ */
+export async function sweepFailpoints(
+  arena: Arena,
+  options: {
+    readonly sample: number
+    readonly readyMs: number[]
+    readonly say: (line: string) => void
+  },
+): Promise<{ readonly killed: number; readonly check: Check }> {
+  const { sample, readyMs, say } = options
+  const failpoints = new Failpoints(arena.dir)
+  const sweep: Sweep = { arena, failpoints, readyMs, life: 0 }
+  const scouting = sample === Number.POSITIVE_INFINITY ? SCOUTING_MS.all : SCOUTING_MS.sample
+  await oneLife(sweep, { forMs: scouting })
+  const tries = new Map<number, number>()
+  const done = new Set<number>()
+  for (;;) {
+    const open = failpoints
+      .reached()
+      .filter((id) => !done.has(id) && (tries.get(id) ?? 0) < LIVES_PER_FAILPOINT)
+    if (open.length === 0 || done.size >= sample) break
+    const id = arena.seeded.pick(open)
+    const tried = tries.get(id) ?? 0
+    tries.set(id, tried + 1)
+    const side = arena.seeded.pick(['before', 'after'] as const)
+    const kill = { id, side, nth: tried === 0 ? arena.seeded.between(1, 3) : 1 }
+    if (await oneLife(sweep, { kill, forMs: LONGEST_LIFE_MS })) done.add(id)
+    const name = `${side} ${failpoints.points[id]?.name}`
+    say(`${done.has(id) ? `killed (${kill.nth}.)` : 'not reached'} ${name}; ${open.length} left`)
+  }
+  return { killed: done.size, check: everyFailpointWasReached(failpoints, done) }
+}
+
+interface Sweep {
+  readonly arena: Arena
+  readonly failpoints: Failpoints
+  readonly readyMs: number[]
+  life: number
+}
+
+/** One life of the broker under load; true: it died where it should. */
+async function oneLife(
+  sweep: Sweep,
+  { kill, forMs }: { readonly kill?: KillAt; readonly forMs: number },
+): Promise<boolean> {
+  const { arena, failpoints, readyMs } = sweep
+  const { dir, upstreams, faults, seeded } = arena
+  sweep.life += 1
+  faults.clear()
+  for (const { operation, fault, times } of planRound(seeded).faults) {
+    faults.plan(operation, fault, times)
+  }
+  const broker = new BrokerProcess({ dir, env: upstreams.env, failpoints: failpoints.plan(kill) })
+  const url = await broker.ready().catch((error) => {
+    if (kill !== undefined && broker.killed) return undefined
+    throw error
+  })
+  if (url === undefined) return true
+  readyMs.push(performance.now() - broker.startedAt)
+  const load = new Load({ ...arena, url, round: sweep.life })
+  const until = performance.now() + forMs
+  while (performance.now() < until && !broker.over) await sleep(10)
+  const died = broker.over
+  if (died && !broker.killed) throw new Error(`the broker fell by itself:\n${broker.lastWords()}`)
+  await broker.kill()
+  const unexpected = await load.stop()
+  if (unexpected.length > 0) {
+    throw new Error(`life ${sweep.life}: an answer nobody expected`, { cause: unexpected[0] })
+  }
+  await steal(arena, THEFTS_PER_LIFE)
+  return died
+}
+
+function everyFailpointWasReached(failpoints: Failpoints, done: ReadonlySet<number>): Check {
+  const problems = failpoints.points.flatMap((point, id) =>
+    done.has(id) || whyUnreached(point) !== undefined ? [] : [`never killed at ${point.name}`],
+  )
+  const looked = failpoints.points.length
+  return { name: 'every failpoint was reached or is excused', looked, problems }
+}
