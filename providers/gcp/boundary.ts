@@ -30,6 +30,13 @@ const CONDITION_LIMIT = 2_048
 /** What stands in a CEL string for itself, whatever the escaping rules: no quote, no backslash. */
 const PLAIN = /^[\x20-\x26\x28-\x5b\x5d-\x7e]*$/
 
+const RESOURCE = '//storage.googleapis.com/projects/_/buckets/'
+
+/** One of the buckets it lets into. */
+export function bucketOf({ accessBoundary }: Boundary): string | undefined {
+  return accessBoundary.accessBoundaryRules[0]?.availableResource.slice(RESOURCE.length)
+}
+
 /**
  * Compiles Cloud Storage items into rules whose union is exactly what the items say. Each item
  * becomes one rule for each of its locations, so the cross product of different items never mixes.
@@ -63,7 +70,7 @@ function ruleOf(text: string, location: Location & { kind: 'objects' }): Rule | 
     return `the object name ${JSON.stringify(location.name)} cannot be written into an access boundary: only printable ASCII without ' and \\`
   }
   const rule = {
-    availableResource: `//storage.googleapis.com/projects/_/buckets/${location.bucket}`,
+    availableResource: `${RESOURCE}${location.bucket}`,
     availablePermissions: [`inRole:${role}`],
   }
   const expression = conditionOf(location)

@@ -12,7 +12,7 @@ import { vocabulary } from './vocabulary.ts'
 export const SHORTEST_SECONDS = 300
 export const LONGEST_SECONDS = 3_600
 /** https://cloud.google.com/iam/docs/access-change-propagation: 2 minutes typical, 7 or more. */
-const TYPICAL_SECONDS = 120
+export const TYPICAL_SECONDS = 120
 export const WORST_SECONDS = 420
 
 /** What `describe` compiles and `mint` obeys. */
@@ -40,7 +40,7 @@ export function describe(request: DescribeRequest<Settings, Target>): Descriptio
     group: null,
     lifetime: { nativeFloorSeconds: SHORTEST_SECONDS, maxSeconds: LONGEST_SECONDS },
     ...endOf(target),
-    proof: 'expiry',
+    proof: isPool(target) && compiled.mode === 'boundary' ? 'canary' : 'expiry',
     custody: 'none',
     residuals: residualsOf(intent),
   }

@@ -56,8 +56,13 @@ const CODE = /^[A-Za-z_]{1,64}$/
 
 function codeOf(data: unknown): string | undefined {
   const error = field(typeof data === 'string' ? parse(data) : data, 'error')
-  const code = typeof error === 'string' ? error : field(error, 'status')
+  const code = typeof error === 'string' ? error : (field(error, 'status') ?? reasonOf(error))
   return typeof code === 'string' && CODE.test(code) ? code : undefined
+}
+
+/** Cloud Storage names its errors by reason only. */
+function reasonOf(error: unknown): unknown {
+  return field(field(field(error, 'errors'), '0'), 'reason')
 }
 
 function parse(text: string): unknown {

@@ -1,4 +1,5 @@
 import { defineProvider, type Provider, type ProviderContext } from '../../src/provider.ts'
+import { Canaries } from './canary.ts'
 import { describe } from './compile.ts'
 import { AccountPool } from './pool.ts'
 import { endpointsOf, type Settings, settings } from './settings.ts'
@@ -26,18 +27,20 @@ export const gcp = defineProvider({
 })
 
 /**
- * `renew` is absent since a token cannot be prolonged, and `prove` since only the token itself could
- * show its refusal. Google lists no issued tokens: the inventory is the pool's accounts.
+ * `renew` is absent since a token cannot be prolonged. Google lists no issued tokens: the inventory
+ * is the pool's accounts.
  */
 function create(context: ProviderContext<Settings>): Provider {
   const upstream = lazyUpstream(context)
   const pool = new AccountPool(upstream.get, context.clock)
+  const canaries = new Canaries(upstream.get, context.clock)
   return {
     async mint(order) {
       const { mint } = await import('./mint.ts')
-      return mint(await upstream.get(), order)
+      return mint(await upstream.get(), order, canaries)
     },
     revoke: (batch) => pool.revoke(batch.orders, batch.signal),
+    prove: (orders) => canaries.prove(orders),
     release: (orders) => pool.release(orders),
     inventory: async (beside) => {
       const { inventory } = await import('./inventory.ts')

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type Minted, type MintOrder, UpstreamError } from '../../src/provider.ts'
 import { Secret } from '../../src/secret.ts'
 import type { Boundary } from './boundary.ts'
+import type { Canaries } from './canary.ts'
 import { LONGEST_SECONDS, SHORTEST_SECONDS, scope } from './compile.ts'
 import { accountOf, target } from './target.ts'
 import type { Bounds, Upstream } from './upstream.ts'
@@ -13,17 +14,23 @@ import type { Bounds, Upstream } from './upstream.ts'
 export const handle = z.object({ service_account: z.string(), expire_time: z.number() })
 
 /** Checks the order → mints the source token → narrows it → answers; the source token stays here. */
-export async function mint(upstream: Upstream, order: MintOrder): Promise<Minted> {
+export async function mint(
+  upstream: Upstream,
+  order: MintOrder,
+  canaries: Canaries,
+): Promise<Minted> {
   const { account, scopes, boundary } = planOf(order)
   const bounds = { signal: order.signal, upstreamName: order.upstreamName }
   const seconds = Math.min(LONGEST_SECONDS, Math.max(SHORTEST_SECONDS, Math.ceil(order.ttlSeconds)))
   const answer = await upstream.generateAccessToken({ account, scopes, seconds }, bounds)
   const source = sourceOf(answer.body)
   const token = boundary ? await narrow(upstream, source.token, boundary, bounds) : source.token
+  const secret = new Secret(token)
+  canaries.keep(order, { token: secret, boundary, expiresAt: source.expireTime })
   const earlier = handle.safeParse(order.handle)
   const expireTime = Math.max(source.expireTime, earlier.success ? earlier.data.expire_time : 0)
   return {
-    credential: { type: 'gcp', access_token: new Secret(token), service_account: account },
+    credential: { type: 'gcp', access_token: secret, service_account: account },
     expiresAt: Math.min(source.expireTime, order.notAfter),
     nativeExpiresAt: expireTime,
     handle: { service_account: account, expire_time: expireTime },

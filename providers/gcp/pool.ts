@@ -9,7 +9,7 @@ import {
   UpstreamError,
 } from '../../src/provider.ts'
 import { inBatches } from './batches.ts'
-import { LONGEST_SECONDS, WORST_SECONDS } from './compile.ts'
+import { LONGEST_SECONDS, TYPICAL_SECONDS, WORST_SECONDS } from './compile.ts'
 import { accountOf, isPool, resourceName, target } from './target.ts'
 import type { Bounds, Upstream } from './upstream.ts'
 
@@ -22,6 +22,8 @@ const RELEASE_DEADLINE_MS = 15_000
  * not given back, because it could switch the next lease's account on again.
  */
 const LATE_ENABLE_MS = 120_000
+/** Enabling propagates like disabling: until then Google refuses to make tokens of the account. */
+const SETTLE_MS = TYPICAL_SECONDS * 1_000
 /**
  * How long an account must have been seen disabled until no token of it can be alive, whoever asked
  * for one: the longest life, after the worst known time in which one could still be minted.
@@ -37,6 +39,10 @@ export class AccountPool {
   readonly #upstream: () => Promise<Upstream>
   readonly #clock: Clock
   readonly #lateEnables = new Map<string, number>()
+  /** When each account was given back that is not lent again yet. */
+  readonly #enabledAt = new Map<string, number>()
+  /** By account: the lease for which it was seen disabled. */
+  readonly #offFor = new Map<string, string>()
   /** Since when each account was seen disabled and never enabled since, on the monotonic tick. */
   readonly #offSince = new Map<string, number>()
 
@@ -48,9 +54,7 @@ export class AccountPool {
   /** Switches off the account of each lease and sees that it is off; idempotent. */
   revoke(orders: readonly EndOrder[], signal: AbortSignal): Promise<readonly EndOutcome[]> {
     return inBatches(orders, CALLS_AT_ONCE, (order) =>
-      outcomeOf(order, () =>
-        this.#switch(memberOf(order), 'disable', { signal, upstreamName: order.upstreamName }),
-      ),
+      outcomeOf(order, () => this.#switchOff(order, { signal, upstreamName: order.upstreamName })),
     )
   }
 
@@ -59,6 +63,19 @@ export class AccountPool {
     return inBatches(orders, CALLS_AT_ONCE, (order) =>
       outcomeOf(order, () => this.#giveBack(order)),
     )
+  }
+
+  /**
+   * Asked again for the same lease it looks first: writes are scarce (600 a minute and project), and
+   * an end is asked for until it is proved.
+   */
+  async #switchOff(order: EndOrder, bounds: Bounds): Promise<void> {
+    const member = memberOf(order)
+    const again = this.#offFor.get(member.account) === order.upstreamName
+    if (again && (await isDisabled(await this.#upstream(), member, bounds))) return
+    this.#offFor.delete(member.account)
+    await this.#switch(member, 'disable', bounds)
+    this.#offFor.set(member.account, order.upstreamName)
   }
 
   /** Takes in what an inventory showed of the accounts. */
@@ -105,11 +122,26 @@ export class AccountPool {
     this.#refuseWhileEnabling(member)
     const signal = AbortSignal.timeout(RELEASE_DEADLINE_MS)
     const bounds = { signal, upstreamName: order.upstreamName }
-    if (!(await isDisabled(await this.#upstream(), member, bounds))) return
-    await this.#enable(member, bounds)
+    if (await isDisabled(await this.#upstream(), member, bounds)) {
+      await this.#enable(member, bounds)
+      this.#enabledAt.set(member.account, this.#clock.now())
+    }
+    this.#refuseWhileSettling(member)
+  }
+
+  #refuseWhileSettling({ account }: Member): void {
+    const since = this.#enabledAt.get(account)
+    if (since !== undefined && this.#clock.now() < since + SETTLE_MS) {
+      throw new UpstreamError(
+        'unknown',
+        `${account} is enabled; it is free when that is known everywhere`,
+      )
+    }
+    this.#enabledAt.delete(account)
   }
 
   async #enable(member: Member, bounds: Bounds): Promise<void> {
+    this.#offFor.delete(member.account)
     try {
       await this.#switch(member, 'enable', bounds)
     } catch (error) {

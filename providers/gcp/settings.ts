@@ -27,6 +27,7 @@ export const settings = z.strictObject({
       iamcredentials: endpoint.optional(),
       iam: endpoint.optional(),
       sts: endpoint.optional(),
+      storage: endpoint.optional(),
     })
     .optional(),
   credentials: credentials.optional(),
@@ -44,6 +45,7 @@ export function endpointsOf(given: Settings) {
     ),
     iam: new URL(given.endpoints?.iam ?? 'https://iam.googleapis.com'),
     sts: new URL(given.endpoints?.sts ?? 'https://sts.googleapis.com'),
+    storage: new URL(given.endpoints?.storage ?? 'https://storage.googleapis.com'),
   }
 }
 

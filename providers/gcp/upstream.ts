@@ -4,6 +4,7 @@
  */
 import { IAMCredentialsClient } from '@google-cloud/iam-credentials'
 import type { ProviderContext } from '../../src/provider.ts'
+import type { Secret } from '../../src/secret.ts'
 import { upstreamError } from './errors.ts'
 import { BrokerIdentity, type CallFrame } from './identity.ts'
 import { endpointsOf, type Settings } from './settings.ts'
@@ -20,12 +21,16 @@ export interface Bounds {
   readonly upstreamName: string
 }
 
+/** What a look at a token has shown. */
+export type Look = 'accepted' | 'refused' | 'unseen'
+
 export class Upstream {
   readonly minter: BrokerIdentity
   readonly revoker: BrokerIdentity
   readonly #credentials: IAMCredentialsClient
   readonly #iam: URL
   readonly #sts: URL
+  readonly #storage: URL
 
   constructor(context: ProviderContext<Settings>) {
     const { settings } = context
@@ -37,6 +42,7 @@ export class Upstream {
       : this.minter
     this.#iam = endpoints.iam
     this.#sts = endpoints.sts
+    this.#storage = endpoints.storage
     this.#credentials = new IAMCredentialsClient({
       fallback: true,
       authClient: this.minter,
@@ -74,6 +80,34 @@ export class Upstream {
       const { data } = await this.minter.requestUnauthenticated<unknown>(request)
       return data
     })
+  }
+
+  /**
+   * Whether Cloud Storage takes this token for one: `buckets.testIamPermissions` needs no
+   * permission, only to be authenticated. 'own': the mint identity's. Anything that is not surely
+   * Google's word has shown nothing.
+   * https://cloud.google.com/storage/docs/json_api/v1/buckets/testIamPermissions
+   */
+  async looks(bucket: string, token: Secret | 'own', bounds: Bounds): Promise<Look> {
+    const url = new URL(
+      `/storage/v1/b/${encodeURIComponent(bucket)}/iam/testPermissions`,
+      this.#storage,
+    )
+    url.searchParams.set('permissions', 'storage.objects.get')
+    const frame: CallFrame = { signal: bounds.signal, reason: bounds.upstreamName }
+    try {
+      if (token === 'own') await this.minter.call(frame, () => this.minter.request({ url }))
+      else {
+        const headers = { authorization: `Bearer ${token.reveal()}` }
+        await this.minter.call(frame, () => this.minter.requestUnauthenticated({ url, headers }))
+      }
+      return 'accepted'
+    } catch {
+      const { status, code } = frame.failure ?? { status: null, code: undefined }
+      if (code === undefined) return 'unseen'
+      if (status === 401) return 'refused'
+      return status === 403 || status === 404 ? 'accepted' : 'unseen'
+    }
   }
 
   /** One call of IAM v1 as `identity`. */

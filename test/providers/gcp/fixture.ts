@@ -63,7 +63,7 @@ export class TestClock implements Clock {
   readonly now = () => Date.now() + this.#ahead
   readonly earliest = this.now
   readonly latest = this.now
-  readonly monotonic = () => performance.now()
+  readonly monotonic = () => performance.now() + this.#ahead
   advance(ms: number): void {
     this.#ahead += ms
   }

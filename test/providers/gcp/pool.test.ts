@@ -111,8 +111,12 @@ describe('the pool of service accounts', () => {
     expect(sandbox.isDisabled(FIRST)).toBe(true)
 
     clock.advance(2_000)
-    expect(await release(ended)).toMatchObject({ ok: true })
+    expect(await release(ended)).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('free'),
+    })
     expect(sandbox.isDisabled(FIRST)).toBe(false)
+    await sleep(120)
     // Only the broker's clock went on: at the sandbox the token lives, and this is the danger.
     expect(await read(storage, 'tickets', '4711/mail.txt')).toBe('the printer burns')
   })
@@ -147,13 +151,60 @@ describe('the pool of service accounts', () => {
     expect(await release(order)).toMatchObject({ ok: true })
   })
 
+  it('an account is free again only when its enabling is known everywhere', async () => {
+    const order = endOf(orderFor({ settings, clock }), null)
+    await end(order)
+    clock.advance(400_000)
+    expect(await release(order)).toMatchObject({ ok: false })
+    clock.advance(119_000)
+    expect(await release(order)).toMatchObject({ ok: false })
+    clock.advance(2_000)
+    expect(await release(order)).toMatchObject({ ok: true })
+    await sleep(120)
+    await provider.mint(orderFor({ settings, clock }))
+  })
+
+  it('P6: an end asked for again writes nothing, until somebody enabled the account', async () => {
+    const order = endOf(orderFor({ settings, clock }), null)
+    await end(order)
+    sandbox.faults.plan('disable', { kind: 'fail', status: 429 })
+    expect(await end(order)).toMatchObject({ ok: true })
+    sandbox.setDisabled(FIRST, false)
+    expect(await end(order)).toMatchObject({ ok: false })
+    sandbox.faults.clear()
+    expect(await end(order)).toMatchObject({ ok: true })
+    expect(sandbox.isDisabled(FIRST)).toBe(true)
+  })
+
+  it('P6: gives back what no lease holds only when all that was minted on it is dead', async () => {
+    sandbox.setDisabled(FIRST, true)
+    const give = () => provider.giveBack?.([FIRST])
+    const refused = [{ slot: FIRST, ok: false, error: expect.stringContaining('alive') }]
+    expect(await give()).toEqual(refused)
+    await provider.inventory?.({ groups: [], slots: [FIRST] })
+    clock.advance((3_600 + 420) * 1_000)
+    expect(await give()).toEqual(refused)
+    // Enabled for a moment in between: a token may have been made, so it counts anew.
+    sandbox.setDisabled(FIRST, false)
+    await provider.inventory?.({ groups: [], slots: [FIRST] })
+    sandbox.setDisabled(FIRST, true)
+    await provider.inventory?.({ groups: [], slots: [FIRST] })
+    clock.advance((3_600 + 420) * 1_000)
+    expect(await give()).toEqual(refused)
+    clock.advance(31_000)
+    expect(await give()).toEqual([{ slot: FIRST, ok: true }])
+    expect(sandbox.isDisabled(FIRST)).toBe(false)
+  })
+
   it('P6: a refused enable is just tried again', async () => {
     const order = endOf(orderFor({ settings, clock }), null)
     await end(order)
     clock.advance(400_000)
     sandbox.faults.plan('enable', { kind: 'fail', status: 403 }, 1)
     expect(await release(order)).toMatchObject({ ok: false })
-    expect(await release(order)).toMatchObject({ ok: true })
+    expect(sandbox.isDisabled(FIRST)).toBe(true)
+    await release(order)
+    expect(sandbox.isDisabled(FIRST)).toBe(false)
   })
 
   it('P6: says that leases of a shared account end by expiry only', async () => {

@@ -1,6 +1,6 @@
 import type { Answer } from '../faults.ts'
 import { bodyOf, type Call, googleError, json, type Route } from './request.ts'
-import type { ServiceAccount } from './world.ts'
+import type { ServiceAccount, World } from './world.ts'
 
 const BASE = '^/v1/projects/[^/]+/serviceAccounts/([^/:]+)'
 
@@ -11,7 +11,7 @@ export const iamRoutes: readonly Route[] = [
     path: new RegExp(`${BASE}$`),
     operation: 'getServiceAccount',
     perform: (call) =>
-      onAccount(call, 'iam.serviceAccounts.get', (account) => json(200, view(account))),
+      onAccount(call, 'iam.serviceAccounts.get', (account) => json(200, view(call.world, account))),
   },
   {
     method: 'POST',
@@ -19,7 +19,7 @@ export const iamRoutes: readonly Route[] = [
     operation: 'disable',
     perform: (call) =>
       onAccount(call, 'iam.serviceAccounts.disable', (account) => {
-        account.disabledAt ??= call.world.now()
+        call.world.setDisabled(account, true)
         return json(200, {})
       }),
     pretend: () => json(200, {}),
@@ -30,7 +30,7 @@ export const iamRoutes: readonly Route[] = [
     operation: 'enable',
     perform: (call) =>
       onAccount(call, 'iam.serviceAccounts.enable', (account) => {
-        account.disabledAt = null
+        call.world.setDisabled(account, false)
         return json(200, {})
       }),
     pretend: () => json(200, {}),
@@ -81,7 +81,7 @@ function testIamPermissions(call: Call): Answer {
   return json(200, held.length > 0 ? { permissions: held } : {})
 }
 
-function view(account: ServiceAccount) {
+function view(world: World, account: ServiceAccount) {
   const project = /@([^.]+)\./.exec(account.email)?.[1] ?? '-'
   return {
     name: `projects/${project}/serviceAccounts/${account.email}`,
@@ -89,6 +89,6 @@ function view(account: ServiceAccount) {
     uniqueId: account.uniqueId,
     email: account.email,
     oauth2ClientId: account.uniqueId,
-    ...(account.disabledAt === null ? {} : { disabled: true }),
+    ...(world.isDisabled(account) ? { disabled: true } : {}),
   }
 }

@@ -35,11 +35,14 @@ export interface GcpSandbox {
     readonly iamcredentials: string
     readonly iam: string
     readonly sts: string
+    readonly storage: string
   }
   readonly faults: Faults
   readonly propagationMs: number
   /** Makes `token` a broker's access token with these rights on service accounts. */
   addBroker(token: string, grants: readonly BrokerGrant[]): void
+  /** Gives `from` the token creator's role on `to`: a step of a delegation chain. */
+  addDelegation(from: string, to: string): void
   /** Creates an enabled account whose bindings give it roles on buckets. */
   addServiceAccount(email: string, bindings: readonly Binding[]): void
   putObject(bucket: string, name: string, content: string): void
@@ -73,13 +76,14 @@ export async function startGcpSandbox(options: GcpSandboxOptions): Promise<GcpSa
   const url = await listen(server, options.port ?? 0)
   return {
     url,
-    endpoints: { iamcredentials: url, iam: url, sts: url },
+    endpoints: { iamcredentials: url, iam: url, sts: url, storage: url },
     faults,
     propagationMs: world.propagationMs,
     addBroker: (token, grants) => void world.brokers.set(token, grants),
     addServiceAccount(email, bindings) {
       const uniqueId = String(100_000_000_000_000_000_000n + BigInt(world.accounts.size))
-      world.accounts.set(email, { email, uniqueId, bindings, disabledAt: null })
+      const account = { email, uniqueId, bindings, switches: [], mayActAs: new Set<string>() }
+      world.accounts.set(email, account)
     },
     putObject(bucket, name, content) {
       const objects = world.buckets.get(bucket) ?? new Map()
@@ -87,10 +91,9 @@ export async function startGcpSandbox(options: GcpSandboxOptions): Promise<GcpSa
       world.buckets.set(bucket, objects)
     },
     readObject: (bucket, name) => world.buckets.get(bucket)?.get(name)?.content.toString('utf8'),
-    isDisabled: (email) => accountOf(world, email).disabledAt !== null,
-    setDisabled(email, disabled) {
-      accountOf(world, email).disabledAt = disabled ? world.now() : null
-    },
+    addDelegation: (from, to) => void accountOf(world, from).mayActAs.add(to),
+    isDisabled: (email) => world.isDisabled(accountOf(world, email)),
+    setDisabled: (email, disabled) => world.setDisabled(accountOf(world, email), disabled),
     close: () => close(server),
   }
 }

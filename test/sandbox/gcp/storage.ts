@@ -11,6 +11,12 @@ export const storageRoutes: readonly Route[] = [
   { method: 'GET', path: /^\/storage\/v1\/b\/([^/]+)$/, operation: 'buckets.get', perform: bucket },
   {
     method: 'GET',
+    path: /^\/storage\/v1\/b\/([^/]+)\/iam\/testPermissions$/,
+    operation: 'buckets.testIamPermissions',
+    perform: testPermissions,
+  },
+  {
+    method: 'GET',
     path: /^\/storage\/v1\/b\/([^/]+)\/o$/,
     operation: 'objects.list',
     perform: list,
@@ -48,6 +54,25 @@ function bucket(call: Call): Answer {
       ? json(200, { kind: 'storage#bucket', id: name, name })
       : googleError(404, 'The specified bucket does not exist.'),
   )
+}
+
+/**
+ * Whoever is authenticated may ask, and hears what of it they may do. It uses nothing, so that it
+ * is no use for the ledger. This API's errors have no `status`.
+ */
+function testPermissions(call: Call): Answer {
+  const [name = ''] = call.params
+  if (!call.world.knows(call.bearer)) {
+    const errors = [{ message: 'Invalid Credentials', domain: 'global', reason: 'authError' }]
+    return json(401, { error: { code: 401, message: 'Invalid Credentials', errors } })
+  }
+  const permissions = call.query
+    .getAll('permissions')
+    .filter((permission) => call.world.wouldPermit(call.bearer, { permission, bucket: name }))
+  return json(200, {
+    kind: 'storage#testIamPermissionsResponse',
+    ...(permissions.length > 0 && { permissions }),
+  })
 }
 
 function list(call: Call): Answer {

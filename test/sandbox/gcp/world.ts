@@ -12,8 +12,10 @@ export interface ServiceAccount {
   readonly email: string
   readonly uniqueId: string
   readonly bindings: readonly Binding[]
-  /** When it was disabled; null while it is enabled. */
-  disabledAt: number | null
+  /** Every time it was switched, oldest first; none: it was enabled all along. */
+  readonly switches: { readonly at: number; readonly off: boolean }[]
+  /** Whose tokens may be made with a token of this account, as `roles/iam.serviceAccountTokenCreator` gives it. */
+  readonly mayActAs: Set<string>
 }
 
 /** What the holder of a broker's fixed token may do with which service accounts. */
@@ -79,13 +81,25 @@ export class World {
     )
   }
 
+  /** Whether Google authenticates the holder at all. */
   knows(bearer: string | undefined): boolean {
-    return bearer !== undefined && (this.brokers.has(bearer) || this.tokens.has(bearer))
+    const token = this.tokens.get(bearer ?? '')
+    return token ? this.honours(token) : this.brokers.has(bearer ?? '')
   }
 
-  /** Disabling bites late; enabling bites at once and makes old tokens valid again. */
+  /** What the control plane says now. */
+  isDisabled(account: ServiceAccount): boolean {
+    return account.switches.at(-1)?.off ?? false
+  }
+
+  setDisabled(account: ServiceAccount, off: boolean): void {
+    if (this.isDisabled(account) !== off) account.switches.push({ at: this.now(), off })
+  }
+
+  /** Both ways bite late; once enabling has, old tokens are valid again. */
   switchedOff(account: ServiceAccount): boolean {
-    return account.disabledAt !== null && this.now() >= account.disabledAt + this.propagationMs
+    const bitten = this.now() - this.propagationMs
+    return account.switches.findLast(({ at }) => at <= bitten)?.off ?? false
   }
 
   mint(grant: Omit<Token, 'value'>): Token {
@@ -120,6 +134,10 @@ export class World {
       })
     }
     return verdict
+  }
+
+  wouldPermit(bearer: string | undefined, access: StorageAccess): boolean {
+    return this.#verdict(bearer, access).allowed
   }
 
   #verdict(bearer: string | undefined, access: StorageAccess): Verdict {
