@@ -2,10 +2,9 @@
 import type { IntentItem, Refusal } from '../../src/model/intent.ts'
 import type { Description } from '../../src/provider.ts'
 import { compilePolicy, type PolicyDocument } from './compile.ts'
-import { isReservedMount, type Settings, type Target } from './settings.ts'
+import { engineOf } from './engine.ts'
+import { type DynamicTarget, isReservedMount, type Settings, type Target } from './settings.ts'
 
-/** What survives the end of a database user: a session it opened before. */
-export const OPEN_DATABASE_SESSION = 'open-database-session'
 /** Vault counts in whole seconds; below two, the round trip would leave nothing. */
 const FLOOR_SECONDS = 2
 
@@ -17,16 +16,30 @@ export function describeLease(request: {
   const { settings, target } = request
   const policy = policyFor(request)
   if ('refused' in policy) return policy
-  const dynamic = target.kind === 'dynamic'
+  const { max_lifetime: maxSeconds } = settings
+  if (target.kind === 'token') {
+    return {
+      scope: { kind: 'token', policy },
+      target: `${settings.address} token`,
+      group: null,
+      lifetime: { nativeFloorSeconds: FLOOR_SECONDS, maxSeconds },
+      revocability: 'immediate',
+      proof: 'lookup',
+      custody: 'none',
+      residuals: [],
+    }
+  }
+  const { revocability, propagation, proof, residuals, floorSeconds } = engineOf(target)
   return {
-    scope: { kind: target.kind, policy, ...(dynamic ? { reads: target.path } : {}) },
-    target: dynamic ? target.path : `${settings.address} token`,
+    scope: { kind: 'dynamic', policy, engine: target.engine, reads: target.path },
+    target: target.path,
     group: null,
-    lifetime: { nativeFloorSeconds: FLOOR_SECONDS, maxSeconds: settings.max_lifetime },
-    revocability: 'immediate',
-    proof: 'lookup',
+    lifetime: { nativeFloorSeconds: floorSeconds, maxSeconds },
+    revocability,
+    ...(propagation === undefined ? {} : { propagation }),
+    proof,
     custody: 'none',
-    residuals: dynamic ? [OPEN_DATABASE_SESSION] : [],
+    residuals,
   }
 }
 
@@ -37,7 +50,7 @@ export function policyFor(request: {
   intent: readonly IntentItem[]
 }): PolicyDocument | Refusal {
   const { settings, target, intent } = request
-  if (target.kind === 'dynamic') return dynamicPolicy(target.path, intent)
+  if (target.kind === 'dynamic') return dynamicPolicy(target, intent)
   const policy = compilePolicy(intent)
   if ('refused' in policy) return policy
   for (const location of Object.keys(policy.path)) {
@@ -48,16 +61,23 @@ export function policyFor(request: {
 }
 
 /** One secret is read once by Mayfly, so the intent can only be exactly that. */
-function dynamicPolicy(path: string, intent: readonly IntentItem[]): PolicyDocument | Refusal {
+function dynamicPolicy(
+  target: DynamicTarget,
+  intent: readonly IntentItem[],
+): PolicyDocument | Refusal {
+  const { path } = target
+  const { reads } = engineOf(target)
   const [item, ...more] = intent
   const exact =
     item !== undefined &&
     more.length === 0 &&
     item.locations.join() === path &&
-    item.actions.join() === 'read' &&
+    item.actions.join() === reads &&
     Object.keys(item.constraints ?? {}).length === 0
   if (!exact) {
-    return { refused: `this target gives exactly the action "read" on "${path}" and nothing else` }
+    return {
+      refused: `this target gives exactly the action "${reads}" on "${path}" and nothing else`,
+    }
   }
   return compilePolicy(intent)
 }

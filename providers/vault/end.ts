@@ -10,9 +10,10 @@ import {
   UpstreamError,
 } from '../../src/provider.ts'
 import { VaultRefusedError } from './client.ts'
+import { provable, targetOf } from './ended-target.ts'
+import { engineOf } from './engine.ts'
 import { lookFor } from './evidence.ts'
 import { type Handle, joinHandles, NOTHING_KNOWN, parseHandle } from './handle.ts'
-import { type Target, targetSchema } from './settings.ts'
 import { sweepAccessors } from './sweep.ts'
 import { policyPath, type Upstream, vaultOf } from './upstream.ts'
 
@@ -74,7 +75,7 @@ async function endOne(upstream: Upstream, ending: Ending): Promise<EndOutcome> {
   }
   upstream.strays.delete(order.upstreamName)
   upstream.listed.delete(order.upstreamName)
-  if (evidence.seen === 'gone') {
+  if (evidence.seen === 'gone' && provable(order)) {
     const { proof } = evidence
     return {
       lease: order.lease,
@@ -139,14 +140,14 @@ async function revokeToken(
 
 /**
  * Without its policy no token can do anything, also one that appears later. A secret that was read
- * in a call whose answer was lost dies with its token, but only in Vault's own queue.
+ * in a call whose answer was lost dies with its token, but only in Vault's own queue. What bites
+ * later than Vault answers counts until it surely has.
  */
 function exposedUntilOf(order: EndOrder, handle: Handle, now: number): number {
-  if (handle.complete || kindOf(order) === 'token') return now
-  return order.nativeExpiresAt ?? order.latestPossibleExpiry
-}
-
-function kindOf(order: EndOrder): Target['kind'] | undefined {
-  const target = targetSchema.safeParse(order.target)
-  return target.success ? target.data.kind : undefined
+  const target = targetOf(order)
+  if (target?.kind === 'token') return now
+  const nativeEnd = order.nativeExpiresAt ?? order.latestPossibleExpiry
+  if (!handle.complete || target === undefined) return nativeEnd
+  const { propagation } = engineOf(target)
+  return Math.min(nativeEnd, now + (propagation?.worstSeconds ?? 0) * 1_000)
 }

@@ -13,12 +13,6 @@ export function secondsLeft(clock: Clock, order: MintOrder): number {
   throw new UpstreamError('refused', 'less than one second is left, which vault cannot express')
 }
 
-/**
- * How much later than its lease a database user may log in, if Vault does not come to drop it: the
- * engine writes `VALID UNTIL` this much after the lease's end (seen on OpenBao with PostgreSQL 15).
- */
-export const DATABASE_GRACE_MS = 5_000
-
 /** When a life of `seconds` that Vault counted from somewhere inside a call surely is over, and surely not yet. */
 export function lifeOf(span: { sentAt: number; answeredAt: number; seconds: number }): {
   readonly livesUntil: number

@@ -4,12 +4,16 @@
  */
 import { type Minted, type MintOrder, UpstreamError } from '../../src/provider.ts'
 import { policyFor } from './describe.ts'
+import { engineOf } from './engine.ts'
 import { type Handle, joinHandles, parseHandle } from './handle.ts'
 import { secondsLeft } from './lifetime.ts'
 import { type DynamicSecret, readSecret } from './secret-read.ts'
-import { targetSchema } from './settings.ts'
+import { type DynamicTarget, targetSchema } from './settings.ts'
 import { createToken, type LeaseToken } from './token-create.ts'
 import { policyPath, type Upstream, vaultOf } from './upstream.ts'
+
+/** How long taking a spent policy back may hold up an answer. */
+const DROP_MS = 2_000
 
 export async function mint(upstream: Upstream, order: MintOrder): Promise<Minted> {
   const { settings, minter } = upstream
@@ -25,11 +29,26 @@ export async function mint(upstream: Upstream, order: MintOrder): Promise<Minted
   })
   const token = await tokenUnderPolicy(upstream, order)
   const secret =
-    target.kind === 'dynamic'
-      ? await readSecret(upstream, { order, path: target.path, token })
-      : undefined
+    target.kind === 'dynamic' ? await readOnce(upstream, { order, target, token }) : undefined
   upstream.strays.delete(order.upstreamName)
   return minted(upstream, { order, token, secret })
+}
+
+/**
+ * What no end can take back is never ended upstream, so its token loses its policy at once. The
+ * token itself stays: with it Vault would revoke what it read, and say so of what lives on.
+ */
+async function readOnce(
+  upstream: Upstream,
+  read: { order: MintOrder; target: DynamicTarget; token: LeaseToken },
+): Promise<DynamicSecret> {
+  try {
+    return await readSecret(upstream, read)
+  } finally {
+    if (engineOf(read.target).revocability === 'expiry') {
+      await dropPolicy(upstream, read.order.upstreamName, AbortSignal.timeout(DROP_MS))
+    }
+  }
 }
 
 /** A refused token leaves nothing but the policy, which grants nothing without it. */
@@ -38,12 +57,20 @@ async function tokenUnderPolicy(upstream: Upstream, order: MintOrder): Promise<L
     return await createToken(upstream, order)
   } catch (error) {
     if (error instanceof UpstreamError && error.outcome === 'refused') {
-      const { upstreamName, signal } = order
-      const path = policyPath(upstreamName)
-      await upstream.ender.call({ method: 'delete', path, signal }).catch(() => undefined)
+      await dropPolicy(upstream, order.upstreamName, order.signal)
     }
     throw error
   }
+}
+
+/** Best effort: what stays of it grants nothing to anybody who holds a secret. */
+async function dropPolicy(
+  { ender }: Upstream,
+  upstreamName: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = policyPath(upstreamName)
+  await ender.call({ method: 'delete', path, signal }).catch(() => undefined)
 }
 
 function minted(
@@ -53,7 +80,7 @@ function minted(
   const { order, token, secret } = made
   const here: Handle = {
     accessors: [token.accessor],
-    leases: secret ? [secret.leaseId] : [],
+    leases: secret?.leaseId === undefined ? [] : [secret.leaseId],
     complete: true,
     vault: vaultOf(settings),
   }

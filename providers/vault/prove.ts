@@ -1,5 +1,6 @@
 /** Looks again at ended leases; one whose handle is not known whole can never be proved. */
 import type { EndOrder, ProofOutcome } from '../../src/provider.ts'
+import { provable } from './ended-target.ts'
 import { lookFor } from './evidence.ts'
 import { parseHandle } from './handle.ts'
 import { type Upstream, vaultOf } from './upstream.ts'
@@ -21,7 +22,7 @@ export async function prove(
       continue
     }
     const evidence = await lookFor(upstream, handle, signal)
-    if (evidence.seen === 'gone') outcomes.push({ lease, proof: evidence.proof })
+    if (evidence.seen === 'gone' && provable(order)) outcomes.push({ lease, proof: evidence.proof })
     else outcomes.push(evidence.seen === 'alive' ? { lease, works: true } : { lease })
   }
   return outcomes

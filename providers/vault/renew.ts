@@ -1,15 +1,24 @@
-/** Prolongs a lease's token, then its secrets, each by no more than its order allows. */
+/**
+ * Prolongs a lease's token, then its secrets, each by no more than its order allows. What an engine
+ * gives a fixed life is asked for again instead.
+ */
 import { type Minted, type MintOrder, UpstreamError } from '../../src/provider.ts'
+import { engineOf } from './engine.ts'
 import { parseHandle } from './handle.ts'
-import { DATABASE_GRACE_MS, lifeOf, secondsLeft } from './lifetime.ts'
+import { lifeOf, secondsLeft } from './lifetime.ts'
+import { mint } from './mint.ts'
+import { targetSchema } from './settings.ts'
 import { type Upstream, vaultOf } from './upstream.ts'
 
-/** Nothing secret is sent again: the token or the user stays the same and lives longer. */
+/** A token or a database user stays the same and lives longer: nothing secret is sent again. */
 export async function renew(upstream: Upstream, order: MintOrder): Promise<Minted> {
   const handle = parseHandle(order.handle)
   if (handle.vault !== undefined && handle.vault !== vaultOf(upstream.settings)) {
     throw new UpstreamError('refused', 'this lease was made at another vault: ask for a new one')
   }
+  const target = targetSchema.parse(order.target)
+  const engine = target.kind === 'dynamic' ? engineOf(target) : undefined
+  if (target.kind === 'dynamic' && target.engine !== 'database') return await mint(upstream, order)
   if (handle.accessors.length === 0) {
     throw new UpstreamError('refused', 'this lease has no token that could be renewed')
   }
@@ -28,7 +37,7 @@ export async function renew(upstream: Upstream, order: MintOrder): Promise<Minte
       path: 'sys/leases/renew',
       data: { lease_id: lease },
     })
-    lives.push({ livesUntil, diesBy: diesBy + DATABASE_GRACE_MS })
+    lives.push({ livesUntil, diesBy: diesBy + (engine?.graceMs ?? 0) })
   }
   const { settings } = upstream
   return {

@@ -61,26 +61,81 @@ export const settingsSchema = z.strictObject({
   timeout: duration.default(5),
 })
 
+const dynamic = { kind: z.literal('dynamic') }
+/** What a call that makes a secret says besides how long it shall live: that is Mayfly's part. */
+const parameters = z
+  .record(z.string().regex(/^[a-z][a-z0-9_]{0,63}$/), z.string().min(1).max(8_192))
+  .refine(
+    (given) => !Object.keys(given).some((name) => LIFE_PARAMETERS.has(name)),
+    'must not say how long it lives: a lease does',
+  )
+  .default({})
+
+/** Each target names the engine at its path, since the engine decides what an end can do. */
+const dynamicTarget = z.discriminatedUnion('engine', [
+  z.strictObject({ ...dynamic, engine: z.literal('database'), path: rolePath('creds') }),
+  z.strictObject({
+    ...dynamic,
+    engine: z.literal('pki'),
+    path: rolePath('issue|sign'),
+    /** The role has `generate_lease`: an end puts the certificate on the revocation list. */
+    leased: z.boolean().default(false),
+    parameters,
+  }),
+  z.strictObject({
+    ...dynamic,
+    engine: z.literal('kubernetes'),
+    path: rolePath('creds'),
+    /** `existing`: the role has `service_account_name`, which no end takes away. */
+    service_account: z.enum(['existing', 'generated']),
+    parameters,
+  }),
+  z.strictObject({
+    ...dynamic,
+    engine: z.literal('aws'),
+    path: rolePath('creds|sts'),
+    /** The `credential_type` of the role. */
+    credential: z.enum(['iam_user', 'assumed_role', 'federation_token', 'session_token']),
+  }),
+  z.strictObject({
+    ...dynamic,
+    engine: z.literal('ssh'),
+    /** `creds`: a one-time password; `sign`: a certificate. */
+    path: rolePath('creds|sign'),
+    parameters,
+  }),
+  z.strictObject({ ...dynamic, engine: z.literal('kv'), path: valuePath() }),
+])
+
 export const targetSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('token') }),
-  z.strictObject({
-    kind: z.literal('dynamic'),
-    /** Only the database engine: its revocation really removes the user. */
-    engine: z.literal('database', {
-      error: 'only the engine "database" can be ended by vault for sure; others are not supported',
-    }),
-    path: z
-      .string()
-      .refine(
-        (text) => pathProblem(text) === undefined && /^[^+*]+\/creds\/[^/+*]+$/.test(text),
-        'must name one role, such as database/creds/readonly',
-      ),
-  }),
+  dynamicTarget,
 ])
 
 export type Settings = z.output<typeof settingsSchema>
 export type Auth = Settings['auth']
 export type Target = z.output<typeof targetSchema>
+export type DynamicTarget = z.output<typeof dynamicTarget>
+
+const LIFE_PARAMETERS = new Set(['ttl', 'not_after', 'not_before', 'not_before_duration'])
+
+function rolePath(verbs: string) {
+  const verb = verbs.split('|')[0]
+  const shape = new RegExp(`^[^+*]+/(${verbs})/[^/+*]+$`)
+  return z
+    .string()
+    .refine(
+      (text) => pathProblem(text) === undefined && shape.test(text),
+      `must name one role, such as mount/${verb}/readonly`,
+    )
+}
+
+function valuePath() {
+  return z.string().refine((text) => {
+    if (pathProblem(text) !== undefined || !isPlain(parsePath(text))) return false
+    return /^[^/]+(\/[^/]+)+$/.test(text) && !isReservedMount(text)
+  }, 'must name one value, such as secret/data/app/key')
+}
 
 /** Never plain data, whatever an operator calls them. */
 const RESERVED_MOUNTS = new Set(['auth', 'sys', 'identity', 'cubbyhole'])

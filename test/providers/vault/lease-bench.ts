@@ -1,5 +1,7 @@
 /** The vault provider over a sandbox Vault, with orders and what their holders see. */
+import { engineOf } from '../../../providers/vault/engine.ts'
 import { vault as definition } from '../../../providers/vault/index.ts'
+import { targetSchema } from '../../../providers/vault/settings.ts'
 import { type Clock, steadyClock } from '../../../src/clock.ts'
 import { newId, upstreamName } from '../../../src/ids.ts'
 import type { IntentItem } from '../../../src/model/intent.ts'
@@ -133,8 +135,11 @@ export class LeaseBench {
 }
 
 function intentFor(target: Readonly<Record<string, unknown>>): IntentItem {
-  const location = target.kind === 'dynamic' ? String(target.path) : 'secret/data/tickets/*'
-  return { type: 'vault', actions: ['read'], locations: [location] }
+  const parsed = targetSchema.parse(target)
+  if (parsed.kind === 'token') {
+    return { type: 'vault', actions: ['read'], locations: ['secret/data/tickets/*'] }
+  }
+  return { type: 'vault', actions: [engineOf(parsed).reads], locations: [parsed.path] }
 }
 
 function revealed(fields: CredentialFields, name: string): string {

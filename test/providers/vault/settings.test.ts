@@ -62,11 +62,6 @@ describe('vault settings and targets', () => {
     expect(vault.target.safeParse(target).success).toBe(taken)
   })
 
-  it('says why another engine is not supported', () => {
-    const answer = vault.target.safeParse({ kind: 'dynamic', engine: 'pki', path: 'pki/creds/x' })
-    expect(answer.error?.issues[0]?.message).toContain('ended by vault for sure')
-  })
-
   it('P4: calls a mount plain only where it does not govern vault itself', () => {
     const settings = vault.settings.parse({ ...SETTINGS, mounts: { auth: 'kv', sys: 'kv' } })
     const intent = [{ type: 'vault', actions: ['update'], locations: ['sys/policies/acl/x'] }]

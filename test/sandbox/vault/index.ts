@@ -23,6 +23,8 @@ export interface VaultSandbox {
   /** Lets one text log in as a Kubernetes or JWT identity. */
   acceptJwt(mount: string, role: string, jwt: string, raw: Readonly<Record<string, unknown>>): void
   hasPolicy(name: string): boolean
+  /** Whether who relies on a secret of `pki`, `kubernetes`, `aws` or `ssh` still takes it. */
+  honours(secret: string): boolean
   accessors(): readonly string[]
   /** The `mf-…` name of the token behind an accessor, if it has one. */
   nameOf(accessor: string): string | undefined
@@ -70,6 +72,7 @@ export async function startVaultSandbox(options: VaultSandboxOptions): Promise<V
     database: router.database,
     root: (method, path, body) => asRoot(address, router.rootToken, { method, path, body }),
     acceptJwt: (mount, role, jwt, raw) => router.logins.acceptJwt(mount, role, jwt, raw),
+    honours: (secret) => router.issuing.honours(secret),
     hasPolicy: (name) => router.policies.has(name),
     accessors: () => router.tokens.accessors(),
     nameOf: (accessor) => router.tokens.nameOf(accessor),

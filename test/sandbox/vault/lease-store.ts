@@ -36,6 +36,8 @@ export class LeaseStore {
     token: string
     ttlSeconds: number
     maxTtlSeconds: number
+    /** Default true. */
+    renewable?: boolean
     end: () => void
     extend: (expiresAt: number) => void
   }): Lease {
@@ -45,7 +47,7 @@ export class LeaseStore {
       token: wish.token,
       issuedAt: now,
       maxTtlSeconds: wish.maxTtlSeconds,
-      renewable: true,
+      renewable: wish.renewable ?? true,
       renewedAt: undefined,
       expiresAt: now + wish.ttlSeconds * 1_000,
       revokeError: undefined,
@@ -71,6 +73,7 @@ export class LeaseStore {
   renew(id: string, increment: number | undefined): Lease {
     const lease = this.#leases.get(id)
     if (!lease || this.#queue.has(id)) throw new VaultRefusal(400, 'lease not found')
+    if (!lease.renewable) throw new VaultRefusal(400, 'lease is not renewable')
     const now = this.#now()
     const hardEnd = lease.issuedAt + lease.maxTtlSeconds * 1_000
     const wanted = now + (increment ?? (lease.expiresAt - lease.issuedAt) / 1_000) * 1_000

@@ -6,6 +6,7 @@ import { AuthToken, type Caller, requireSudo } from './auth-token.ts'
 import { Database } from './database.ts'
 import { DatabaseEngine } from './database-engine.ts'
 import { type Exchange, json, permissionDenied, VaultRefusal } from './exchange.ts'
+import { ISSUING_MOUNTS, IssuingEngine } from './issuing-engine.ts'
 import { KeyValueV1, KeyValueV2 } from './key-value.ts'
 import { LeaseStore } from './lease-store.ts'
 import { Logins } from './login.ts'
@@ -23,6 +24,7 @@ export class Router {
   readonly #leases: LeaseStore
   readonly #authToken: AuthToken
   readonly #databaseEngine: DatabaseEngine
+  readonly issuing: IssuingEngine
   readonly #secret: KeyValueV2
   readonly #kv = new KeyValueV1()
 
@@ -45,6 +47,7 @@ export class Router {
       ledger,
       now,
     })
+    this.issuing = new IssuingEngine({ leases: this.#leases, ledger, now })
     this.rootToken = this.tokens.root().id
   }
 
@@ -103,6 +106,9 @@ export class Router {
     }
     if (path.startsWith('database/')) {
       return this.#databaseEngine.handle(exchange, below('database/'), caller.token)
+    }
+    if (ISSUING_MOUNTS.some((mount) => path.startsWith(`${mount}/`))) {
+      return this.issuing.handle(exchange, caller.token)
     }
     if (path.startsWith('secret/')) return this.#secret.handle(exchange, below('secret/'))
     if (path.startsWith('kv/')) return this.#kv.handle(exchange, below('kv/'))
