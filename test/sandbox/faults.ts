@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
  * done it; `garbage` does it and answers nonsense; `late` answers nothing, does it after `ms`.
  */
 export type Fault =
-  | { kind: 'fail'; status: number; code?: string }
+  | { kind: 'fail'; status: number; code?: string; retryAfterSeconds?: number }
   | { kind: 'slow'; ms: number }
   | { kind: 'hang' }
   | { kind: 'lose' }
@@ -25,6 +25,12 @@ interface Planned {
 /** The faults a test has planned, by operation name (`*` is any). */
 export class Faults {
   #planned: Planned[] = []
+  /** How long an upstream waits is real time, unless a test brings its own. */
+  wait: (ms: number) => Promise<unknown> = sleep
+  /** Calls that are being kept waiting now. */
+  waiting = 0
+  /** Calls that have arrived so far. */
+  taken = 0
 
   /** Plans `fault` for the next `times` calls of `operation`. */
   plan(operation: string, fault: Fault, times = Number.POSITIVE_INFINITY): void {
@@ -37,6 +43,7 @@ export class Faults {
 
   /** Takes the fault due for this call, if any. */
   take(operation: string): Fault | undefined {
+    this.taken += 1
     const due = this.#planned.find((p) => p.operation === operation || p.operation === '*')
     if (!due) return undefined
     due.times -= 1
@@ -69,11 +76,15 @@ export async function answerUnderFaults(call: {
     case undefined:
       return send(response, await perform())
     case 'fail':
-      return send(response, call.refuse(fault.status, fault.code))
+      return send(response, refusal(call.refuse(fault.status, fault.code), fault))
     case 'slow':
-      await sleep(fault.ms)
+      await waited(call, fault.ms)
       return send(response, await perform())
     case 'hang':
+      faults.waiting += 1
+      response.once('close', () => {
+        faults.waiting -= 1
+      })
       return
     case 'lose':
       await perform()
@@ -85,11 +96,22 @@ export async function answerUnderFaults(call: {
       await perform()
       return send(response, { status: 200, body: '\u0000<not>{what you expect' })
     case 'late':
-      await sleep(fault.ms)
+      await waited(call, fault.ms)
       await perform()
       response.destroy()
       return
   }
+}
+
+async function waited({ faults }: { faults: Faults }, ms: number): Promise<void> {
+  faults.waiting += 1
+  await faults.wait(ms)
+  faults.waiting -= 1
+}
+
+function refusal(answer: Answer, { retryAfterSeconds }: Fault & { kind: 'fail' }): Answer {
+  if (retryAfterSeconds === undefined) return answer
+  return { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfterSeconds) } }
 }
 
 function send(response: ServerResponse, answer: Answer): void {

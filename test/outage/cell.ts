@@ -1,0 +1,208 @@
+import type { Lease } from '../../src/model/lease.ts'
+import { Seeded } from '../crash/seeded.ts'
+import type { MintRecord } from '../sandbox/ledger.ts'
+import { PROVIDERS, type ProviderName } from './ground.ts'
+import { type OutageHouse, outageHouse } from './house.ts'
+import { type Ending, giveOrder, issue, lend } from './leases.ts'
+import { endTrouble, type Trouble } from './trouble.ts'
+
+export const OUTAGE_MS = 30 * 60_000
+/** The promise: so long after the upstream is back all that ended meanwhile has ended there. */
+export const BOUND_MS = 60_000
+/** Leases of the other upstreams, which must not notice anything (P13). */
+const OTHERS = 20
+/** An end at a healthy upstream is there by then. */
+const PROMPT_MS = 3_000
+const MINT_EVERY_MS = 20_000
+/** Ends have failed often enough by then for the circuit to know. */
+const CIRCUIT_MS = 120_000
+const LOOK_EVERY_MS = 10_000
+
+/** One kind of trouble at one upstream, and what it came to. */
+export interface Cell {
+  readonly provider: ProviderName
+  readonly trouble: string
+  readonly leases: number
+  /** How long after the return the last was contained; undefined: not within the bound. */
+  readonly containedAfterMs: number | undefined
+  /** How long ends at the other upstreams took at most. */
+  readonly othersMs: number
+  readonly requests: number
+  readonly minted: number
+  readonly problems: readonly string[]
+}
+
+export async function runCell(options: {
+  readonly provider: ProviderName
+  readonly trouble: Trouble
+  readonly leases: number
+  readonly seed: number
+}): Promise<Cell> {
+  const { provider, trouble, leases, seed } = options
+  const seeded = new Seeded(seed)
+  const place = await outageHouse(leases + OTHERS + 150)
+  try {
+    const run = new Run(place, provider)
+    for (const name of PROVIDERS) {
+      const count = name === provider ? leases : OTHERS
+      run.endings.push(
+        ...(await lend(place, { provider: name, count, withinMs: OUTAGE_MS, seeded })),
+      )
+    }
+    const began = place.ground.places[provider].faults.taken
+    await trouble.begin(place.ground.places[provider], provider)
+    await run.outage()
+    const requests = place.ground.places[provider].faults.taken - began
+    await endTrouble(place.ground.places[provider], trouble)
+    const containedAfterMs = await run.recovery()
+    await run.aftermath()
+    const { othersMs, minted, problems } = run
+    return {
+      provider,
+      trouble: trouble.name,
+      leases,
+      containedAfterMs,
+      othersMs,
+      requests,
+      minted,
+      problems: [...new Set(problems)],
+    }
+  } finally {
+    await place.close()
+  }
+}
+
+class Run {
+  readonly endings: Ending[] = []
+  readonly problems: string[] = []
+  othersMs = 0
+  /** Credentials the troubled upstream gave out after its ends had failed for a while. */
+  minted = 0
+  readonly #place: OutageHouse
+  readonly #provider: ProviderName
+  readonly #waiting = new Map<string, number>()
+
+  constructor(place: OutageHouse, provider: ProviderName) {
+    this.#place = place
+    this.#provider = provider
+  }
+
+  async outage(): Promise<void> {
+    const due = this.endings.toSorted((a, b) => a.at - b.at)
+    for (let at = 0; at < OUTAGE_MS; at += 1_000) {
+      while (due[0] && due[0].at <= at) {
+        const ending = due.shift()
+        if (!ending) break
+        await giveOrder(this.#place, ending)
+        if (ending.provider !== this.#provider) this.#waiting.set(ending.lease, at)
+      }
+      if (at % MINT_EVERY_MS === 0) await this.#tryToMint(at)
+      await this.#place.pass(1_000)
+      if (this.#waiting.size > 0) await this.#lookAtOthers(at + 1_000)
+      if (at % LOOK_EVERY_MS === 0) await this.#lookAtLedger()
+    }
+  }
+
+  async recovery(): Promise<number | undefined> {
+    for (let passed = 0; passed <= BOUND_MS; passed += 1_000) {
+      const open = await this.#uncontained()
+      if (open.length === 0) return passed
+      if (passed === BOUND_MS) {
+        for (const lease of open.slice(0, 3)) {
+          this.problems.push(
+            `${open.length} are not contained, as ${lease.state}/${lease.containment} after ${lease.attempts} attempts: ${lease.lastError}`,
+          )
+        }
+      }
+      await this.#place.pass(1_000)
+    }
+    return undefined
+  }
+
+  /** Time for denials to bite, and for what was said to show whether it was true. */
+  async aftermath(): Promise<void> {
+    for (let passed = 0; passed < 120_000; passed += LOOK_EVERY_MS) {
+      await this.#place.pass(LOOK_EVERY_MS)
+      await this.#lookAtLedger()
+    }
+    const byName = await this.#byName()
+    const working = this.#ours().filter((record) => record.works())
+    for (const { upstream, name } of working) {
+      const lease = byName.get(name ?? '')
+      if (lease && lease.state !== 'active')
+        this.problems.push(`${upstream}: what is ${lease.state}/${lease.containment} works`)
+    }
+  }
+
+  async #tryToMint(at: number): Promise<void> {
+    const { ground } = this.#place
+    const before = ground.ledger.minted.length
+    const wish = { provider: this.#provider, n: at / MINT_EVERY_MS, ttlSeconds: 300 }
+    let done = false
+    const asked = issue(this.#place, { ...wish, heartbeatSeconds: 600 }).then(
+      () => undefined,
+      () => undefined,
+    )
+    void asked.finally(() => {
+      done = true
+    })
+    for (let n = 0; n < 15 && !done; n += 1) await this.#place.pass(1_000)
+    if (at >= CIRCUIT_MS) this.minted += ground.ledger.minted.length - before
+  }
+
+  async #lookAtOthers(at: number): Promise<void> {
+    const stored = new Map<string, Lease>((await this.#stored()).map((lease) => [lease.id, lease]))
+    for (const [lease, since] of this.#waiting) {
+      const row = stored.get(lease)
+      if (row && isContained(row)) {
+        this.#waiting.delete(lease)
+        this.othersMs = Math.max(this.othersMs, at - since)
+      } else if (at - since > PROMPT_MS) {
+        this.#waiting.delete(lease)
+        this.problems.push(`P13: ${row?.provider} waits too: ${row?.state} ${row?.lastError}`)
+      }
+    }
+  }
+
+  async #lookAtLedger(): Promise<void> {
+    const byName = await this.#byName()
+    const now = this.#place.time.wall()
+    for (const record of this.#ours()) {
+      const lease = byName.get(record.name ?? '')
+      if (!lease) this.problems.push(`P1: ${record.upstream} minted what no lease knows`)
+      else if (record.works() && lease.state === 'ended')
+        this.problems.push(`P6: what is ended (${lease.containment}) works`)
+      else if (record.works() && lease.exposedUntil < now)
+        this.problems.push(`P6: what is ${lease.state} works after exposed_until`)
+    }
+  }
+
+  #ours(): MintRecord[] {
+    return this.#place.ground.ledger.minted.filter(({ name }) => name !== undefined)
+  }
+
+  async #uncontained(): Promise<Lease[]> {
+    const now = this.#place.time.wall()
+    const stored = (await this.#stored()).filter(({ provider }) => provider === this.#provider)
+    return stored.filter(
+      (lease) =>
+        !(lease.state === 'active' && lease.expiresAt > now) &&
+        lease.state !== 'failed' &&
+        !isContained(lease),
+    )
+  }
+
+  #stored(): Promise<readonly Lease[]> {
+    const everything = { limit: 100_000, after: undefined }
+    return this.#place.house.store.leases.list({ tenants: null }, everything)
+  }
+
+  async #byName(): Promise<ReadonlyMap<string, Lease>> {
+    return new Map((await this.#stored()).map((lease) => [lease.upstreamName, lease]))
+  }
+}
+
+/** AWS and Google tell nobody when a denial has arrived everywhere: there `enforced` is all. */
+function isContained({ state, containment }: Lease): boolean {
+  return state === 'ended' || containment === 'enforced' || containment === 'proved'
+}

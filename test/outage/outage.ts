@@ -1,0 +1,66 @@
+/**
+ * Half an hour of trouble at each upstream (P6, P13, P17; DESIGN §10): the broker with the real
+ * clients over sandboxes that keep a ledger of their own, on simulated time, with leases that end
+ * meanwhile in every way. Afterwards everything has to be contained within a minute, by itself.
+ *
+ *   npm run test:outage                    every trouble at every upstream, 500 leases each
+ *   npm run test:outage -- --short         some of them, 60 leases
+ *   npm run test:outage -- --provider vault --trouble 429 --leases N --seed S
+ */
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { BOUND_MS, type Cell, runCell } from './cell.ts'
+import { PROVIDERS } from './ground.ts'
+import { TROUBLES } from './trouble.ts'
+
+const { values } = parseArgs({
+  options: {
+    provider: { type: 'string' },
+    trouble: { type: 'string' },
+    leases: { type: 'string' },
+    seed: { type: 'string' },
+    short: { type: 'boolean', default: false },
+  },
+})
+const leases = Number(values.leases ?? (values.short ? 60 : 500))
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
+const say = (line: string) => process.stdout.write(`${line}\n`)
+const chosen = PROVIDERS.flatMap((provider, column) =>
+  TROUBLES.filter(({ name }, row) => {
+    if (values.provider !== undefined && values.provider !== provider) return false
+    if (values.trouble !== undefined) return name.includes(values.trouble)
+    return !values.short || row % PROVIDERS.length === column
+  }).map((trouble) => ({ provider, trouble })),
+)
+
+say(`30 min of trouble, simulated; ${leases} leases end meanwhile; --seed ${seed}`)
+say(row(['upstream', 'trouble', 'contained after', 'requests', 'minted', 'others', 'real']))
+let failed = 0
+for (const { provider, trouble } of chosen) {
+  const began = performance.now()
+  const cell = await runCell({ provider, trouble, leases, seed })
+  const real = `${Math.round((performance.now() - began) / 1_000)} s`
+  say(
+    row([cell.provider, cell.trouble, after(cell), cell.requests, cell.minted, others(cell), real]),
+  )
+  for (const problem of cell.problems.slice(0, 5)) say(`     FAIL ${problem}`)
+  if (cell.problems.length > 0) failed += 1
+}
+say(`${chosen.length - failed} of ${chosen.length} as promised`)
+const file = process.env.MAYFLY_RESULT_FILE
+const counts = { passed: chosen.length - failed, failed, skipped: 0 }
+if (file) writeFileSync(file, JSON.stringify(counts))
+process.exitCode = failed === 0 ? 0 : 1
+
+function after({ containedAfterMs }: Cell): string {
+  return containedAfterMs === undefined ? `> ${BOUND_MS / 1000} s` : `${containedAfterMs / 1000} s`
+}
+
+function others({ othersMs }: Cell): string {
+  return `≤ ${othersMs / 1000} s`
+}
+
+function row(cells: readonly (string | number)[]): string {
+  const widths = [9, 30, 16, 9, 7, 8, 6]
+  return cells.map((cell, at) => String(cell).padEnd(widths[at] ?? 0)).join(' ')
+}
