@@ -271,7 +271,18 @@ export type EndOutcome =
       readonly exposedUntil: number
       readonly proof?: ContainmentProof
     }
-  | { readonly lease: LeaseId; readonly ok: false; readonly error: string }
+  | {
+      readonly lease: LeaseId
+      readonly ok: false
+      readonly error: string
+      /**
+       * It says something of the upstream as a whole, which answers nothing or does not do what it
+       * says it did; absent: maybe of this lease alone.
+       */
+      readonly blame?: 'upstream'
+      /** As that of `UpstreamError`. */
+      readonly retryAfterMs?: number
+    }
 
 export interface ProofOutcome {
   readonly lease: LeaseId
@@ -317,13 +328,32 @@ export class UpstreamError extends Error {
   readonly outcome: 'refused' | 'unknown'
   /** The upstream's own name for it, where there is one. */
   readonly upstreamCode: string | undefined
+  /** So long it asked to be left alone; 0: it has too much to do. Undefined: it said no such thing. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(outcome: 'refused' | 'unknown', message: string, upstreamCode?: string) {
+  constructor(
+    outcome: 'refused' | 'unknown',
+    message: string,
+    upstreamCode?: string,
+    retryAfterMs?: number,
+  ) {
     super(message)
     this.name = 'UpstreamError'
     this.outcome = outcome
     this.upstreamCode = upstreamCode
+    this.retryAfterMs = retryAfterMs
   }
+}
+
+/** A `Retry-After` (RFC 9110 §10.2.3) in milliseconds, or 0 where a 429 comes without a usable one. */
+export function retryAfterOf(
+  { status, header }: { readonly status: number; readonly header: string | null | undefined },
+  now: number,
+): number | undefined {
+  const value = header?.trim() ?? ''
+  const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
+  if (Number.isFinite(ms) && value !== '') return Math.max(0, ms)
+  return status === 429 ? 0 : undefined
 }
 
 /** A definition with its settings and target types closed over, as the rest of Mayfly holds it. */

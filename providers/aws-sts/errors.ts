@@ -24,6 +24,9 @@ const REFUSALS: Readonly<Record<string, string>> = {
   InvalidAction: 'the endpoint does not know this call',
 }
 
+/** IAM and STS say so without saying for how long. */
+const THROTTLED = new Set(['Throttling', 'TooManyRequests', 'RequestLimitExceeded'])
+
 /** What is not valid of an AssumeRole is its duration: everything else was checked before. */
 const TOO_LONG =
   'check the lifetime against the role’s MaxSessionDuration (an hour at most for a role that assumes)'
@@ -45,6 +48,7 @@ export function upstreamError(error: unknown, operation: string): UpstreamError 
       'refused',
       `aws refused ${operation}: ${code} (${status}); ${fix}`,
       code,
+      THROTTLED.has(code) ? 0 : undefined,
     )
   }
   const seen = status > 0 ? `${code} (${status})` : code

@@ -1,4 +1,4 @@
-import { UpstreamError } from '../../src/provider.ts'
+import { retryAfterOf, UpstreamError } from '../../src/provider.ts'
 
 /** What is known of one HTTP call that did not succeed; never the client's own error object. */
 export interface Failure {
@@ -8,6 +8,8 @@ export interface Failure {
   readonly code: string | undefined
   /** Nothing was sent: the connection was never made. */
   readonly unsent: boolean
+  /** For how long Google asks to be left alone, where it does. */
+  readonly retryAfterMs?: number | undefined
 }
 
 /**
@@ -26,7 +28,7 @@ export function failureOf(error: unknown): Failure {
   if (Number.isInteger(status) && status > 0) {
     // For a streamed request the client leaves `data` empty and puts the document in its message.
     const code = codeOf(field(response, 'data')) ?? codeOf(field(error, 'message'))
-    return { status, code, unsent: false }
+    return { status, code, unsent: false, retryAfterMs: retryAfter(response, status) }
   }
   return { status: null, code: undefined, unsent: isUnsent(error) }
 }
@@ -42,6 +44,7 @@ export function upstreamError(what: string, failure: Failure): UpstreamError {
     isRefusal(failure) ? 'refused' : 'unknown',
     `${what}: ${describeFailure(failure)}`,
     failure.code,
+    failure.retryAfterMs,
   )
 }
 
@@ -49,6 +52,13 @@ export function describeFailure(failure: Failure): string {
   if (failure.unsent) return 'no connection to the endpoint'
   if (failure.status === null) return 'no usable answer came before the deadline'
   return `answered ${failure.status}${failure.code === undefined ? '' : ` ${failure.code}`}`
+}
+
+function retryAfter(response: unknown, status: number): number | undefined {
+  const headers = field(response, 'headers')
+  const header = headers instanceof Headers ? headers.get('retry-after') : undefined
+  const sentAt = headers instanceof Headers ? Date.parse(headers.get('date') ?? '') : Number.NaN
+  return retryAfterOf({ status, header }, sentAt)
 }
 
 /** Error names are upper-case words at Google, lower-case in OAuth; anything else is not one. */

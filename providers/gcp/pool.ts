@@ -229,7 +229,14 @@ async function outcomeOf(order: EndOrder, act: () => Promise<void>): Promise<End
       exposedUntil: exposedUntil(order),
     }
   } catch (error) {
-    return { lease: order.lease, ok: false, error: messageOf(error) }
+    const { outcome, retryAfterMs } = error instanceof UpstreamError ? error : {}
+    return {
+      lease: order.lease,
+      ok: false,
+      error: messageOf(error),
+      ...(outcome === 'unknown' || retryAfterMs !== undefined ? { blame: 'upstream' } : {}),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    }
   }
 }
 

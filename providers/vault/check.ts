@@ -1,4 +1,5 @@
 /** What `mayfly doctor` says about one Vault: what its identities lack or have too much of. */
+import { SKEW_MS } from '../../src/model/lifetime.ts'
 import type { Finding } from '../../src/provider.ts'
 import { UpstreamError } from '../../src/provider.ts'
 import { checkTokenRole } from './check-token-role.ts'
@@ -24,6 +25,7 @@ export async function check(upstream: Upstream): Promise<readonly Finding[]> {
   const separate = upstream.minter !== upstream.ender
   try {
     return [
+      await clockFinding(upstream, signal),
       ...(await identityFindings(upstream.minter, 'mint', mintNeeds(upstream), signal)),
       ...(await identityFindings(upstream.ender, 'revoke', END_NEEDS, signal)),
       ...(await checkTokenRole(upstream, signal)),
@@ -39,6 +41,18 @@ const SHARED_IDENTITY: Finding = {
   level: 'warning',
   what: 'one identity both mints and ends: whoever gets it can do both',
   fix: 'configure revoke_auth with an identity of its own',
+}
+
+/** P17: what is minted by another clock cannot be bounded by ours. */
+async function clockFinding({ minter, clock }: Upstream, signal: AbortSignal): Promise<Finding> {
+  const data = { paths: [SOME_POLICY] }
+  const call = { method: 'write', path: 'sys/capabilities-self', data, signal } as const
+  const { at } = await minter.call(call)
+  if (at === undefined) return { level: 'warning', what: 'vault’s clock could not be compared' }
+  const skew = at - clock.now()
+  const what = `vault’s clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew < 0 ? 'behind' : 'ahead'}`
+  if (Math.abs(skew) <= SKEW_MS) return { level: 'ok', what }
+  return { level: 'blocking', what, fix: 'synchronise the clocks of this host and of vault' }
 }
 
 function mintNeeds({ settings }: Upstream): readonly Need[] {

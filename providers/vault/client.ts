@@ -29,12 +29,18 @@ export class VaultRefusedError extends UpstreamError {
   /** The first of Vault's `errors`, cleaned; only good for comparing and for operators. */
   readonly reason: string
 
-  constructor(status: number, call: VaultCall, reason: string) {
+  constructor(
+    status: number,
+    call: VaultCall,
+    said: { readonly reason: string; readonly retryAfterMs: number | undefined },
+  ) {
+    const { reason, retryAfterMs } = said
     const text = reason === '' ? '' : `: ${reason}`
     super(
       PROVES_NO_EFFECT.has(status) ? 'refused' : 'unknown',
       `vault answered ${status} to ${call.method} ${call.path}${text}`,
       String(status),
+      retryAfterMs,
     )
     this.name = 'VaultRefusedError'
     this.status = status
@@ -70,10 +76,14 @@ export class VaultClient {
   async call(call: VaultCall): Promise<VaultReply> {
     const signal = AbortSignal.any([call.signal, AbortSignal.timeout(this.#timeoutMs)])
     let at: number | undefined
+    let retryAfterMs: number | undefined
     const options = {
       signal,
       onDate: (date: number) => {
         at = date
+      },
+      onRetryAfter: (ms: number) => {
+        retryAfterMs = ms
       },
       headers: call.token === undefined ? {} : { 'X-Vault-Token': call.token.reveal() },
     }
@@ -82,7 +92,7 @@ export class VaultClient {
       const body: unknown = await this.#send(call, options)
       return { body: asBody(body), at }
     } catch (error) {
-      throw rewritten(call, error)
+      throw rewritten(call, error, retryAfterMs)
     }
   }
 
@@ -118,13 +128,20 @@ function fixedOptions(options: { address: string }, transport: Transport) {
 }
 
 /** Never the client's own error: it would carry headers and bodies. */
-function rewritten(call: VaultCall, error: unknown): UpstreamError {
+function rewritten(
+  call: VaultCall,
+  error: unknown,
+  retryAfterMs: number | undefined,
+): UpstreamError {
   const what = `${call.method} ${call.path}`
   if (error instanceof GarbledAnswer) {
     return new UpstreamError('unknown', `vault answered ${what} unreadably: ${error.message}`)
   }
   const response = responseOf(error)
-  if (response) return new VaultRefusedError(response.statusCode, call, reasonOf(response, call))
+  if (response) {
+    const said = { reason: reasonOf(response, call), retryAfterMs }
+    return new VaultRefusedError(response.statusCode, call, said)
+  }
   if (call.signal.aborted) {
     return new UpstreamError('unknown', `vault did not answer ${what} before the deadline`)
   }

@@ -28,14 +28,26 @@ export async function end(upstream: Upstream, batch: RevokeBatch): Promise<reado
     return sweeping
   }
   const outcomes: EndOutcome[] = []
+  let throttled: number | undefined
   const queue = [...batch.orders]
   const worker = async () => {
     for (let order = queue.shift(); order; order = queue.shift()) {
-      outcomes.push(await endOne(upstream, { order, sweep, signal }))
+      // What waits behind a refusal for too many calls would only be one more of them.
+      const outcome =
+        throttled === undefined
+          ? await endOne(upstream, { order, sweep, signal })
+          : leftAlone(order, throttled)
+      if (!outcome.ok && outcome.retryAfterMs !== undefined) throttled = outcome.retryAfterMs
+      outcomes.push(outcome)
     }
   }
   await Promise.all(Array.from({ length: PARALLEL }, worker))
   return outcomes
+}
+
+function leftAlone({ lease }: EndOrder, retryAfterMs: number): EndOutcome {
+  const error = 'vault has too much to do; it was not asked'
+  return { lease, ok: false, error, blame: 'upstream', retryAfterMs }
 }
 
 interface Ending {
@@ -53,25 +65,39 @@ async function endOne(upstream: Upstream, ending: Ending): Promise<EndOutcome> {
     return { lease: order.lease, ok: false, error }
   }
   const failures: string[] = []
+  let retryAfterMs: number | undefined
   const attempt = async <T>(step: () => Promise<T>): Promise<T | undefined> => {
+    if (retryAfterMs !== undefined) return undefined
     try {
       return await step()
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error
       failures.push(error.message)
+      retryAfterMs ??= error.retryAfterMs
       return undefined
     }
   }
+  // Nothing but Vault itself has a part in this step: what fails here fails for every lease.
   await attempt(() => deletePolicy(upstream, order.upstreamName, signal))
+  const deleted = failures.length === 0
   const handle = (await attempt(() => everythingOf(upstream, ending))) ?? NOTHING_KNOWN
   for (const lease of handle.leases) await attempt(() => revokeSecret(upstream, lease, signal))
   for (const accessor of handle.accessors) {
     await attempt(() => revokeToken(upstream, accessor, signal))
   }
   const evidence = await attempt(() => lookFor(upstream, handle, signal))
-  if (evidence?.seen === 'alive') failures.push('vault accepted the end, but still knows the lease')
+  const alive = evidence?.seen === 'alive'
+  if (alive) failures.push('vault accepted the end, but still knows the lease')
   if (failures.length > 0 || !evidence) {
-    return { lease: order.lease, ok: false, error: [...new Set(failures)].join('; ') }
+    const error = [...new Set(failures)].join('; ')
+    const blame = !deleted || (alive && failures.length === 1)
+    return {
+      lease: order.lease,
+      ok: false,
+      error,
+      ...(blame ? { blame: 'upstream' } : {}),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    }
   }
   upstream.strays.delete(order.upstreamName)
   upstream.listed.delete(order.upstreamName)

@@ -4,6 +4,7 @@
  */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { retryAfterOf } from '../../src/provider.ts'
 
 /** What node-vault hands to its transport. */
 export interface TransportRequest {
@@ -15,6 +16,8 @@ export interface TransportRequest {
   readonly signal: AbortSignal
   /** Ours: told the upstream's clock. */
   readonly onDate: (at: number) => void
+  /** Ours: told for how long the upstream asks to be left alone. */
+  readonly onRetryAfter: (ms: number) => void
 }
 
 /** What node-vault expects back. */
@@ -50,9 +53,12 @@ export class Transport {
     const answer = await this.#exchange(url, call)
     const date = Date.parse(answer.headers.date ?? '')
     if (!Number.isNaN(date)) call.onDate(date)
+    const status = answer.statusCode ?? 0
+    const retryAfterMs = retryAfterOf({ status, header: answer.headers['retry-after'] }, date)
+    if (retryAfterMs !== undefined) call.onRetryAfter(retryAfterMs)
     const body = await readBody(answer)
     return {
-      statusCode: answer.statusCode ?? 0,
+      statusCode: status,
       body: body === '' ? undefined : parse(body),
       request: { path: url.pathname },
     }

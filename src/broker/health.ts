@@ -12,6 +12,11 @@ const MINT_PAUSE_MS = 10_000
  * tried, and fails, more often than that, so nothing waits any more that could prove an end works.
  */
 const REVOKE_PAUSE_MS = 180_000
+/**
+ * An upstream that asks for more is not left alone for longer: what waits there is to be ended within
+ * a minute of its return.
+ */
+export const LONGEST_PAUSE_MS = 30_000
 /** A measured skew is forgotten after this long, so that a corrected clock is noticed. */
 const SKEW_MEMORY_MS = 60_000
 
@@ -21,6 +26,8 @@ interface ProviderState {
   failures: Record<Direction, number>
   openedAt: Record<Direction, number | undefined>
   skew: { ms: number; at: number } | undefined
+  /** Until when, on the monotonic tick, it asked to be left alone. */
+  pausedUntil: number
   blocking: readonly string[]
 }
 
@@ -51,6 +58,18 @@ export class Health {
     if (state.failures[direction] >= FAILURES_TO_OPEN) {
       state.openedAt[direction] = this.#clock.monotonic()
     }
+  }
+
+  /** The upstream has too much to do: nothing that waits for it is begun before (P13). */
+  askedToWait(provider: string, ms: number): void {
+    const state = this.#stateOf(provider)
+    const until = this.#clock.monotonic() + Math.min(ms, LONGEST_PAUSE_MS)
+    state.pausedUntil = Math.max(state.pausedUntil, until)
+  }
+
+  /** How much longer the upstream asked to be left alone; 0: it may be asked. */
+  pauseMs(provider: string): number {
+    return Math.max(0, this.#stateOf(provider).pausedUntil - this.#clock.monotonic())
   }
 
   /** Upstream clock minus ours, in milliseconds. Returns whether minting is still safe. */
@@ -140,6 +159,7 @@ export class Health {
         failures: { mint: 0, revoke: 0 },
         openedAt: { mint: undefined, revoke: undefined },
         skew: undefined,
+        pausedUntil: Number.NEGATIVE_INFINITY,
         blocking: [],
       }
       this.#providers.set(provider, state)

@@ -2,11 +2,15 @@ import type { Random } from '../ids.ts'
 import type { Lane } from '../model/lease.ts'
 
 const FIRST_MS = 500
-/** A kill is tried again within seconds however long its upstream has been away. */
+/**
+ * A kill is tried again within seconds however long its upstream has been away, and everything else
+ * soon enough to be ended within a minute of its return: behind the deadline of a call that was still
+ * waiting then, the jitter, and the others that wait.
+ */
 const LONGEST_MS: Record<Lane, number> = {
   kill: 5_000,
-  end: 30_000,
-  expiry: 30_000,
+  end: 20_000,
+  expiry: 20_000,
   cleanup: 300_000,
 }
 

@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.ts'
 import { endOrderOf } from '../broker/end-order.ts'
 import type { EndOrder, EndOutcome, Provider } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
-import { askWithin, failAll, failureOf } from './attempt.ts'
+import { askWithin, failAll, failureOf, SAID_NOTHING } from './attempt.ts'
 
 /** Removes what dead leases left upstream, and frees their places in a pool. */
 export async function cleanUpBatch(
@@ -61,13 +61,16 @@ async function run(
     (await askWithin(clock, (signal) => ask(batch.map(endOrderOf), signal)).catch(
       (error: unknown) => failureOf(error),
     ))
-  if (outcomes instanceof Error) return await failAll(broker, batch, outcomes.message)
+  if (outcomes instanceof Error) {
+    const { message: error, retryAfterMs } = outcomes
+    return await failAll(broker, batch, { error, retryAfterMs })
+  }
   await Promise.all(
     batch.map((ending) => {
       const { id } = ending.lease
       const outcome = outcomes?.find((one) => one.lease === id)
       if (outcomes === undefined || outcome?.ok) return store.endings.released(id, clock.now())
-      return failAll(broker, [ending], outcome?.error ?? 'the provider said nothing of it')
+      return failAll(broker, [ending], outcome ?? SAID_NOTHING)
     }),
   )
 }

@@ -1,11 +1,11 @@
 import type { Broker } from '../broker/broker.ts'
 import { endOrderOf } from '../broker/end-order.ts'
 import type { LeaseId } from '../ids.ts'
-import type { ContainmentProof } from '../model/lease.ts'
+import type { ContainmentProof, Lease } from '../model/lease.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
 import { type EndOutcome, type Provider, UpstreamError } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
-import { askWithin, failAll, failureOf } from './attempt.ts'
+import { askWithin, failAll, failureOf, SAID_NOTHING } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
 import { cleanUpBatch } from './clean-up.ts'
 
@@ -15,6 +15,8 @@ const CHASE_MS = 30_000
 const NEARLY_DEAD_MS = 60_000
 /** A provider that is not configured any more, or an upstream that cannot end anything early. */
 const IDLE_MS = 60_000
+
+const LEFT_ALONE = 'the upstream asked to be left alone for a while'
 
 /** Asks the upstream to refuse a batch of one group; writes down what it said for each. */
 export async function endBatch(
@@ -27,6 +29,8 @@ export async function endBatch(
     const error = `provider "${providerName}" is not configured`
     return await waitAll(broker, batch, { error, ms: IDLE_MS })
   }
+  const pause = broker.health.pauseMs(providerName)
+  if (pause > 0) return await waitAll(broker, batch, { error: LEFT_ALONE, ms: pause })
   if (batch[0]?.lane === 'cleanup') return await cleanUpBatch(broker, provider, batch)
   const worth = await worthEnding(broker, provider, batch)
   if (worth.length > 0) await revoke(broker, provider, worth)
@@ -85,20 +89,33 @@ async function revoke(
   ).catch((error: unknown) => failureOf(error))
 
   if (outcomes instanceof UpstreamError) {
-    if (outcomes.outcome === 'refused' && batch.length > 1) {
+    const { retryAfterMs } = outcomes
+    // A throttled call says nothing of the leases in it: halves would only be more calls.
+    if (retryAfterMs !== undefined) health.askedToWait(providerName, retryAfterMs)
+    else if (outcomes.outcome === 'refused' && batch.length > 1) {
       const middle = Math.ceil(batch.length / 2)
       await revoke(broker, provider, batch.slice(0, middle))
       return await revoke(broker, provider, batch.slice(middle))
     }
     if (saysSomethingNew(outcomes, batch)) health.failed(providerName, 'revoke')
-    return await failAll(broker, batch, outcomes.message)
+    return await failAll(broker, batch, { error: outcomes.message, retryAfterMs })
   }
   await settleAll(broker, { provider, batch, outcomes })
 }
 
 /** One lease that is refused again and again must not look like an upstream that ends nothing. */
 function saysSomethingNew(failure: UpstreamError, batch: readonly QueuedEnding[]): boolean {
-  return failure.outcome === 'unknown' || batch.some(({ lease }) => lease.attempts === 0)
+  const ofAll = failure.outcome === 'unknown' || failure.retryAfterMs !== undefined
+  return ofAll || batch.some(({ lease }) => lease.attempts === 0)
+}
+
+/** That an upstream refuses what died by itself, by its own clock, says nothing of what it can end. */
+function isDead({ nativeExpiresAt }: Lease, now: number): boolean {
+  return nativeExpiresAt !== null && nativeExpiresAt - SKEW_MS <= now
+}
+
+function ofAll(outcome: EndOutcome | undefined): boolean {
+  return outcome?.ok === false && outcome.blame === 'upstream'
 }
 
 /** Writes down what the upstream said of each, and whether it was seen to refuse it. */
@@ -107,12 +124,18 @@ async function settleAll(
   facts: { provider: Provider; batch: readonly QueuedEnding[]; outcomes: readonly EndOutcome[] },
 ): Promise<void> {
   const { provider, batch, outcomes } = facts
-  const { health } = broker
+  const { health, clock } = broker
   const providerName = batch[0]?.lease.provider ?? ''
   const byLease = new Map(outcomes.map((outcome) => [outcome.lease, outcome]))
   const failed = batch.filter(({ lease }) => !byLease.get(lease.id)?.ok)
-  if (failed.length < batch.length) health.succeeded(providerName, 'revoke')
-  else if (failed.some(({ lease }) => lease.attempts === 0)) health.failed(providerName, 'revoke')
+  if (batch.some(({ lease }) => byLease.get(lease.id)?.ok && !isDead(lease, clock.now())))
+    health.succeeded(providerName, 'revoke')
+  else if (failed.some(({ lease }) => lease.attempts === 0 || ofAll(byLease.get(lease.id))))
+    health.failed(providerName, 'revoke')
+  for (const outcome of outcomes) {
+    if (!outcome.ok && outcome.retryAfterMs !== undefined)
+      health.askedToWait(providerName, outcome.retryAfterMs)
+  }
 
   const unproved = batch.filter(({ lease }) => {
     const outcome = byLease.get(lease.id)
@@ -126,7 +149,7 @@ async function settleAll(
         const proof = outcome.proof ?? proofs.get(ending.lease.id)
         return settle(broker, { provider, ending, outcome, proof })
       }
-      return failAll(broker, [ending], outcome?.error ?? 'the provider said nothing of it')
+      return failAll(broker, [ending], outcome ?? SAID_NOTHING)
     }),
   )
 }

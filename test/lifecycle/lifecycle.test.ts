@@ -189,8 +189,8 @@ describe('P6: waiting between attempts', () => {
     expect(waits.slice(0, 4).map((ms) => Math.round(ms / 100))).toEqual([5, 10, 20, 40])
     for (const [lane, longest] of [
       ['kill', 5_000],
-      ['end', 30_000],
-      ['expiry', 30_000],
+      ['end', 20_000],
+      ['expiry', 20_000],
       ['cleanup', 300_000],
     ] as const) {
       for (const byte of [0, 255]) {

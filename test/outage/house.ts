@@ -30,6 +30,7 @@ export async function outageHouse(poolSize: number): Promise<OutageHouse> {
   const dir = mkdtempSync(join(existsSync(MEMORY_DISK) ? MEMORY_DISK : tmpdir(), 'mayfly-outage-'))
   const time = new ManualTime()
   const wait = (ms: number) => new Promise<void>((over) => void time.after(ms, over))
+  letSignalsTime(time)
   const ground = await startGround({ now: time.wall, wait, poolSize })
   const calls = { underWay: 0, made: 0 }
   const house = await testBroker({
@@ -107,6 +108,15 @@ permit (
   resource is Mayfly::Entitlement
 );
 `
+
+/** The providers bound some of their calls by signals of their own, which would know real time only. */
+function letSignalsTime(time: ManualTime): void {
+  AbortSignal.timeout = (ms) => {
+    const controller = new AbortController()
+    time.after(ms, () => controller.abort(new DOMException('timed out', 'TimeoutError')))
+    return controller.signal
+  }
+}
 
 /** Counts the calls of its instances, so that simulated time waits for what real time takes. */
 function counted(

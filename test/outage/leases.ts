@@ -86,7 +86,7 @@ export async function giveOrder({ house }: OutageHouse, ending: Ending): Promise
   const now = clock.now()
   if (ending.way === 'end') {
     const { task: id } = ending
-    await store.tasks.end({ id, cause: 'task-ended', outcome: 'completed', actor: 'test', now })
+    await store.tasks.end({ id, cause: 'ended', outcome: 'completed', actor: 'operator:test', now })
   }
   if (ending.way === 'kill') {
     await store.kills.order({

@@ -4,7 +4,7 @@
  * meanwhile in every way. Afterwards everything has to be contained within a minute, by itself.
  *
  *   npm run test:outage                    every trouble at every upstream, 500 leases each
- *   npm run test:outage -- --short         some of them, 60 leases
+ *   npm run test:outage -- --short         one of each upstream, 30 leases
  *   npm run test:outage -- --provider vault --trouble 429 --leases N --seed S
  */
 import { writeFileSync } from 'node:fs'
@@ -22,14 +22,16 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
   },
 })
-const leases = Number(values.leases ?? (values.short ? 60 : 500))
+const leases = Number(values.leases ?? (values.short ? 30 : 500))
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
+/** One trouble of each upstream: connections refused, no answer, ends that are lies. */
+const SHORT = [1, 8, 0]
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const chosen = PROVIDERS.flatMap((provider, column) =>
   TROUBLES.filter(({ name }, row) => {
     if (values.provider !== undefined && values.provider !== provider) return false
     if (values.trouble !== undefined) return name.includes(values.trouble)
-    return !values.short || row % PROVIDERS.length === column
+    return !values.short || row === (SHORT[column] ?? 0)
   }).map((trouble) => ({ provider, trouble })),
 )
 

@@ -5,8 +5,8 @@ import type { Place, ProviderName } from './ground.ts'
 export interface Trouble {
   readonly name: string
   begin(place: Place, provider: ProviderName): Promise<void> | void
-  /** Its clock is wrong, or it says what it does not do: nothing tells the broker that it is away. */
-  readonly answers?: true
+  /** Denials made in its future bite only once that is past. */
+  readonly settlesMs?: number
 }
 
 /** What ends a lease or looks at it, as the sandboxes call it. */
@@ -48,21 +48,19 @@ export const TROUBLES: readonly Trouble[] = [
   },
   {
     name: 'answers 200 without doing it',
-    answers: true,
     begin({ faults }, provider) {
       for (const operation of ENDING[provider]) faults.plan(operation, { kind: 'lie' })
     },
   },
   {
     name: 'has its clock 10 min ahead',
-    answers: true,
+    settlesMs: 720_000,
     begin(place) {
       place.skewMs = 600_000
     },
   },
   {
     name: 'has its clock 10 min behind',
-    answers: true,
     begin(place) {
       place.skewMs = -600_000
     },
