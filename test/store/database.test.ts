@@ -103,7 +103,7 @@ describe('the database file', () => {
     writeFileSync(path, 'this is no database, but it is long enough to look at '.repeat(50))
     const clockSource = new ManualTime()
     const options = { path, keysDir: join(dir, 'keys'), migrations: MIGRATIONS, clockSource }
-    expect(() => openSqliteStore(options)).toThrow(`cannot open ${path}`)
+    expect(() => openSqliteStore(options)).toThrow(`${path} is damaged: restore a backup`)
   })
 
   it('P5: whose recorded time cannot be read is refused, and let go of', async () => {

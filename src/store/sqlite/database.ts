@@ -22,8 +22,7 @@ export function openDatabase(
   path: string,
   migrations: string,
 ): { sqlite: Sqlite.Database; db: Db } {
-  if (path !== ':memory:') createPrivately(path)
-  const sqlite = new Sqlite(path, { timeout: LOCK_WAIT_MS })
+  const sqlite = openPrivately(path)
   try {
     sqlite.pragma('locking_mode = EXCLUSIVE')
     sqlite.pragma('journal_mode = WAL')
@@ -38,6 +37,15 @@ export function openDatabase(
     return { sqlite, db }
   } catch (error) {
     sqlite.close()
+    throw explain(error, path)
+  }
+}
+
+function openPrivately(path: string): Sqlite.Database {
+  try {
+    if (path !== ':memory:') createPrivately(path)
+    return new Sqlite(path, { timeout: LOCK_WAIT_MS })
+  } catch (error) {
     throw explain(error, path)
   }
 }
@@ -71,9 +79,15 @@ function refuseForeign(sqlite: Sqlite.Database, migrations: string): void {
   )
 }
 
+/** What SQLite found while a store was built on it, with what to do; anything else as it is. */
+export function explainDamage(error: unknown, path: string): unknown {
+  return error instanceof Sqlite.SqliteError ? explain(error, path) : error
+}
+
+/** Why a database cannot be used, and what to do, as `config_invalid`. */
 function explain(error: unknown, path: string): unknown {
   if (error instanceof MayflyError) return error
-  const code = error instanceof Sqlite.SqliteError ? error.code : ''
+  const code = codeOf(error)
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
     return new MayflyError(
       'config_invalid',
@@ -81,9 +95,27 @@ function explain(error: unknown, path: string): unknown {
       { cause: error },
     )
   }
-  return new MayflyError('config_invalid', `store.url: cannot open ${path}: ${messageOf(error)}`, {
-    cause: error,
-  })
+  const [, remedy] = REMEDIES.find(([codes]) => codes.test(code)) ?? []
+  const problem = remedy ?? `cannot be opened: ${messageOf(error)}`
+  return new MayflyError('config_invalid', `store.url: ${path} ${problem}`, { cause: error })
+}
+
+/** SQLite's result codes and the system's, with what an operator can do about each. */
+const REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [
+    /^SQLITE_(CORRUPT|NOTADB)/,
+    'is damaged: restore a backup, then see with mayfly reconcile --dry-run what it does not know',
+  ],
+  [/^(SQLITE_FULL|ENOSPC|EDQUOT)/, 'has no room: free some disk space, then start again'],
+  [
+    /^(SQLITE_READONLY|SQLITE_CANTOPEN|EROFS|EACCES|EPERM)/,
+    'cannot be written: give this user the file and its folder, on a disk that is mounted for writing',
+  ],
+]
+
+function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
+  return typeof error.code === 'string' ? error.code : ''
 }
 
 function messageOf(error: unknown): string {

@@ -9,7 +9,7 @@ import { approvalWaiting } from './approval-waiting.ts'
 import { approvalStore } from './approvals.ts'
 import { auditStore } from './audit.ts'
 import { GroupCommit } from './commit.ts'
-import { openDatabase } from './database.ts'
+import { explainDamage, openDatabase } from './database.ts'
 import { decisionStore, recordDecision } from './decisions.ts'
 import { delegationStore } from './delegations.ts'
 import { driftStore } from './drift.ts'
@@ -53,7 +53,7 @@ export function openSqliteStore(options: {
     return buildStore(opened, options)
   } catch (error) {
     opened.sqlite.close()
-    throw error
+    throw explainDamage(error, options.path)
   }
 }
 
