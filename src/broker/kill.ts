@@ -1,7 +1,7 @@
 import { MayflyError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { isNarrow, type Selector } from '../model/selector.ts'
-import type { Block, Kill, KillCounts } from '../store/store.ts'
+import type { Block, Kill } from '../store/store.ts'
 import type { OperatorCaller } from './authenticate.ts'
 import type { Broker } from './broker.ts'
 import { mayRead, tenantsFor } from './operator.ts'
@@ -41,15 +41,6 @@ export async function kill(
     block: blocks ? { id: newId('block', broker), expiresAt } : undefined,
     now,
   })
-}
-
-/** What `kill` would match, changing nothing. */
-export async function killDryRun(
-  broker: Broker,
-  by: OperatorCaller,
-  selector: Selector,
-): Promise<KillCounts> {
-  return await broker.store.kills.count(selector, tenantsFor(broker, by.operator, 'kill'))
 }
 
 /** Lifts a block of tenants the operator may act for; a foreign one is unknown to them (P11). */

@@ -1,7 +1,7 @@
 import { MayflyError } from '../errors.ts'
 import { isId } from '../ids.ts'
 import type { Selector } from '../model/selector.ts'
-import type { Block, Kill, Page, QueuedEnding, Signal } from '../store/store.ts'
+import type { Block, Kill, KillProgress, Page, QueuedEnding, Signal } from '../store/store.ts'
 import type { OperatorCaller } from './authenticate.ts'
 import type { Broker } from './broker.ts'
 import { mayRead, tenantsFor } from './operator.ts'
@@ -9,8 +9,14 @@ import { filteredPage, type Listing, pageFrom, pageOfAll } from './page.ts'
 import { findLease, notFound } from './read.ts'
 import { aboutOf } from './risk.ts'
 
-export type { Block, Kill, KillCounts, QueuedEnding, Signal } from '../store/store.ts'
-export type KillProgress = Awaited<ReturnType<Broker['store']['kills']['progress']>>
+export type {
+  Block,
+  Kill,
+  KillCounts,
+  KillProgress,
+  QueuedEnding,
+  Signal,
+} from '../store/store.ts'
 
 /** A kill with how far its leases have come. One that reaches beyond the operator is unknown. */
 export async function findKill(

@@ -9,6 +9,7 @@ const acts = () => import('./acts.ts')
 const killing = () => import('./kill.ts')
 
 const REASON = '--reason <text>'
+const WAIT = 'show how it comes along until nothing waits for its upstream any more (60s)'
 const WHY = 'why, for the audit log and whoever looks next'
 
 /** Commands that speak to a running broker. */
@@ -22,7 +23,10 @@ export function addBrokerCommands(program: Command, run: Run): void {
     .description('orders to end leases')
     .command('show <id>')
     .description('one order, and how far its leases have come')
-    .action((id) => run(async (context) => (await import('./show.ts')).show(context, 'killed', id)))
+    .option('--wait [duration]', WAIT)
+    .action((id, flags) =>
+      run(async (context) => (await import('./kill-progress.ts')).showKill(context, id, flags)),
+    )
   addTroubleCommands(program, run)
   addInventoryCommands(program, run)
   addExplainCommand(program, run)
@@ -134,7 +138,8 @@ function addKillCommand(program: Command, run: Run): void {
   withSelector(kill)
     .option('--all', 'everything of every tenant')
     .option('--block <duration>', 'issue nothing for so long; 0 for no block (until lifted)')
-    .option('--dry-run', 'only say what it would match')
+    .option('--dry-run', 'only say whom it would hit, and how far')
+    .option('--wait [duration]', WAIT)
     .option('--yes', 'do not ask, even for --all')
     .requiredOption(REASON, WHY)
     .action((flags) =>

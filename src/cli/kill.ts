@@ -2,7 +2,9 @@ import type { KillOrder } from '../client/http.ts'
 import { parseDuration } from '../duration.ts'
 import { describeSelector, isNarrow, SELECTOR_FIELDS } from '../model/selector.ts'
 import type { KillWire, SelectorWire } from '../model/wire.ts'
+import { printRadius } from './blast-radius.ts'
 import { type Context, type ExitCode, UsageError } from './command.ts'
+import { isOver, progressText, waitForKill } from './kill-progress.ts'
 import { plural } from './plural.ts'
 import { safe } from './terminal.ts'
 
@@ -14,9 +16,11 @@ export interface KillFlags {
   readonly block?: string
   readonly dryRun?: boolean
   readonly yes?: boolean
+  /** Watch it come along, for so long. */
+  readonly wait?: string | true
 }
 
-/** `kill`: check → confirm if it is everything → order → say what happened and what can follow. */
+/** `kill`: check → confirm if it is everything → order → say what happened, wait if told to. */
 export async function kill(context: Context, flags: KillFlags): Promise<ExitCode> {
   const selector = selectorOf(flags.selector)
   const order: KillOrder = {
@@ -31,9 +35,12 @@ export async function kill(context: Context, flags: KillFlags): Promise<ExitCode
     return 1
   }
   const answer = await context.api().kill(order)
-  if (context.terminal.json) context.terminal.answer(answer)
-  else printKill(context, { kill: answer.kill, wouldBlock: blocks(order) })
-  return 0
+  const { json } = context.terminal
+  if (!json) printKill(context, { kill: answer.kill, wouldBlock: blocks(order) })
+  const waits = flags.wait !== undefined && !flags.dryRun
+  const kill = waits ? await waitForKill(context, answer.kill.id, flags.wait) : answer.kill
+  if (json) context.terminal.answer({ kill })
+  return waits && !isOver(kill) ? 1 : 0
 }
 
 /** `leases kill ID…`: one order for each id; every id is tried, whatever the others gave. */
@@ -91,7 +98,7 @@ function blocks({ selector, block_seconds }: KillOrder): boolean {
 }
 
 function printKill(
-  { terminal }: Context,
+  { terminal, now }: Context,
   { kill, wouldBlock }: { kill: KillWire; wouldBlock: boolean },
 ): void {
   const { counts, block, dry_run } = kill
@@ -99,7 +106,9 @@ function printKill(
   const found = `${plural(counts.leases, 'lease')} in ${plural(counts.tasks, 'task')} of ${plural(counts.agents, 'agent')}`
   if (dry_run) {
     terminal.line(`would kill ${what}: ${found}; nothing was done`)
-    if (wouldBlock) terminal.line(`  and block ${what}: nothing would be issued for it`)
+    if (wouldBlock) terminal.line(`  blocks   ${what}: nothing would be issued for it`)
+    const radius = kill.blast_radius
+    if (radius) printRadius(terminal, { radius, counts, now: now() })
     return
   }
   terminal.line(terminal.paint('bold', `killed ${what}: ${found}`))
@@ -107,8 +116,7 @@ function printKill(
     terminal.line('  note     nothing live matched: is the name right? mayfly agents ls, leases ls')
   }
   terminal.line(`  order    ${kill.id}`)
-  const progress = progressText(kill)
-  if (progress !== '') terminal.line(`  so far   ${progress}`)
+  if (counts.leases > 0) terminal.line(`  so far   ${progressText(kill, now())}`)
   if (block === undefined) {
     terminal.line('  blocked  nothing: the same can be asked for again')
   } else {
@@ -116,14 +124,4 @@ function printKill(
     terminal.line(`  lift     mayfly blocks lift ${block}`)
   }
   terminal.line(`  watch    mayfly kills show ${kill.id}, mayfly endings ls`)
-}
-
-/** The order is committed first and its leases follow: those not there yet are only ordered. */
-function progressText({ counts, progress }: KillWire): string {
-  const { ending, enforced, proved, expired } = progress
-  const ordered = Math.max(0, counts.leases - ending - enforced - proved - expired)
-  return Object.entries({ ordered, ending, enforced, proved, expired })
-    .filter(([, count]) => count > 0)
-    .map(([state, count]) => `${count} ${state}`)
-    .join(', ')
 }

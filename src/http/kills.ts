@@ -1,12 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { kill, killDryRun } from '../broker/kill.ts'
+import { kill } from '../broker/kill.ts'
+import { killDryRun } from '../broker/kill-dry-run.ts'
 import { findKill } from '../broker/read-trouble.ts'
 import { selectorSchema } from '../model/selector.ts'
 import { plainText } from '../model/text.ts'
 import { byId, json, refusals } from './answers.ts'
 import { BODY_REFUSALS, body, jsonBody } from './body.ts'
 import type { App, Parts } from './env.ts'
-import { dryRunWire, killAnswer, killWire } from './wire/trouble.ts'
+import { dryRunWire, killAnswer, killWire } from './wire/kill.ts'
 
 const MAX_BLOCK_SECONDS = 31_536_000
 
@@ -36,7 +37,7 @@ export function killRoutes(app: App, { broker, guards }: Parts): void {
     middleware: [guards.operator, jsonBody] as const,
     request: { body: body(killBody) },
     responses: {
-      200: json(answer, 'A dry run: what the order would match. Nothing was changed.'),
+      200: json(answer, 'A dry run: whom the order would hit, and how far. Nothing was changed.'),
       202: json(answer, 'The order is committed; nothing is issued against it any more.'),
       ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden'),
     },
@@ -45,13 +46,12 @@ export function killRoutes(app: App, { broker, guards }: Parts): void {
     const { caller } = c.var
     const { selector, reason, block_seconds, dry_run } = c.req.valid('json')
     if (dry_run) {
-      const counts = await killDryRun(broker, caller, selector)
+      const radius = await killDryRun(broker, caller, selector)
       const now = broker.clock.now()
-      return c.json({ kill: dryRunWire({ selector, reason, by: caller.actor, counts, now }) }, 200)
+      return c.json({ kill: dryRunWire({ selector, reason, by: caller.actor, radius, now }) }, 200)
     }
     const ordered = await kill(broker, caller, { selector, reason, blockSeconds: block_seconds })
-    const progress = { ending: 0, proved: 0, enforced: 0, expired: 0 }
-    return c.json({ kill: killWire(ordered, progress) }, 202)
+    return c.json({ kill: killWire(ordered, undefined) }, 202)
   })
 
   const show = createRoute({

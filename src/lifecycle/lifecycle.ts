@@ -54,9 +54,10 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
       return
     }
     // Apart, so that a kill that cannot be handed on does not keep other leases from their end.
+    const dispatch = () => guarded('ending queue', () => endings.dispatch())
     urgent = turnsOfTheLoop(TURNS_TO_GATHER)
-      .then(() => guarded('handing on kills', () => advanceKills(broker)))
-      .then(() => guarded('ending queue', () => endings.dispatch()))
+      .then(() => guarded('handing on kills', () => advanceKills(broker, dispatch)))
+      .then(dispatch)
       .finally(() => {
         urgent = undefined
         if (again) {

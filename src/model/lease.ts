@@ -5,7 +5,8 @@ import type { Chain } from './chain.ts'
 export type LeaseState = 'reserved' | 'active' | 'ending' | 'ended' | 'failed'
 
 /** How far the end of a lease is known to have come at its upstream. Never claimed higher. */
-export type Containment = 'pending' | 'enforced' | 'proved' | 'expired' | 'unknown'
+export const CONTAINMENTS = ['pending', 'unknown', 'enforced', 'proved', 'expired'] as const
+export type Containment = (typeof CONTAINMENTS)[number]
 
 /** Why a lease ended, for the operator, the agent and the audit. */
 export type EndCause =

@@ -265,8 +265,46 @@ export interface KillWire {
   created_at: string
   block?: string
   dry_run: boolean
+  /** ordering: committed, its leases follow; ending: some could still work; ended: none can. */
+  state?: 'ordering' | 'ending' | 'ended'
   counts: { leases: number; tasks: number; agents: number }
-  progress: { ending: number; proved: number; enforced: number; expired: number }
+  progress: Record<Containment, number> & {
+    /** Neither proved nor expired yet. */
+    remaining: number
+    oldest_ending_since?: string
+    exposed_until?: string
+  }
+  /** Only of a dry run. */
+  blast_radius?: BlastRadiusWire
+  /** Its row is damaged: order it again. */
+  unreadable?: true
+}
+
+/** Whom a kill would hit; the lists hold the 50 with the most leases. */
+export interface BlastRadiusWire {
+  refusable: number
+  /** Leases that only run out, whoever kills them. */
+  runs_out: number
+  exposed_until?: string
+  upstreams: {
+    provider: string
+    revocability: Revocability
+    refusable: boolean
+    leases: number
+    exposed_until: string
+  }[]
+  entitlements: { entitlement: string; leases: number }[]
+  agents: { agent: string; tenant: string; tasks: number; leases: number }[]
+  tasks: {
+    id: string
+    agent: string
+    tenant: string
+    /** The agent's own text. */
+    purpose: string
+    leases: number
+    /** False: it goes on without these leases. */
+    ends: boolean
+  }[]
 }
 
 export interface SelectorWire {

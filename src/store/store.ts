@@ -693,6 +693,45 @@ export interface KillCounts {
   readonly agents: number
 }
 
+/** Whom a kill would hit, and what of it could still work; each list holds the largest. */
+export interface BlastRadius {
+  readonly counts: KillCounts
+  readonly upstreams: readonly {
+    readonly provider: string
+    readonly revocability: Lease['revocability']
+    readonly leases: number
+    /** The latest of theirs. */
+    readonly exposedUntil: number
+  }[]
+  readonly entitlements: readonly { readonly entitlement: string; readonly leases: number }[]
+  readonly agents: readonly {
+    readonly agent: string
+    readonly tenant: string
+    readonly tasks: number
+    readonly leases: number
+  }[]
+  readonly tasks: readonly {
+    readonly id: TaskId
+    readonly agent: string
+    readonly tenant: string
+    readonly purpose: string
+    readonly leases: number
+    /** False: it only loses these leases. */
+    readonly ends: boolean
+  }[]
+}
+
+/** How far the leases of a kill have come that were given its order. */
+export interface KillProgress {
+  readonly containments: Readonly<Record<Containment, number>>
+  /** Not ended yet: neither proved to be dead nor expired. */
+  readonly remaining: number
+  /** Since when the one of these has been ending that began first. */
+  readonly oldest: number | undefined
+  /** Until when one of these can still work. */
+  readonly exposedUntil: number | undefined
+}
+
 export interface Kill {
   readonly id: KillId
   readonly selector: Selector
@@ -704,6 +743,8 @@ export interface Kill {
   readonly counts: KillCounts
   /** False while leases it matches may still be waiting for their order. */
   readonly done: boolean
+  /** Some part of it cannot be read; if that is whom it names, it orders nothing more. */
+  readonly unreadable: boolean
 }
 
 export interface KillOrder {
@@ -727,12 +768,16 @@ export interface KillStore {
   order(order: KillOrder): Promise<Kill>
   /** What an order would match, changing nothing. */
   count(selector: Selector, tenants: readonly string[] | null): Promise<KillCounts>
-  /** Gives up to `limit` further leases and tasks of the oldest open kill their order. */
+  /** The same with whom and what, up to `limit` of each. */
+  blastRadius(
+    selector: Selector,
+    tenants: readonly string[] | null,
+    limit: number,
+  ): Promise<BlastRadius>
+  /** Gives up to `limit` further leases and tasks of one open kill their order; kills take turns. */
   advance(now: number, limit: number): Promise<{ readonly more: boolean; readonly moved: number }>
   byId(id: KillId): Promise<Kill | undefined>
-  progress(
-    id: KillId,
-  ): Promise<Readonly<Record<'ending' | 'proved' | 'enforced' | 'expired', number>>>
+  progress(id: KillId): Promise<KillProgress>
   blocks(
     filter: {
       readonly tenants: readonly string[] | null

@@ -4,7 +4,8 @@
  *   npm run bench                     the full run
  *   npm run bench -- --short          for shared machines: fails only on gross misses
  *   npm run bench -- --json           one JSON document
- *   npm run bench -- --profile DIR    a CPU profile of Mayfly under the first row
+ *   npm run bench -- --rows 6,7       only these rows of the table
+ *   npm run bench -- --profile DIR    a CPU profile of Mayfly under the first row, or under --rows
  */
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -19,6 +20,8 @@ const FULL: Length = {
   singleMs: 5_000,
   signals: 300,
   decisions: 5_000,
+  killedLeases: 1_000,
+  stormLeases: 20_000,
 }
 const SHORT: Length = {
   pairs: 1,
@@ -27,6 +30,8 @@ const SHORT: Length = {
   singleMs: 1_500,
   signals: 60,
   decisions: 1_000,
+  killedLeases: 200,
+  stormLeases: 1_000,
 }
 /** A short run finds a collapse, not a miss: it warms up too little to say more on a shared machine. */
 const SHORT_TOLERANCE = 5
@@ -36,16 +41,17 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     profile: { type: 'string' },
+    rows: { type: 'string' },
   },
 })
-const { short, json, profile } = values
+const { short, json, profile, rows: wanted = profile === undefined ? '' : '1' } = values
 const tolerance = short ? SHORT_TOLERANCE : 1
 const setting = await startSetting({ profileTo: profile })
 try {
   const rows = await measureRows(setting, {
     length: short ? SHORT : FULL,
     tolerance,
-    only: profile === undefined ? undefined : 1,
+    only: wanted.split(',').filter(Boolean).map(Number),
   })
   if (json) process.stdout.write(`${JSON.stringify({ short, tolerance, rows }, null, 2)}\n`)
   else print(rows)

@@ -1,17 +1,21 @@
 /** The closed-loop driver, a process of its own: jobs come by IPC, figures go back the same way. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
-import { Connection, type Reply } from './connection.ts'
+import { Connection } from './connection.ts'
 import { instant, type Job, type Measured } from './job.ts'
+import { killInStorm, killMany } from './kill-jobs.ts'
+import {
+  CREDENTIAL,
+  expect,
+  issue,
+  LEASES_PER_TASK,
+  openTask,
+  pick,
+  post,
+  type Task,
+} from './requests.ts'
 
-const INTENT = [
-  { type: 'noop', identifier: 'things', actions: ['read'], locations: ['/things/4711'] },
-]
-const CREDENTIAL = JSON.stringify({ entitlement: 'things' })
-const TASK = JSON.stringify({ purpose: 'to be measured', intent: INTENT })
 const END = JSON.stringify({ outcome: 'completed' })
-/** Leases a task gets before the next one is used, well below what it may have. */
-const LEASES_PER_TASK = 15
 /** Tasks opened before the clock runs, over all connections. */
 const TASKS_READY = 640
 
@@ -47,6 +51,10 @@ async function run(job: Job): Promise<Measured> {
       })
     case 'signal':
       return await signals(job)
+    case 'kill':
+      return await killMany(job)
+    case 'storm':
+      return await killInStorm(job)
   }
 }
 
@@ -135,44 +143,4 @@ async function signals(job: Extract<Job, { kind: 'signal' }>): Promise<Measured>
   }
   connection.close()
   return { requests: job.count, seconds: 0, latencies: latencies.toSorted((a, b) => a - b), sentAt }
-}
-
-interface Task {
-  readonly id: string
-  readonly token: string
-}
-
-async function openTask(connection: Connection, evidence: string): Promise<Task> {
-  const reply = await post(connection, { path: '/v1/tasks', bearer: evidence, body: TASK })
-  expect(201, reply)
-  const { task, token } = JSON.parse(reply.body) as { task: { id: string }; token: string } // wire.ts
-  return { id: task.id, token }
-}
-
-/** Returns the upstream name of the new lease. */
-async function issue(connection: Connection, { id, token }: Task): Promise<string> {
-  const path = `/v1/tasks/${id}/credentials`
-  const reply = await post(connection, { path, bearer: token, body: CREDENTIAL })
-  expect(201, reply)
-  return /"upstream_name":"([^"]+)"/.exec(reply.body)?.[1] ?? raise('a lease without a name')
-}
-
-function post(
-  connection: Connection,
-  { path, bearer, body }: { path: string; bearer: string; body: string },
-): Promise<Reply> {
-  const headers = { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' }
-  return connection.send({ method: 'POST', path, headers, body })
-}
-
-function expect(status: number, reply: Reply): void {
-  if (reply.status !== status) throw new Error(`expected ${status}: ${reply.status} ${reply.body}`)
-}
-
-function pick(from: readonly string[], at: number): string {
-  return from[at % from.length] ?? raise('no evidence')
-}
-
-function raise(message: string): never {
-  throw new Error(message)
 }

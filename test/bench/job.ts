@@ -4,6 +4,32 @@ export type Job =
   | ({ readonly kind: 'issue' } & Against & Load)
   | ({ readonly kind: 'lifecycle' } & Against & Load)
   | ({ readonly kind: 'signal'; readonly count: number; readonly secret: string } & Against)
+  | KillJob
+  | StormJob
+
+/** An agent gets so many leases, and is killed. */
+export interface KillJob {
+  readonly kind: 'kill'
+  readonly url: string
+  readonly operator: string
+  /** Of nobody who was measured before. */
+  readonly doomed: Doomed
+  readonly leases: number
+}
+
+/** So many leases expire at one instant; meanwhile agents of a few leases are killed in turn. */
+export interface StormJob extends Against {
+  readonly kind: 'storm'
+  readonly operator: string
+  readonly doomed: readonly Doomed[]
+  readonly leases: number
+}
+
+/** An agent with its evidence. */
+export interface Doomed {
+  readonly agent: string
+  readonly evidence: string
+}
 
 interface Against {
   readonly url: string
@@ -22,6 +48,8 @@ export interface Measured {
   readonly seconds: number
   /** Milliseconds, ascending. */
   readonly latencies: readonly number[]
+  /** For kills: how long until each order was acknowledged; `latencies` say until all had ended. */
+  readonly acknowledged?: readonly number[]
   /** For signals: when each was sent, by the upstream name of the lease it ends. */
   readonly sentAt: Readonly<Record<string, number>>
 }

@@ -1,4 +1,5 @@
 import { type Measured, percentile } from './job.ts'
+import { killRow, stormRow } from './kill-rows.ts'
 import { policyRow } from './policy-row.ts'
 import type { Setting } from './setting.ts'
 
@@ -10,6 +11,8 @@ export interface Length {
   readonly singleMs: number
   readonly signals: number
   readonly decisions: number
+  readonly killedLeases: number
+  readonly stormLeases: number
 }
 
 /** One line of the table. `met`: the target itself; `ok`: within the tolerance of this run. */
@@ -26,8 +29,8 @@ export interface Row {
 interface Options {
   readonly length: Length
   readonly tolerance: number
-  /** Measure only so many rows. */
-  readonly only: number | undefined
+  /** Measure only these rows, counted from 1; empty: all. */
+  readonly only: readonly number[]
 }
 
 const LEAST_RATIO = 0.5
@@ -42,10 +45,14 @@ export async function measureRows(setting: Setting, options: Options): Promise<R
     () => ratioRow(setting, options, { kind: 'lifecycle', concurrency: 16 }),
     () => singleRow(setting, options),
     () => signalRow(setting, options),
+    () => killRow(setting, { leases: options.length.killedLeases, tolerance: options.tolerance }),
+    () => stormRow(setting, { leases: options.length.stormLeases, tolerance: options.tolerance }),
     () => policyRow({ decisions: options.length.decisions, tolerance: options.tolerance }),
   ]
   const rows: Row[] = []
-  for (const measure of measurements.slice(0, options.only)) rows.push(await measure())
+  for (const [at, measure] of measurements.entries()) {
+    if (options.only.length === 0 || options.only.includes(at + 1)) rows.push(await measure())
+  }
   return rows
 }
 

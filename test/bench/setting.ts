@@ -1,11 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { cpSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { startIssuer } from '../identity/issuer-server.ts'
-import type { Job, Measured } from './job.ts'
+import type { Doomed, Job, Measured } from './job.ts'
 
 /** The processes of one bench, on a real disk: the floor, a real Mayfly, and the driver. */
 export interface Setting {
@@ -14,6 +15,10 @@ export interface Setting {
   readonly signalSecret: string
   /** One token of evidence for each agent. */
   readonly evidence: readonly string[]
+  /** Agents that nothing else is measured with: each can be killed once. */
+  readonly doomed: readonly Doomed[]
+  /** The token of an operator who may kill. */
+  readonly operator: string
   drive(job: Job): Promise<Measured>
   /** When each lease was first revoked upstream, by its upstream name. */
   revoked(): Promise<Readonly<Record<string, number>>>
@@ -21,7 +26,9 @@ export interface Setting {
 }
 
 /** Leases are spread over so many agents that no cap is near and no scan of one is long. */
-const AGENTS = 200
+const AGENTS = Array.from({ length: 200 }, (_, n) => `agent-${n}`)
+const DOOMED = Array.from({ length: 41 }, (_, n) => `doomed-${n}`)
+const OPERATOR = `mfo_${Buffer.alloc(32, 5).toString('base64url')}`
 const SIGNAL_SECRET = `whsec_${Buffer.alloc(32, 3).toString('base64')}`
 
 export async function startSetting(options: { profileTo: string | undefined }): Promise<Setting> {
@@ -45,22 +52,19 @@ export async function startSetting(options: { profileTo: string | undefined }): 
   })
   const driver = spawn({ dir, script: 'driver.ts', args: [] })
   const now = Math.floor(Date.now() / 1_000)
-  const evidence = await Promise.all(
-    Array.from({ length: AGENTS }, (_, n) =>
-      issuer.sign({
-        iss: issuer.url,
-        aud: 'mayfly',
-        sub: `agent-${n}`,
-        iat: now,
-        exp: now + 3_600,
-      }),
-    ),
+  const tokenOf = (sub: string) =>
+    issuer.sign({ iss: issuer.url, aud: 'mayfly', sub, iat: now, exp: now + 3_600 })
+  const evidence = await Promise.all(AGENTS.map(tokenOf))
+  const doomed = await Promise.all(
+    DOOMED.map(async (agent) => ({ agent, evidence: await tokenOf(agent) })),
   )
   return {
     floorUrl: floor.url,
     mayflyUrl: mayfly.url,
     signalSecret: SIGNAL_SECRET,
     evidence,
+    doomed,
+    operator: OPERATOR,
     drive: async (job) => {
       const { measured, error } = await ask<{ measured?: Measured; error?: string }>(driver, job)
       if (!measured) throw new Error(`the driver: ${error}`)
@@ -143,12 +147,21 @@ function documentFor(issuer: { url: string; jwksUri: string }) {
         algorithms: ['ES256'],
       },
     ],
-    agents: Array.from({ length: AGENTS }, (_, n) => ({
-      id: `agent-${n}`,
+    agents: [...AGENTS, ...DOOMED].map((id) => ({
+      id,
       tenant: 'bench',
       owner: 'bench@example.com',
-      match: { issuer: 'corp', claims: { sub: `agent-${n}` } },
+      match: { issuer: 'corp', claims: { sub: id } },
     })),
+    operators: [
+      {
+        name: 'on-call',
+        roles: ['responder'],
+        tenants: ['*'],
+        token_sha256: createHash('sha256').update(OPERATOR).digest('hex'),
+        expires_at: '2099-01-01',
+      },
+    ],
     providers: { noop: { type: 'noop' } },
     entitlements: [
       {

@@ -278,7 +278,7 @@ describe('P8: a kill above', () => {
     }
     expect((await api.store.leases.byId(alone))?.state).toBe('active')
     const shown = (await api.as('responder', `GET /v1/kills/${kill.id}`)).body
-    expect(shown.progress).toMatchObject({ ending: 2 })
+    expect(shown.progress).toMatchObject({ remaining: 2 })
   })
 
   it('of a part of what a planner holds ends the same part below it', async () => {

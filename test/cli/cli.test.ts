@@ -39,7 +39,8 @@ const killed = {
   block: 'block_aaaaaaaaaaaaaaaaaaaa',
   dry_run: false,
   counts: { leases: 12, tasks: 1, agents: 1 },
-  progress: { ending: 12, proved: 0, enforced: 0, expired: 0 },
+  state: 'ending',
+  progress: { pending: 12, unknown: 0, enforced: 0, proved: 0, expired: 0, remaining: 12 },
 }
 
 /** As the broker answers: committed, its leases not reached yet. */
@@ -142,7 +143,7 @@ describe('a kill', () => {
     expect(stdout).toContain('12 leases in 1 task of 1 agent')
     expect(stdout).toContain(`mayfly blocks lift ${killed.block}`)
     expect(stdout).toContain(`mayfly kills show ${killed.id}`)
-    expect(stdout).toContain('so far   12 ending\n')
+    expect(stdout).toContain('so far   12 pending, 12 leases could still work')
     expect(JSON.parse(broker.seen[0]?.body ?? '')).toEqual({
       selector: { agent: 'ticket-summariser' },
       reason: 'leaked',
@@ -158,7 +159,7 @@ describe('a kill', () => {
     const args = ['kill', ...selector, '--reason', 'x', '--dry-run']
     const { stdout } = await mayfly(args, env)
     expect(stdout).toContain('nothing was done')
-    expect(stdout.includes('and block')).toBe(blocks)
+    expect(stdout.includes('nothing would be issued')).toBe(blocks)
   })
 
   it('can be looked at again', async () => {

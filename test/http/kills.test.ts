@@ -61,7 +61,7 @@ describe('P8: a kill is one call', () => {
     expect(await store.tasks.byId(held.task)).toMatchObject({ state: 'ended', cause: 'killed' })
     const { id, block } = killed.body.kill
     const progress = await as('responder', `GET /v1/kills/${id}`)
-    expect(progress.body.progress).toEqual({ ending: 1, proved: 0, enforced: 0, expired: 0 })
+    expect(progress.body.progress).toMatchObject({ pending: 1, proved: 0, remaining: 1 })
 
     const live = await as('responder', 'GET /v1/blocks')
     expect(live.body.items).toMatchObject([{ id: block, selector, reason: 'compromised' }])

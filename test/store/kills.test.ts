@@ -55,7 +55,7 @@ describe('P8: a kill', () => {
     expect((await one.lease(other.id)).state).toBe(everything ? 'ending' : 'active')
     expect(await one.store.kills.byId(kill.id)).toMatchObject({ done: true })
     const progress = await one.store.kills.progress(kill.id)
-    expect(progress.ending).toBe(everything ? 2 : 1)
+    expect(progress.containments.pending).toBe(everything ? 2 : 1)
   })
 
   it('of tasks as a whole ends the tasks too; of a part of them only its leases', async () => {
@@ -235,7 +235,7 @@ describe('P8: a kill', () => {
     await one.restart()
     await one.advanceKills()
     expect((await one.store.kills.byId(kill.id))?.done).toBe(true)
-    expect(await one.store.kills.progress(kill.id)).toMatchObject({ ending: 1_000 })
+    expect(await one.store.kills.progress(kill.id)).toMatchObject({ remaining: 1_000 })
     const states = new Set<string>()
     for (const { id } of leases) states.add((await one.lease(id)).state)
     expect([...states]).toEqual(['ending'])

@@ -1,13 +1,13 @@
 import { z } from '@hono/zod-openapi'
-import type { Block, Kill, KillCounts, KillProgress, Signal } from '../../broker/read-trouble.ts'
+import type { Block, Signal } from '../../broker/read-trouble.ts'
 import { RISK_LEVELS } from '../../model/risk.ts'
 import { SELECTOR_FIELDS, type Selector } from '../../model/selector.ts'
-import type { BlockWire, KillWire, RiskWire, SelectorWire, SignalWire } from '../../model/wire.ts'
+import type { BlockWire, RiskWire, SelectorWire, SignalWire } from '../../model/wire.ts'
 import { known, rfc3339, rfc3339OrNone } from './known.ts'
 
 const instant = z.iso.datetime()
 const level = z.enum(RISK_LEVELS)
-const counts = { leases: z.int(), tasks: z.int(), agents: z.int() }
+export const countsAnswer = { leases: z.int(), tasks: z.int(), agents: z.int() }
 
 export const selectorAnswer = z
   .strictObject({
@@ -24,25 +24,6 @@ export const selectorAnswer = z
     all: z.literal(true).optional(),
   })
   .openapi('Selector')
-
-export const killAnswer = z
-  .strictObject({
-    id: z.string(),
-    selector: selectorAnswer,
-    reason: z.string(),
-    ordered_by: z.string(),
-    created_at: instant,
-    block: z.string().optional(),
-    dry_run: z.boolean(),
-    counts: z.strictObject(counts),
-    progress: z.strictObject({
-      ending: z.int(),
-      proved: z.int(),
-      enforced: z.int(),
-      expired: z.int(),
-    }),
-  })
-  .openapi('Kill')
 
 export const blockAnswer = z
   .strictObject({
@@ -81,7 +62,7 @@ export const signalAnswer = z
     expires_at: instant.optional(),
     about: signalAbout.optional(),
     kill: z.string().optional(),
-    matched: z.strictObject(counts),
+    matched: z.strictObject(countsAnswer),
     unreadable: z.literal(true).optional(),
   })
   .openapi('Signal')
@@ -97,40 +78,6 @@ export const riskAnswer = z
     unreadable: z.literal(true).optional(),
   })
   .openapi('Risk')
-
-export function killWire(kill: Kill, progress: KillProgress): KillWire {
-  return {
-    id: kill.id,
-    selector: selectorWire(kill.selector),
-    reason: kill.reason,
-    ordered_by: kill.orderedBy,
-    created_at: rfc3339(kill.createdAt),
-    ...known({ block: kill.block }),
-    dry_run: false,
-    counts: { ...kill.counts },
-    progress: { ...progress },
-  }
-}
-
-/** What a kill would match; nothing bears this id. */
-export function dryRunWire(order: {
-  selector: Selector
-  reason: string
-  by: string
-  counts: KillCounts
-  now: number
-}): KillWire {
-  return {
-    id: 'dry-run',
-    selector: selectorWire(order.selector),
-    reason: order.reason,
-    ordered_by: order.by,
-    created_at: rfc3339(order.now),
-    dry_run: true,
-    counts: { ...order.counts },
-    progress: { ending: 0, proved: 0, enforced: 0, expired: 0 },
-  }
-}
 
 export function blockWire(block: Block): BlockWire {
   return {

@@ -22,12 +22,11 @@ import type {
   Revocability,
 } from '../../model/lease.ts'
 import { LANES } from '../../model/lease.ts'
-import type { Selector } from '../../model/selector.ts'
 import type { Proof, Task, TaskCause, TaskOutcome, TaskState } from '../../model/task.ts'
 import type { Block, DecisionRecord, Kill, KillCounts } from '../store.ts'
 import { reachOf } from './reach.ts'
 import type * as schema from './schema.ts'
-import { storedInstant } from './stored-json.ts'
+import { storedInstant, storedJson } from './stored-json.ts'
 
 export type LeaseRow = typeof schema.leases.$inferSelect
 export type TaskRow = typeof schema.tasks.$inferSelect
@@ -172,18 +171,28 @@ export function decisionOf(row: typeof schema.decisions.$inferSelect): DecisionR
   }
 }
 
+/** Never throws: whoever ordered one that cannot be read has to see that it is to be ordered again. */
 export function killOf(row: typeof schema.kills.$inferSelect): Kill {
+  const { selector, tenants, unreadable } = reachOf(row)
+  const counts = storedJson(row.countsJson)
   return {
     id: row.id as KillId,
-    selector: JSON.parse(row.selectorJson) as Selector,
-    tenants: nullableJson<string[]>(row.tenantsJson),
-    reason: row.reason,
-    orderedBy: row.orderedBy,
-    createdAt: row.createdAt,
+    selector,
+    tenants,
+    reason: String(row.reason),
+    orderedBy: String(row.orderedBy),
+    createdAt: storedInstant(row.createdAt) ?? 0,
     block: row.block as BlockId | null,
-    counts: JSON.parse(row.countsJson) as KillCounts,
+    counts: isCounts(counts) ? counts : { leases: 0, tasks: 0, agents: 0 },
     done: row.open === 0,
+    unreadable: unreadable || !isCounts(counts),
   }
+}
+
+function isCounts(value: unknown): value is KillCounts {
+  if (typeof value !== 'object' || value === null) return false
+  const { leases, tasks, agents } = value as Record<string, unknown> // of whatever kind
+  return [leases, tasks, agents].every(Number.isSafeInteger)
 }
 
 /** Never throws: one that cannot be read still blocks, so it must be seen and can be lifted. */

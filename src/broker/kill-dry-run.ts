@@ -1,0 +1,49 @@
+import type { Selector } from '../model/selector.ts'
+import type { BlastRadius as Reached } from '../store/store.ts'
+import type { OperatorCaller } from './authenticate.ts'
+import type { Broker } from './broker.ts'
+import { tenantsFor } from './operator.ts'
+
+/** How many tasks, agents and entitlements are told; the counts say how many there are. */
+const MOST_TOLD = 50
+
+export interface BlastRadius extends Omit<Reached, 'upstreams'> {
+  readonly upstreams: readonly UpstreamHit[]
+  /** How many leases an upstream can be told to refuse before they expire. */
+  readonly refusable: number
+  /** How many only run out, whoever kills them. */
+  readonly runsOut: number
+  /** The latest moment something of them can work if nothing can be ended early. */
+  readonly exposedUntil: number | undefined
+}
+
+interface UpstreamHit extends Pick<Reached['upstreams'][number], 'provider' | 'revocability'> {
+  readonly leases: number
+  readonly exposedUntil: number
+  readonly refusable: boolean
+}
+
+/** What a kill would match and break, within the same tenants, changing nothing. */
+export async function killDryRun(
+  broker: Broker,
+  by: OperatorCaller,
+  selector: Selector,
+): Promise<BlastRadius> {
+  const { store, world } = broker
+  const tenants = tenantsFor(broker, by.operator, 'kill')
+  const { upstreams, ...radius } = await store.kills.blastRadius(selector, tenants, MOST_TOLD)
+  const { providers } = world()
+  const hit = upstreams.map((upstream): UpstreamHit => {
+    const refuses = providers.get(upstream.provider)?.provider.revoke !== undefined
+    return { ...upstream, refusable: refuses && upstream.revocability !== 'expiry' }
+  })
+  const sum = (of: readonly UpstreamHit[]) => of.reduce((total, { leases }) => total + leases, 0)
+  return {
+    ...radius,
+    upstreams: hit,
+    refusable: sum(hit.filter(({ refusable }) => refusable)),
+    runsOut: sum(hit.filter(({ refusable }) => !refusable)),
+    exposedUntil:
+      hit.length === 0 ? undefined : Math.max(...hit.map(({ exposedUntil }) => exposedUntil)),
+  }
+}
