@@ -20,7 +20,22 @@ export const LONGEST_PAUSE_MS = 30_000
 /** A measured skew is forgotten after this long, so that a corrected clock is noticed. */
 const SKEW_MEMORY_MS = 60_000
 
-export type Direction = 'mint' | 'revoke'
+export const DIRECTIONS = ['mint', 'revoke'] as const
+export type Direction = (typeof DIRECTIONS)[number]
+
+const PAUSE_MS: Readonly<Record<Direction, number>> = {
+  mint: MINT_PAUSE_MS,
+  revoke: REVOKE_PAUSE_MS,
+}
+
+export interface Circuit {
+  readonly provider: string
+  readonly direction: Direction
+  /** Nothing is minted meanwhile; ends and kills are tried all the same. */
+  readonly open: boolean
+  /** In a row, until now. */
+  readonly failures: number
+}
 
 interface ProviderState {
   failures: Record<Direction, number>
@@ -142,6 +157,18 @@ export class Health {
   /** How often that happened since the start, by provider. */
   lostContainments(): ReadonlyMap<string, number> {
     return this.#lost
+  }
+
+  /** How each direction of each provider fares that was asked: one may be open without the other. */
+  circuits(): readonly Circuit[] {
+    const now = this.#clock.monotonic()
+    return [...this.#providers].flatMap(([provider, { failures, openedAt }]) =>
+      DIRECTIONS.map((direction) => {
+        const opened = openedAt[direction]
+        const open = opened !== undefined && now - opened < PAUSE_MS[direction]
+        return { provider, direction, open, failures: failures[direction] }
+      }),
+    )
   }
 
   /** One line per provider with trouble, for readiness and metrics. */

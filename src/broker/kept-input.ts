@@ -33,6 +33,8 @@ export async function inputsOfAll(
   broker: Pick<Broker, 'store'>,
   decisions: readonly DecisionRecord[],
 ): Promise<ReadonlyMap<string, readonly AgentDescription[]>> {
-  const all = decisions.map(async (one) => [one.id, await inputsOf(broker, one)] as const)
+  // Of one whose row is damaged it is not known what was asked.
+  const whole = decisions.filter(({ unreadable }) => !unreadable)
+  const all = whole.map(async (one) => [one.id, await inputsOf(broker, one)] as const)
   return new Map(await Promise.all(all))
 }

@@ -109,10 +109,16 @@ export async function retryEnding(
   return (await broker.store.leases.byId(lease.id)) ?? lease
 }
 
-/** Makes every ending of the operator's tenants due now. Returns how many. */
-export async function retryEndings(broker: Broker, by: OperatorCaller): Promise<number> {
+/** Makes every ending of the operator's tenants due now, or those at one provider. Returns how many. */
+export async function retryEndings(
+  broker: Broker,
+  by: OperatorCaller,
+  which: { readonly provider?: string | undefined },
+): Promise<number> {
   const tenants = tenantsFor(broker, by.operator, 'kill')
-  return await broker.store.endings.retryNow({ tenants }, by.actor, broker.clock.now())
+  const { provider } = which
+  const order = { tenants, ...(provider === undefined ? {} : { provider }) }
+  return await broker.store.endings.retryNow(order, by.actor, broker.clock.now())
 }
 
 /** Whether an order for `theirs` (null: every tenant) stays within what `tenants` may see. */

@@ -31,7 +31,7 @@ export async function findTask(
     throw notFound('task')
   }
   const tenants = tenantsFor(broker, by.operator, act)
-  const task = isId('task', id) ? await broker.store.tasks.byId(id) : undefined
+  const task = isId('task', id) ? await broker.store.tasks.shown(id) : undefined
   if (!task || !mayRead(tenants, task.tenant)) throw notFound('task')
   return task
 }
@@ -43,7 +43,9 @@ export async function findLease(
   { id, act }: { readonly id: string; readonly act: 'readLeases' | 'kill' },
 ): Promise<Lease> {
   const tenants = by.kind === 'task' ? [by.task.tenant] : tenantsFor(broker, by.operator, act)
-  const lease = isId('lease', id) ? await broker.store.leases.byId(id) : undefined
+  const { leases } = broker.store
+  const known = isId('lease', id)
+  const lease = !known ? undefined : await leases[by.kind === 'task' ? 'byId' : 'shown'](id)
   const foreign = by.kind === 'task' && lease?.task !== by.task.id
   if (!lease || foreign || !mayRead(tenants, lease.tenant)) throw notFound('lease')
   return lease

@@ -1,6 +1,6 @@
 import { describeSelector } from '../model/selector.ts'
 import type { TaskOutcome } from '../model/wire.ts'
-import type { Context, ExitCode } from './command.ts'
+import { type Context, type ExitCode, UsageError } from './command.ts'
 import { plural } from './plural.ts'
 import { safe } from './terminal.ts'
 
@@ -37,9 +37,13 @@ export async function liftBlock({ api, terminal }: Context, id: string): Promise
 export async function retryEnding(
   { api, terminal }: Context,
   lease: string | undefined,
+  which: { readonly provider?: string },
 ): Promise<ExitCode> {
+  if (lease !== undefined && which.provider !== undefined) {
+    throw new UsageError('say one lease, or --provider, or neither for all')
+  }
   if (lease === undefined) {
-    const answer = await api().retryEndings()
+    const answer = await api().retryEndings(which)
     if (terminal.json) terminal.answer(answer)
     else {
       terminal.line(`${plural(answer.retried, 'ending')} tried again now: watch mayfly endings ls`)

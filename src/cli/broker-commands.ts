@@ -165,11 +165,13 @@ function addTroubleCommands(program: Command, run: Run): void {
   const endings = program.command('endings').description('leases on their way to their end')
   paged(endings.command('ls'))
     .description('list what is ending, with tries and errors')
+    .option('--provider <name>')
     .action((flags) => run(async (context) => (await lists()).listEndings(context, flags)))
   endings
     .command('retry [lease]')
-    .description('try one lease again now, or all of them')
-    .action((id) => run(async (context) => (await acts()).retryEnding(context, id)))
+    .description('try one lease again now, all of a provider, or all')
+    .option('--provider <name>')
+    .action((id, flags) => run(async (context) => (await acts()).retryEnding(context, id, flags)))
   program
     .command('reconcile')
     .description('compare upstreams with what is known here, and repair what is safe to repair')

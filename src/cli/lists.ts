@@ -31,8 +31,14 @@ function isOver({ state }: LeaseWire): boolean {
 }
 
 /** `ending/enforced`: where it stands, and how far its end is known to have come. */
-export function stateOf({ state, containment }: LeaseWire): string {
-  return containment === undefined ? state : `${state}/${containment}`
+export function stateOf(lease: LeaseWire): string {
+  const { state, containment } = lease
+  return marked(containment === undefined ? state : `${state}/${containment}`, lease)
+}
+
+/** A damaged row is told as such: what else it shows may be empty for that alone. */
+function marked(text: string, { unreadable }: { unreadable?: true }): string {
+  return unreadable ? `${text} (unreadable)` : text
 }
 
 export function listTasks(context: Context, filter: TaskFilter): Promise<ExitCode> {
@@ -44,7 +50,7 @@ export function listTasks(context: Context, filter: TaskFilter): Promise<ExitCod
       { title: 'TASK', cell: (t) => t.id, keep: true },
       { title: 'AGENT', cell: (t) => t.agent },
       { title: 'TENANT', cell: (t) => t.tenant, spare: true },
-      { title: 'STATE', cell: (t) => t.outcome ?? t.cause ?? t.state },
+      { title: 'STATE', cell: (t) => marked(t.outcome ?? t.cause ?? t.state, t) },
       { title: 'OPENED', cell: (t) => when(t.created_at, now), spare: true },
       { title: 'DEADLINE', cell: (t) => when(t.deadline, now) },
       { title: 'PURPOSE', cell: (t) => t.purpose },
@@ -93,7 +99,7 @@ export function listDecisions(context: Context, filter: DecisionFilter): Promise
     empty: 'no decisions',
     columns: [
       { title: 'DECISION', cell: (d) => d.id, keep: true },
-      { title: 'OUTCOME', cell: (d) => d.outcome },
+      { title: 'OUTCOME', cell: (d) => marked(d.outcome, d) },
       ...(filter.shadow_differs
         ? [{ title: 'SHADOW', cell: (d: DecisionWire) => d.shadow?.outcome }]
         : []),
@@ -106,17 +112,20 @@ export function listDecisions(context: Context, filter: DecisionFilter): Promise
   })
 }
 
-export function listEndings(context: Context, paging: Paging): Promise<ExitCode> {
+export function listEndings(
+  context: Context,
+  filter: Paging & { provider?: string },
+): Promise<ExitCode> {
   const now = context.now()
   return list(context, {
-    page: (api) => api.endings(paging),
+    page: (api) => api.endings(filter),
     empty: 'nothing is ending',
     columns: [
       { title: 'LEASE', cell: (e) => e.lease, keep: true },
       { title: 'AGENT', cell: (e) => e.agent, spare: true },
       { title: 'PROVIDER', cell: (e) => e.provider },
       { title: 'LANE', cell: (e) => e.lane, spare: true },
-      { title: 'STATE', cell: (e) => e.containment },
+      { title: 'STATE', cell: (e) => marked(e.containment, e) },
       { title: 'AGE', cell: (e) => formatDuration(e.age_seconds), spare: true },
       { title: 'TRIES', cell: (e) => String(e.attempts), spare: true },
       { title: 'NEXT', cell: (e) => when(e.next_try_at, now) },

@@ -186,11 +186,13 @@ export function apiClient(options: ClientOptions) {
     simulate: (request: Simulate) => post<SimulationWire>('/v1/policies/simulate', request),
     signals: (paging: Paging = {}) => get<PageWire<SignalWire>>('/v1/signals', paging),
     risk: (paging: Paging = {}) => get<PageWire<RiskWire>>('/v1/risk', paging),
-    endings: (paging: Paging = {}) => get<PageWire<EndingWire>>('/v1/endings', paging),
+    endings: (filter: Paging & { provider?: string } = {}) =>
+      get<PageWire<EndingWire>>('/v1/endings', filter),
     /** Tries one ending lease again now instead of at its next turn. */
     retryEnding: (lease: string) => post<EndingWire>(path`/v1/endings/${lease}/retry`, {}),
     /** The same for every ending the operator may see. */
-    retryEndings: () => post<{ retried: number }>('/v1/endings/retry', {}),
+    retryEndings: (which: { provider?: string } = {}) =>
+      post<{ retried: number }>('/v1/endings/retry', which),
 
     kill: (order: KillOrder) => post<{ kill: KillWire }>('/v1/kills', order),
     killed: (id: string) => get<KillWire>(path`/v1/kills/${id}`),

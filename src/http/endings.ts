@@ -9,6 +9,7 @@ import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
 import { endingAnswer, endingWire } from './wire/lease.ts'
 
 const nothing = z.strictObject({})
+const which = z.strictObject({ provider: z.string().optional() }).openapi('RetryEndings')
 
 /** `/v1/endings`: leases on their way out. Whoever may kill may also try again sooner. */
 export function endingRoutes(app: App, { broker, guards }: Parts): void {
@@ -42,9 +43,9 @@ export function endingRoutes(app: App, { broker, guards }: Parts): void {
     method: 'post',
     path: '/v1/endings/retry',
     tags,
-    summary: 'Try every ending again now',
+    summary: 'Try every ending again now, or those at one provider',
     security: [{ operator: [] }],
-    request: { body: optionalBody(nothing) },
+    request: { body: optionalBody(which) },
     responses: {
       200: json(z.strictObject({ retried: z.int() }), 'How many are due now.'),
       ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden'),
@@ -55,8 +56,8 @@ export function endingRoutes(app: App, { broker, guards }: Parts): void {
   const words = { ...retryAll, getRoutingPath: () => '/v1/endings/:id' }
   described(app, { route: words, guard: guards.operator }, async (c) => {
     if (idOf(c) !== 'retry') throw new MayflyError('not_found', 'no such path')
-    await readBody(c, nothing)
-    return c.json({ retried: await retryEndings(broker, c.get('caller')) }, 200)
+    const only = await readBody(c, which)
+    return c.json({ retried: await retryEndings(broker, c.get('caller'), only) }, 200)
   })
 
   const retryOne = createRoute({

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Broker } from '../broker/broker.ts'
 import type { ErrorCode, MayflyError } from '../errors.ts'
+import { upstreamGauges } from './upstream-gauges.ts'
 
 /** One answer, as metrics see it: no ids, no names that strangers choose. */
 export interface Answered {
@@ -52,6 +53,7 @@ export function createMetrics(broker: Broker): Metrics {
     registers,
   })
   standing(broker, registers)
+  upstreamGauges(broker, registers)
   return {
     registry,
     answered({ route, method, status, seconds, refusal, upstream }) {
@@ -94,23 +96,6 @@ const MINT_OUTCOMES: Partial<Readonly<Record<ErrorCode, string>>> = {
 
 /** Gauges read from store and health at each scrape. */
 function standing({ store, clock, health }: Broker, registers: Registry[]): void {
-  new Gauge({
-    name: 'mayfly_endings_waiting',
-    help: 'leases that no upstream has accepted to refuse yet',
-    registers,
-    async collect() {
-      this.set((await store.endings.backlog()).count)
-    },
-  })
-  new Gauge({
-    name: 'mayfly_endings_oldest_seconds',
-    help: 'how long the oldest of them has waited',
-    registers,
-    async collect() {
-      const { oldest } = await store.endings.backlog()
-      this.set(oldest === undefined ? 0 : Math.max(0, (clock.now() - oldest) / 1000))
-    },
-  })
   new Gauge({
     name: 'mayfly_upstream_drift',
     help: 'what the last look at a provider found that differs from the store; `mayfly reconcile --dry-run` names it',

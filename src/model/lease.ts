@@ -102,4 +102,6 @@ export interface Lease {
   readonly dueAt: number | null
   readonly attempts: number
   readonly lastError: string | null
+  /** Of what is shown to operators: some part of its row cannot be read and is left empty. */
+  readonly unreadable?: true
 }

@@ -57,6 +57,8 @@ export interface Task {
     readonly datasets: readonly string[]
     readonly impact: readonly Impact[]
   }
+  /** Of what is shown to operators: some part of its row cannot be read and is left empty. */
+  readonly unreadable?: true
 }
 
 /** A task ends after this many missed beats (P7). */

@@ -52,6 +52,8 @@ export interface TaskWire {
   heartbeat_seconds?: number
   heartbeat_due_at?: string
   ended_at?: string
+  /** Its row is damaged: what cannot be read is left empty. */
+  unreadable?: true
 }
 
 export interface LeaseWire {
@@ -80,6 +82,8 @@ export interface LeaseWire {
   decision: string
   /** The one it took, if it took one. */
   approval?: string
+  /** Its row is damaged: what cannot be read is left empty. */
+  unreadable?: true
 }
 
 /** The secret part: sent once, in one answer, stored nowhere. */
@@ -255,6 +259,8 @@ export interface EndingWire {
   next_try_at?: string
   last_error?: string
   exposed_until: string
+  /** Its row is damaged: what cannot be read is left empty. */
+  unreadable?: true
 }
 
 export interface KillWire {
@@ -397,6 +403,8 @@ export interface DecisionWire {
   inputs?: Record<string, unknown>[]
   /** What shadow policies would have decided, where that is something else. */
   shadow?: VerdictWire
+  /** Its row is damaged: what cannot be read is left empty. */
+  unreadable?: true
 }
 
 /** Why a decision was made, and what another would have needed. */

@@ -161,6 +161,8 @@ export interface TaskStore {
    */
   byToken(tokenHash: string, id?: TaskId): Promise<Task | undefined>
   byId(id: TaskId): Promise<Task | undefined>
+  /** The same for an operator's eyes, also where its row cannot be read as a whole. */
+  shown(id: TaskId): Promise<Task | undefined>
   /** The tasks of its chain, nearest first; one that is gone is missing. */
   above(task: Pick<Task, 'chain'>): Promise<readonly Task[]>
   /** How many tasks it delegated to, ended ones too. */
@@ -236,6 +238,8 @@ export interface DecisionRecord extends NewDecision {
   readonly lease: LeaseId | null
   /** What shadow policies would have decided, where that is something else. */
   readonly shadow?: ShadowDifference
+  /** Of what is shown to operators: some part of its row cannot be read and is left empty. */
+  readonly unreadable?: true
 }
 
 /** A policy as it stood when decisions were made by it. */
@@ -547,6 +551,8 @@ export interface LeaseStore {
    */
   settleStranded(now: number, limit: number): Promise<number>
   byId(id: LeaseId): Promise<Lease | undefined>
+  /** The same for an operator's eyes, also where its row cannot be read as a whole. */
+  shown(id: LeaseId): Promise<Lease | undefined>
   /** The lease if it is active and no kill that has not reached it yet names it (P8). */
   honoured(id: LeaseId): Promise<Lease | undefined>
   /** The intent and configured target it was reserved with. */
@@ -616,9 +622,13 @@ export interface EndingStore {
   nextRunOut(): Promise<number | undefined>
   /** The upstream side of a dead lease is cleaned up; its pool slot, if any, is free again. */
   released(id: LeaseId, now: number): Promise<void>
-  /** Makes one ending, or all a caller may see, due now. Returns how many. */
+  /** Makes one ending, or all a caller may see, or those of one provider, due now. Returns how many. */
   retryNow(
-    which: { readonly lease?: LeaseId; readonly tenants: readonly string[] | null },
+    which: {
+      readonly lease?: LeaseId
+      readonly provider?: string
+      readonly tenants: readonly string[] | null
+    },
     actor: Actor,
     now: number,
   ): Promise<number>
@@ -626,8 +636,13 @@ export interface EndingStore {
     filter: { readonly tenants: readonly string[] | null; readonly provider?: string },
     page: Page,
   ): Promise<readonly QueuedEnding[]>
-  /** How many wait and since when the oldest does. */
-  backlog(): Promise<{ readonly count: number; readonly oldest: number | undefined }>
+  /**
+   * How many wait for each upstream, and since when the oldest has been ending; without those that
+   * only run out, which nothing can hasten. A provider without any is absent.
+   */
+  owed(): Promise<
+    readonly { readonly provider: string; readonly count: number; readonly oldest: number }[]
+  >
 }
 
 // Drift ---------------------------------------------------------------------------------------

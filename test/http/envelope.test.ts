@@ -105,8 +105,8 @@ it('metrics count answers, refusals, decisions and mints, and read the rest when
     'mayfly_mints_total{provider="upstream",outcome="minted"} 1',
     'mayfly_mints_total{provider="upstream",outcome="refused"} 1',
     'mayfly_mints_total{provider="upstream",outcome="unknown"} 1',
-    'mayfly_endings_waiting 1',
-    'mayfly_endings_oldest_seconds 7',
+    'mayfly_endings_waiting{provider="upstream"} 1',
+    'mayfly_endings_oldest_seconds{provider="upstream"} 7',
     'mayfly_leases_active 1',
   ]) {
     expect(text).toContain(line)

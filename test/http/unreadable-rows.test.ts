@@ -42,3 +42,92 @@ describe('P13: a kill whose row is damaged', () => {
     expect(shown.body).toMatchObject({ unreadable: true })
   })
 })
+
+describe('P13: one damaged row in a list', () => {
+  const three = async (api: Api) => {
+    const ids: { task: string; lease: string; decision: string }[] = []
+    for (let n = 0; n < 3; n += 1) {
+      const task = await api.open()
+      const { lease } = (await api.issue(task)).body
+      ids.push({ task: task.id, lease: lease.id, decision: lease.decision })
+      await api.advance(1)
+    }
+    return ids
+  }
+  type Rows = Awaited<ReturnType<typeof three>>
+
+  it.each([
+    ['leases', 'lease', ["scope_json = '{'", "residuals_json = '{}'", "proof_json = '{}'"]],
+    ['leases', 'lease', ["chain_json = '[7]'", "expires_at = 'soon'", "created_at = 'then'"]],
+    ['tasks', 'task', ["intent_json = '[7]'", "labels_json = '7'", "touched_json = '{}'"]],
+    ['tasks', 'task', ["claims_json = ''", "deadline = 'never'", "created_at = 'then'"]],
+    ['decisions', 'decision', ["reasons_json = '{}'", "request_json = '{'", "at = 'then'"]],
+  ] as const)(
+    'of %s is shown as damaged, the others as they are (%s: %j)',
+    async (list, kind, damages) => {
+      const place = lasting()
+      const before = await testApi(place)
+      const rows: Rows = await three(before)
+      await before.store.close()
+      const ids = rows.map((row) => row[kind])
+      for (const damage of damages) {
+        behind(place, `create table if not exists sound as select * from ${list}`)
+        behind(place, `update ${list} set ${damage} where id = '${ids[1]}'`)
+        const api = await testApi({ ...place, issuer: before.issuer })
+        const seen: string[] = []
+        const unreadable: string[] = []
+        for (let cursor: string | null = ''; cursor !== null; ) {
+          const more: string = cursor === '' ? '' : `&cursor=${cursor}`
+          const { status, body } = await api.as('responder', `GET /v1/${list}?limit=1${more}`)
+          expect([damage, status]).toEqual([damage, 200])
+          for (const item of body.items) {
+            seen.push(item.id)
+            if (item.unreadable) unreadable.push(item.id)
+          }
+          cursor = body.next_cursor
+        }
+        expect(seen.filter((id) => ids.includes(id)).toSorted()).toEqual(ids.toSorted())
+        expect([damage, unreadable]).toEqual([damage, [ids[1]]])
+        const one = await api.as('responder', `GET /v1/${list}/${ids[1]}`)
+        expect([one.status, one.body.unreadable]).toEqual([200, true])
+        await api.store.close()
+        behind(
+          place,
+          `delete from ${list}; insert into ${list} select * from sound; drop table sound`,
+        )
+      }
+    },
+  )
+
+  it('of endings is shown as damaged, and an operator can still end such a lease', async () => {
+    const { api, facts } = await damaged(
+      three,
+      ([row]) => `update leases set scope_json = '{' where id = '${row?.lease}'`,
+    )
+    const bad = facts[0]?.lease
+    const ended = await api.as('responder', `POST /v1/leases/${bad}/end`)
+    expect([ended.status, ended.body.unreadable]).toEqual([200, true])
+    await api.as('responder', `POST /v1/leases/${facts[1]?.lease}/end`)
+    const { items } = (await api.as('responder', 'GET /v1/endings')).body
+    expect(items).toHaveLength(2)
+    expect(items.filter((one: { unreadable?: true }) => one.unreadable)).toMatchObject([
+      { lease: bad, containment: 'pending' },
+    ])
+  })
+
+  it('P3: of a lease gives its task nothing', async () => {
+    const place = lasting()
+    const before = await testApi(place)
+    const task = await before.open()
+    const { lease } = (await before.issue(task)).body
+    await before.store.close()
+    behind(place, "update leases set scope_json = '{'")
+    const api = await testApi({ ...place, issuer: before.issuer })
+    const renewal = await api.call(`POST /v1/leases/${lease.id}/renew`, {
+      token: task.token,
+      body: {},
+    })
+    expect(renewal.status).toBeGreaterThanOrEqual(500)
+    expect(api.upstream.minted).toHaveLength(0)
+  })
+})

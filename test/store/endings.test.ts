@@ -94,7 +94,9 @@ describe('the ending queue', () => {
     expect(await one.store.endings.retryNow({ tenants: ['billing'] }, actor, now)).toBe(0)
     expect(await one.store.endings.retryNow({ tenants: ['support'] }, actor, now)).toBe(1)
     expect(await one.store.endings.due('upstream', now, 5)).toHaveLength(1)
-    expect(await one.store.endings.backlog()).toEqual({ count: 1, oldest: now })
+    expect(await one.store.endings.owed()).toEqual([
+      { provider: 'upstream', count: 1, oldest: now },
+    ])
   })
 
   it('tells per provider when its next is due', async () => {

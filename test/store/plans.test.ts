@@ -69,7 +69,7 @@ async function useAll(one: Shed): Promise<void> {
     await store.drift.active('upstream', { after, limit: 10 })
   }
   await store.drift.holders('upstream')
-  await store.endings.backlog()
+  await store.endings.owed()
   await store.tasks.spend({ id: 'proof', expiresAt: now + 1 }, now)
   await store.tasks.open(newTask(now, { proof: 'bound', key: 'jkt:x' }), {
     openTasksPerAgent: 10,
@@ -223,6 +223,7 @@ describe('P14: no statement reads more than what it is about', () => {
       /"state" = 'ending' and "leases"\."latest_possible_expiry" <=/,
       'leases_running_out',
     ],
+    ['what upstreams owe', /count.*"due_at" < "leases"\."latest_possible/, 'leases_owed'],
     [
       'what is unsettled',
       /^select .*"state" = 'reserved' or "leases"\."renewing" = 1/,

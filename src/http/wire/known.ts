@@ -1,3 +1,5 @@
+import { z } from '@hono/zod-openapi'
+
 /** Fields whose value is not known are left out of an answer, never sent as null. */
 export function known<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
   const entries = Object.entries(fields).filter(
@@ -15,3 +17,8 @@ export function rfc3339(instant: number): string {
 export function rfc3339OrNone(instant: number | null): string | undefined {
   return instant === null ? undefined : rfc3339(instant)
 }
+
+/** Said only where it is so. */
+export const unreadable = z.literal(true).optional().openapi({
+  description: 'Its row is damaged: what cannot be read is left empty.',
+})

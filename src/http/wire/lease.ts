@@ -4,7 +4,7 @@ import type { Lease } from '../../model/lease.ts'
 import type { EndingWire, LeaseWire } from '../../model/wire.ts'
 import { actAnswer, actWire } from './act.ts'
 import { credentialAnswer } from './credential.ts'
-import { known, rfc3339, rfc3339OrNone } from './known.ts'
+import { known, rfc3339, rfc3339OrNone, unreadable } from './known.ts'
 
 const instant = z.iso.datetime()
 const containment = z.enum(['pending', 'enforced', 'proved', 'expired', 'unknown'])
@@ -60,6 +60,7 @@ export const leaseAnswer = z
     residuals: z.array(z.string()).openapi({ description: 'What outlives the credential.' }),
     decision: z.string(),
     approval: z.string().optional().openapi({ description: 'The one it took, if it took one.' }),
+    unreadable,
   })
   .openapi('Lease')
 
@@ -87,6 +88,7 @@ export const endingAnswer = z
     next_try_at: instant.optional(),
     last_error: z.string().optional(),
     exposed_until: instant,
+    unreadable,
   })
   .openapi('Ending')
 
@@ -112,7 +114,7 @@ export function leaseWire(lease: Lease): LeaseWire {
     scope: { ...lease.scope },
     residuals: [...lease.residuals],
     decision: lease.decision,
-    ...known({ approval: lease.approval }),
+    ...known({ approval: lease.approval, unreadable: lease.unreadable }),
   }
 }
 
@@ -132,6 +134,7 @@ export function endingWire(lease: QueuedEnding['lease'], now: number): EndingWir
     attempts: lease.attempts,
     ...known({ next_try_at: rfc3339OrNone(lease.dueAt), last_error: lease.lastError }),
     exposed_until: rfc3339(lease.exposedUntil),
+    ...known({ unreadable: lease.unreadable }),
   }
 }
 

@@ -9,9 +9,10 @@ import type {
   ReceiptKeyWire,
   ReceiptWire,
 } from '../../model/receipt.ts'
+import { killAnswer } from './kill.ts'
 import { known, rfc3339, rfc3339OrNone } from './known.ts'
 import { leaseAnswer, leaseWire, proofWire } from './lease.ts'
-import { killAnswer, selectorAnswer, selectorWire } from './trouble.ts'
+import { selectorAnswer, selectorWire } from './trouble.ts'
 
 const instant = z.iso.datetime()
 const shown = leaseAnswer.shape

@@ -3,7 +3,7 @@ import type { AuditEvent } from '../../audit/events.ts'
 import type { DecisionRecord } from '../../broker/read.ts'
 import type { AuditEventWire, DecisionWire } from '../../model/wire.ts'
 import { actAnswer, actWire } from './act.ts'
-import { known, rfc3339 } from './known.ts'
+import { known, rfc3339, unreadable } from './known.ts'
 import { verdictAnswer, verdictWire } from './verdict.ts'
 
 const instant = z.iso.datetime()
@@ -26,6 +26,7 @@ export const decisionAnswer = z
     lease: z.string().optional(),
     inputs: z.array(z.record(z.string(), z.unknown())).optional(),
     shadow: verdictAnswer.optional(),
+    unreadable,
   })
   .openapi('Decision')
 
@@ -67,6 +68,7 @@ export function decisionWire(
     policy_hash: decision.policyHash,
     ...known({ lease: decision.lease, inputs: inputs && [...inputs] }),
     ...known({ shadow: decision.shadow && verdictWire(decision.shadow) }),
+    ...known({ unreadable: decision.unreadable }),
   }
 }
 

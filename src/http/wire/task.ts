@@ -5,7 +5,7 @@ import { PROOFS, type Task } from '../../model/task.ts'
 import type { HeartbeatWire, RequestableWire, TaskWire } from '../../model/wire.ts'
 import { actAnswer, actWire } from './act.ts'
 import { intentItemAnswer, intentWire } from './intent.ts'
-import { known, rfc3339, rfc3339OrNone } from './known.ts'
+import { known, rfc3339, rfc3339OrNone, unreadable } from './known.ts'
 
 const instant = z.iso.datetime()
 
@@ -42,6 +42,7 @@ export const taskAnswer = z
       .optional()
       .openapi({ description: 'Without a heartbeat until then the task ends: two missed beats.' }),
     ended_at: instant.optional(),
+    unreadable,
   })
   .openapi('Task')
 
@@ -101,6 +102,7 @@ export function taskWire(task: Task): TaskWire {
       heartbeat_seconds: task.heartbeatSeconds,
       heartbeat_due_at: rfc3339OrNone(task.heartbeatDueAt),
       ended_at: rfc3339OrNone(task.endedAt),
+      unreadable: task.unreadable,
     }),
   }
 }

@@ -3,6 +3,7 @@ import type { DecisionRecord, DecisionStore, NewDecision, ShadowDifference } fro
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { eq, sql } from './drizzle.ts'
+import { shown } from './legible.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { policySetTable } from './policy-sets.ts'
 import { decisionOf } from './rows.ts'
@@ -84,7 +85,7 @@ export function decisionStore(db: Db, commit: GroupCommit, record: RecordDecisio
     noteShadow: (differences) => commit.run(() => noteShadow(differences)),
     async byId(id) {
       const row = byId.get({ id })
-      return row && withShadow(decisionOf(row), shadowsOf(db, [id]))
+      return row && withShadow(shown(decisions, row, decisionOf), shadowsOf(db, [id]))
     },
     async list(filter, page) {
       const where = [
@@ -101,7 +102,7 @@ export function decisionStore(db: Db, commit: GroupCommit, record: RecordDecisio
         db,
         rows.map((row) => row.id),
       )
-      return rows.map((row) => withShadow(decisionOf(row), shadows))
+      return rows.map((row) => withShadow(shown(decisions, row, decisionOf), shadows))
     },
   }
 }

@@ -3,11 +3,13 @@ import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, asc, eq, gt, inArray, isNotNull, lte, sql } from './drizzle.ts'
 import type { LeaseMoves } from './lease-moves.ts'
+import { shown } from './legible.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { type LeaseRow, laneOf, laneRank, leaseOf } from './rows.ts'
 import { leases } from './schema.ts'
 import { param, prepared } from './statement.ts'
-import { isEnding } from './states.ts'
+import { isEnding, isOwed } from './states.ts'
+import { storedJson } from './stored-json.ts'
 import { dueInTurn } from './turns.ts'
 
 /** A row nobody can read waits this long before it is looked at again. */
@@ -30,6 +32,19 @@ export function endingStore(rooms: {
       .select({ provider: leases.provider, at: sql<number>`min(${leases.dueAt})` })
       .from(leases)
       .where(isNotNull(leases.dueAt))
+      .groupBy(leases.provider),
+  )
+  // Index: leases_owed.
+  const owed = prepared(
+    db,
+    db
+      .select({
+        provider: leases.provider,
+        count: sql<number>`count(*)`,
+        oldest: sql<number>`min(${leases.endingSince})`,
+      })
+      .from(leases)
+      .where(isOwed)
       .groupBy(leases.provider),
   )
 
@@ -122,17 +137,18 @@ export function endingStore(rooms: {
           data: row.slot === null ? {} : { slot: row.slot },
         })
       }),
-    retryNow: ({ lease, tenants }, actor, now) =>
+    retryNow: ({ lease, provider, tenants }, actor, now) =>
       commit.run((tx) => {
         const where = and(
           isNotNull(leases.dueAt),
           isEnding,
           lease === undefined ? undefined : eq(leases.id, lease),
+          provider === undefined ? undefined : eq(leases.provider, provider),
           among(leases.tenant, tenants),
         )
         const { changes } = db.update(leases).set({ dueAt: now }).where(where).run()
         if (changes > 0) {
-          const data = { endings: changes }
+          const data = { endings: changes, ...(provider === undefined ? {} : { provider }) }
           tx.event({ type: 'ending.retried', actor, ...(lease ? { lease } : {}), data })
           tx.nudge()
         }
@@ -145,18 +161,15 @@ export function endingStore(rooms: {
         provider === undefined ? undefined : eq(leases.provider, provider),
         beforeId(leases.createdAt, leases.id, page),
       ]
-      return readAll(pageOf(db, leases, where, page)).read
+      return pageOf(db, leases, where, page).map((row) => ({
+        lease: shown(leases, row, leaseOf),
+        lane: laneOf(row.laneRank) ?? 'cleanup',
+        targetSpec: storedJson(row.targetJson),
+        groupCapacity: row.groupCapacity,
+      }))
     },
-    async backlog() {
-      const row = db
-        .select({
-          count: sql<number>`count(*)`,
-          oldest: sql<number | null>`min(${leases.endingSince})`,
-        })
-        .from(leases)
-        .where(and(isEnding, inArray(leases.containment, ['pending', 'unknown'])))
-        .get()
-      return { count: row?.count ?? 0, oldest: row?.oldest ?? undefined }
+    async owed() {
+      return owed.all()
     },
   }
 

@@ -1,6 +1,7 @@
 import { MINT_DEADLINE_MS } from '../../model/lifetime.ts'
 import type { LeaseFilter, LeaseStore, MintFacts } from '../store.ts'
 import { and, asc, eq, gt, inArray, lte, sql } from './drizzle.ts'
+import { shown } from './legible.ts'
 import { causeOf, type LeaseRooms, mintFacts } from './minted.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { renewals } from './renewals.ts'
@@ -114,7 +115,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
         const row = moves.byId(id)
         if (!row || !moves.end(tx, row, { cause, lane, actor, now })) return undefined
         const after = moves.byId(id)
-        return after && leaseOf(after)
+        return after && shown(leases, after, leaseOf)
       }),
     expire: ({ latest, now, limit }) =>
       commit.run((tx) => {
@@ -165,6 +166,10 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       const row = moves.byId(id)
       return row && leaseOf(row)
     },
+    async shown(id) {
+      const row = moves.byId(id)
+      return row && shown(leases, row, leaseOf)
+    },
     async honoured(id) {
       const row = moves.byId(id)
       if (row?.state !== 'active') return undefined
@@ -177,7 +182,7 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
     },
     async list(filter, page) {
       const where = [...conditions(filter), beforeId(leases.createdAt, leases.id, page)]
-      return pageOf(db, leases, where, page).map(leaseOf)
+      return pageOf(db, leases, where, page).map((row) => shown(leases, row, leaseOf))
     },
     async endedOfTask(task, since) {
       // Index: leases_task.

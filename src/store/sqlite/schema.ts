@@ -142,6 +142,11 @@ export const leases = sqliteTable(
       .where(sql`due_at is not null`),
     index('leases_expiry').on(t.expiresAt).where(sql`state = 'active'`),
     index('leases_running_out').on(t.latestPossibleExpiry).where(sql`state = 'ending'`),
+    index('leases_owed')
+      .on(t.provider, t.endingSince)
+      .where(
+        sql`state = 'ending' and containment in ('pending', 'unknown') and due_at < latest_possible_expiry`,
+      ),
     index('leases_unsettled').on(t.id).where(sql`state = 'reserved' or renewing = 1`),
     index('leases_contained')
       .on(t.provider, t.latestPossibleExpiry)

@@ -10,6 +10,8 @@ export const isActive = sql`${leases.state} = 'active'`
 export const isEnding = sql`${leases.state} = 'ending'`
 /** Reserved, active or ending: true of what has no `ended_at`, which the indexes are made of. */
 export const isNotEnded = sql`${leases.endedAt} is null`
+/** Its end is due at an upstream that could still hasten it. Index: leases_owed, with these words. */
+export const isOwed = sql`${leases.state} = 'ending' and ${leases.containment} in ('pending', 'unknown') and ${leases.dueAt} < ${leases.latestPossibleExpiry}`
 /** Counts against caps, and may still be ended by what ends its task. */
 export const isReservedOrActive = sql`(${leases.state} in ('reserved', 'active') and ${isNotEnded})`
 /** Something at an upstream may still honour it. Index: leases_live. */

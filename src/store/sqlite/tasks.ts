@@ -6,6 +6,7 @@ import type { ApprovalMoves } from './approval-moves.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import { and, asc, eq, inArray, isNotNull, lte, sql } from './drizzle.ts'
 import type { Ending, LeaseMoves } from './lease-moves.ts'
+import { shown as shownRow } from './legible.ts'
 import { spender } from './once.ts'
 import { type OpeningRooms, opening, silenceEnds } from './opening.ts'
 import { among, beforeId, pageOf } from './paging.ts'
@@ -151,6 +152,10 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
       const row = byId.get({ id })
       return row && taskOf(row)
     },
+    async shown(id) {
+      const row = byId.get({ id })
+      return row && shownRow(tasks, row, taskOf)
+    },
     async above({ chain }) {
       return chain.flatMap(({ task }) => {
         const row = byId.get({ id: task })
@@ -213,7 +218,7 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
         filter.tree === undefined ? undefined : inArray(tasks.id, treeOf(filter.tree)),
         beforeId(tasks.createdAt, tasks.id, page),
       ]
-      return pageOf(db, tasks, where, page).map(taskOf)
+      return pageOf(db, tasks, where, page).map((row) => shownRow(tasks, row, taskOf))
     },
     async openCounts() {
       // Index: tasks_agent_open.

@@ -1,0 +1,1 @@
+CREATE INDEX `leases_owed` ON `leases` (`provider`,`ending_since`) WHERE state = 'ending' and containment in ('pending', 'unknown') and due_at < latest_possible_expiry;
