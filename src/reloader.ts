@@ -70,7 +70,7 @@ async function reload(
   ])
   swap(next)
   // Also what was issued while it was planned.
-  const ended = await enforceWorld(broker, actor)
+  const ended = await enforceWorld(broker, { actor, because: 'world' })
   log.info({ changes, ended }, 'configuration reloaded')
   await closeUnused(before, next)
   return { applied: true, changes, would_end: ended }

@@ -13,6 +13,7 @@ import { principalsAbove } from './principals.ts'
 import { reachesOf } from './reaches.ts'
 import { noteRefusal } from './refusal-run.ts'
 import { riskOfTask } from './risk.ts'
+import { inForce } from './still-permitted.ts'
 
 /**
  * find subject → pace → what of its intent covers it → decide for everybody in its chain → record
@@ -66,8 +67,8 @@ async function decideAndPermit(
 ): Promise<Verdict | 'touched-since'> {
   const { asked, subject } = about
   const { task } = subject
-  const world = broker.world()
   const now = broker.clock.now()
+  const { world, riskMark } = await inForce(broker, now)
   const reaches = reachesOf(world, { task, lease: subject.lease, asked })
   const risk = await riskOfTask(broker, task, now)
   const activeLeases = await broker.store.leases.countActive({ task: task.id })
@@ -97,6 +98,7 @@ async function decideAndPermit(
       impact: reaches.flatMap(({ impact }) => [...impact]),
     },
     decidedOn: [task, ...above.map((one) => one.task)],
+    riskMark,
     limits: world.config.limits,
     decision: record,
     now,

@@ -1,19 +1,19 @@
 import { hash } from 'node:crypto'
 import { MayflyError } from '../errors.ts'
 import { newId, upstreamName } from '../ids.ts'
-import type { Risk } from '../model/risk.ts'
 import type { Task } from '../model/task.ts'
 import type { ApprovalRequest, NewDecision, Reservation } from '../store/store.ts'
-import { approvalRequest, grantOf } from './approval-request.ts'
+import { approvalRequest } from './approval-request.ts'
 import type { Broker } from './broker.ts'
 import { credentialDecision, decideCredential, refuseByRail } from './decide.ts'
 import type { AwaitsApproval, Issued } from './issued.ts'
 import { mintReserved } from './mint.ts'
 import { notReserved } from './not-reserved.ts'
-import { type CredentialRequest, type Plan, planCredential, unacceptable } from './plan.ts'
+import { type CredentialRequest, type Plan, planCredential } from './plan.ts'
 import { principalsAbove } from './principals.ts'
 import { takeIssuePace, unfitToMint } from './rails.ts'
 import { riskOfTask } from './risk.ts'
+import { assertStillPermitted, inForce } from './still-permitted.ts'
 
 export interface IssueRequest extends CredentialRequest {
   readonly idempotencyKey: string | undefined
@@ -55,8 +55,9 @@ async function decideAndIssue(
   task: Task,
   request: IssueRequest,
 ): Promise<Issued | AwaitsApproval | 'touched-since'> {
-  const world = broker.world()
   const now = broker.clock.now()
+  const before = await inForce(broker, now)
+  const { world } = before
   const plan = planCredential(world, task, request, { now, earliest: broker.clock.earliest() })
   if ('rail' in plan)
     return await refuseByRail(broker, { world, task, request, refusal: plan, now })
@@ -76,7 +77,8 @@ async function decideAndIssue(
       ? undefined
       : approvalRequest(broker, { world, task, request, plan, risk, above, record, now })
   const decidedOn = [task, ...above.map((one) => one.task)]
-  const order = reservationOf(broker, { task, request, plan, record, approval, decidedOn, now })
+  const decided = { decidedOn, riskMark: before.riskMark, now }
+  const order = reservationOf(broker, { task, request, plan, record, approval, ...decided })
   const reserved = await broker.store.leases.reserve(order)
   if (!reserved.ok) {
     if (reserved.why === 'touched-since') return reserved.why
@@ -84,40 +86,9 @@ async function decideAndIssue(
     throw notReserved(reserved, now)
   }
   const issued = await mintReserved(broker, { lease: reserved.lease, plan, key: task.key })
-  if (broker.world() !== world) {
-    const grant = approval?.grant
-    await assertStillPermitted(broker, { task, request, issued, risk, grant })
-  }
+  const grant = approval?.grant
+  await assertStillPermitted(broker, { task, request, issued, before, grant })
   return issued
-}
-
-/** Policies or configuration changed while the upstream was asked: what is in force now decides. */
-async function assertStillPermitted(
-  broker: Broker,
-  facts: {
-    task: Task
-    request: IssueRequest
-    issued: Issued
-    risk: Risk
-    /** What it was approved as, if it took an approval. */
-    grant: string | undefined
-  },
-): Promise<void> {
-  const { task, request, issued, risk, grant } = facts
-  const { id } = issued.lease
-  const world = broker.world()
-  const now = broker.clock.now()
-  const above = await principalsAbove(broker, task, now)
-  const plan = planCredential(world, task, request, { now, earliest: now })
-  if (!('rail' in plan) && unacceptable(plan) === undefined) {
-    const facts = { task, plan, risk, activeLeases: 1, above, now }
-    const { outcome } = decideCredential(world, facts)
-    if (outcome === 'permit') return
-    const granted = grant !== undefined && grant === grantOf(world, task, { request, plan })
-    if (outcome === 'needs-approval' && granted) return
-  }
-  await broker.store.leases.end({ id, cause: 'policy', lane: 'end', actor: 'mayfly', now })
-  throw new MayflyError('policy_denied', 'the policies changed; nothing was issued')
 }
 
 function reservationOf(
@@ -129,10 +100,11 @@ function reservationOf(
     record: NewDecision
     approval: ApprovalRequest | undefined
     decidedOn: readonly Task[]
+    riskMark: string
     now: number
   },
 ): Reservation {
-  const { task, request, plan, record, approval, decidedOn, now } = facts
+  const { task, request, plan, record, approval, decidedOn, riskMark, now } = facts
   const { entitlement, description, lifetime } = plan
   const { limits } = broker.world().config
   const id = newId('lease', broker)
@@ -168,6 +140,7 @@ function reservationOf(
       impact: [...plan.impact],
     },
     decidedOn,
+    riskMark,
     approval,
     limits,
     decision: record,

@@ -127,7 +127,7 @@ function within(tenants: readonly string[] | null, theirs: readonly string[] | n
 }
 
 /** Whether everything a signal names belongs to these tenants: by its tenant, or by its agent's. */
-function concernsOnly(
+export function concernsOnly(
   { world }: Broker,
   tenants: readonly string[] | null,
   signal: Signal,

@@ -2,74 +2,70 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Actor } from '../audit/events.ts'
 import { MayflyError, type Problem } from '../errors.ts'
 import type { AgentConfig } from '../identity/settings.ts'
-import type { IntentItem } from '../model/intent.ts'
-import type { Lease } from '../model/lease.ts'
+import type { Selector } from '../model/selector.ts'
 import { PROOFS, type Task } from '../model/task.ts'
 import type { Broker, World } from './broker.ts'
-import { decideCredential } from './decide.ts'
-import { planCredential, unacceptable } from './plan.ts'
-import { principalsAbove } from './principals.ts'
-import { riskOfTask } from './risk.ts'
+import { type Refused, refusedLeases } from './redecide.ts'
 import { abandonedProviders } from './upstreams.ts'
 
 /** What putting another world in force would end. */
 export interface ReloadPlan {
-  readonly leases: readonly { readonly lease: Lease; readonly cause: 'policy' | 'config' }[]
+  readonly leases: readonly Refused[]
   readonly tasks: readonly Task[]
 }
 
-/** Other requests get a turn after this many decisions. */
-const DECISIONS_PER_TURN = 20
 const PAGE = 500
+/** So many leases are ended in one commit. */
+const ENDS_PER_TURN = 100
 
-/**
- * Decides every live lease and open task again under `next`, each kind once: what agent,
- * entitlement, workload, intent and history have in common is decided together.
- */
+/** Decides every live lease and open task again under `next`. */
 export async function planReload(broker: Broker, next: World): Promise<ReloadPlan> {
-  const { store } = broker
-  const doomed: { lease: Lease; cause: 'policy' | 'config' }[] = []
-  const verdicts = new Map<string, 'policy' | 'config' | undefined>()
-  let decided = 0
-  for (const { agent, entitlement } of await store.leases.activeClasses()) {
-    for (const lease of await store.leases.activeOfClass(agent, entitlement)) {
-      const task = await store.tasks.byId(lease.task)
-      const order = await store.leases.orderOf(lease.id)
-      if (!task || !order) continue
-      const { workload, touched, claims, proof, intent, parent } = task
-      const own = [agent, entitlement, workload, touched, claims, proof, intent, order.intent]
-      const kind = [...own, parent] // what one task delegated has its whole chain in common
-      const key = JSON.stringify([...kind, lease.ttlSeconds, lease.approval !== null])
-      if (!verdicts.has(key)) {
-        verdicts.set(key, await refusedUnder(broker, next, { task, lease, intent: order.intent }))
-        decided += 1
-        if (decided % DECISIONS_PER_TURN === 0) await nextTurn()
-      }
-      const cause = verdicts.get(key)
-      if (cause) doomed.push({ lease, cause })
-    }
-  }
-  return { leases: doomed, tasks: await orphanedTasks(broker, next) }
+  const leases: Refused[] = []
+  for await (const refused of refusedLeases(broker, next)) leases.push(refused)
+  return { leases, tasks: await orphanedTasks(broker, next) }
 }
 
 /**
- * Ends what the world in force refuses, then notes that this world has been enforced. Whatever
- * interrupts it, a failing store or a restart, the lifecycle runs it again (P7).
+ * Ends what the world and the risk in force refuse, then notes that they have been enforced.
+ * Whatever interrupts it, a failing store or a restart, the lifecycle runs it again (P7). Where
+ * only risk changed, `named` may say for whom.
  */
-export async function enforceWorld(broker: Broker, actor: Actor): Promise<number> {
+export async function enforceWorld(
+  broker: Broker,
+  order: {
+    readonly actor: Actor
+    readonly because: 'world' | 'risk'
+    /** Of the signals that `named` was read from; absent: those that count now. */
+    readonly mark?: string
+    readonly named?: readonly Selector[] | undefined
+  },
+): Promise<number> {
+  const { store, clock } = broker
+  const { actor, because, named } = order
   const world = broker.world()
-  const { leases, tasks } = await planReload(broker, world)
-  const now = broker.clock.now()
-  await Promise.all([
-    ...tasks.map(({ id }) =>
-      broker.store.tasks.end({ id, cause: 'config', outcome: null, actor, now }),
-    ),
-    ...leases.map(({ lease: { id }, cause }) =>
-      broker.store.leases.end({ id, cause, lane: 'end', actor, now }),
-    ),
-  ])
-  await broker.store.noteEnforced(world.fingerprint)
-  return leases.length
+  // Read first: what changes while leases are decided is noticed as another change.
+  const mark = order.mark ?? (await store.signals.riskMark(clock.now()))
+  if (because === 'world') {
+    const tasks = await orphanedTasks(broker, world)
+    const now = clock.now()
+    await Promise.all(
+      tasks.map(({ id }) => store.tasks.end({ id, cause: 'config', outcome: null, actor, now })),
+    )
+  }
+  let ended = 0
+  let waiting: Promise<unknown>[] = []
+  for await (const { lease, cause } of refusedLeases(broker, world, named)) {
+    const why = because === 'risk' && cause === 'policy' ? 'risk' : cause
+    const { id } = lease
+    waiting.push(store.leases.end({ id, cause: why, lane: 'end', actor, now: clock.now() }))
+    ended += 1
+    if (waiting.length < ENDS_PER_TURN) continue
+    await Promise.all(waiting)
+    waiting = []
+  }
+  await Promise.all(waiting)
+  await store.noteEnforced(`${world.fingerprint} ${mark}`)
+  return ended
 }
 
 /** Changes that a running broker cannot take: each with its path. Throws `config_invalid`. */
@@ -90,29 +86,6 @@ export async function assertReloadable(broker: Broker, next: World): Promise<voi
   throw new MayflyError('config_invalid', 'this configuration cannot be loaded while running', {
     problems,
   })
-}
-
-async function refusedUnder(
-  broker: Broker,
-  next: World,
-  { task, lease, intent }: { task: Task; lease: Lease; intent: readonly IntentItem[] },
-): Promise<'policy' | 'config' | undefined> {
-  const now = broker.clock.now()
-  const request = {
-    entitlement: lease.entitlement,
-    intent,
-    ttlSeconds: lease.ttlSeconds,
-  }
-  const plan = planCredential(next, task, request, { now, earliest: now })
-  if ('rail' in plan) return plan.rail === 'lifetime' ? undefined : 'config'
-  if (unacceptable(plan)) return 'config'
-  const risk = await riskOfTask(broker, task, now)
-  const activeLeases = await broker.store.leases.countActive({ task: task.id })
-  const above = await principalsAbove(broker, task, now)
-  const decision = decideCredential(next, { task, plan, risk, activeLeases, above, now })
-  if (decision.outcome === 'permit') return undefined
-  // Somebody has said yes to it as it is.
-  return decision.outcome === 'needs-approval' && lease.approval !== null ? undefined : 'policy'
 }
 
 /** Open tasks whose workload would no longer be their agent (P7). */

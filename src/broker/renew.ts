@@ -16,9 +16,11 @@ import { type CredentialRequest, type Plan, planCredential } from './plan.ts'
 import { principalsAbove } from './principals.ts'
 import { takeIssuePace, unfitToMint } from './rails.ts'
 import { riskOfTask } from './risk.ts'
+import { assertStillPermitted, inForce } from './still-permitted.ts'
 
 /**
- * find lease → rails → decide again → commit the later expiry → prolong or mint → commit
+ * find lease → rails → decide again → commit the later expiry → prolong or mint → commit → hold
+ * against what is in force by then
  *
  * A renewal asks for exactly what the lease is, under the policies, risk and configuration of now.
  * What would no longer be permitted is refused and the lease ends (P7). A secret is not sent again
@@ -26,9 +28,10 @@ import { riskOfTask } from './risk.ts'
  */
 export async function renewLease(broker: Broker, task: Task, lease: Lease): Promise<Issued> {
   const { store, clock, health } = broker
-  const world = broker.world()
   takeIssuePace(broker, task.agent)
   const now = clock.now()
+  const before = await inForce(broker, now)
+  const { world } = before
   const order = await store.leases.orderOf(lease.id)
   const { entitlement, ttlSeconds } = lease
   const request: CredentialRequest = { entitlement, intent: order?.intent, ttlSeconds }
@@ -45,7 +48,7 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
   if (unfit) return await refuseByRail(broker, { world, task, lease, request, refusal: unfit, now })
 
   const risk = await riskOfTask(broker, task, now)
-  const activeLeases = await store.leases.countActive({ task: task.id })
+  const activeLeases = (await store.leases.countActive({ task: task.id })) - 1 // without itself
   const above = await principalsAbove(broker, task, now)
   const decision = decideCredential(world, { task, plan, risk, activeLeases, above, now })
   const about = { task, request, decision, ttlSeconds: plan.lifetime.ttlSeconds, now }
@@ -90,7 +93,9 @@ export async function renewLease(broker: Broker, task: Task, lease: Lease): Prom
   const renewed = await store.leases.finishRenewal(lease.id, facts, clock.now())
   if (!renewed.ok) throw overtaken(renewed.lease)
   health.succeeded(lease.provider, 'mint')
-  return { lease: renewed.lease, credential: minted.credential }
+  const issued = { lease: renewed.lease, credential: minted.credential }
+  await assertStillPermitted(broker, { task, request, issued, before })
+  return issued
 }
 
 /**

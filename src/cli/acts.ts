@@ -34,6 +34,25 @@ export async function liftBlock({ api, terminal }: Context, id: string): Promise
   return 0
 }
 
+export async function clearRisk(
+  { api, terminal }: Context,
+  signals: readonly string[],
+  { reason }: { reason: string },
+): Promise<ExitCode> {
+  const answer = await api().clearRisk({ signals, reason })
+  if (terminal.json) terminal.answer(answer)
+  else {
+    for (const { signal, level, subject, source } of answer.cleared) {
+      const whom = safe(describeSelector(subject) || `whoever ${source} may name`)
+      terminal.line(`cleared ${signal}: ${level} of ${whom}, said by ${safe(source)}`)
+    }
+    terminal.line(
+      '  note     what was ended stays ended; other risk or blocks may still refuse: mayfly risk ls, mayfly blocks ls',
+    )
+  }
+  return 0
+}
+
 export async function retryEnding(
   { api, terminal }: Context,
   lease: string | undefined,

@@ -160,6 +160,7 @@ export function listRisk(context: Context, paging: Paging): Promise<ExitCode> {
     page: (api) => api.risk(paging),
     empty: 'no risk is known: everything is LOW',
     columns: [
+      { title: 'SIGNAL', cell: (r) => r.signal, keep: true },
       {
         title: 'SUBJECT',
         cell: (r) => describeSelector(r.subject) || `whoever ${r.source} may name`,

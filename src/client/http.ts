@@ -186,6 +186,8 @@ export function apiClient(options: ClientOptions) {
     simulate: (request: Simulate) => post<SimulationWire>('/v1/policies/simulate', request),
     signals: (paging: Paging = {}) => get<PageWire<SignalWire>>('/v1/signals', paging),
     risk: (paging: Paging = {}) => get<PageWire<RiskWire>>('/v1/risk', paging),
+    clearRisk: (order: { signals: readonly string[]; reason: string }) =>
+      post<{ cleared: RiskWire[] }>('/v1/risk/clear', order),
     endings: (filter: Paging & { provider?: string } = {}) =>
       get<PageWire<EndingWire>>('/v1/endings', filter),
     /** Tries one ending lease again now instead of at its next turn. */

@@ -15,6 +15,7 @@ const SWEEP_MS = 1_000
 const SETTLE_CHUNK = 200
 /** Ends ordered meanwhile go upstream together; of an idle loop these take microseconds. */
 const TURNS_TO_GATHER = 4
+const HOLDING = 'holding leases against policies and risk'
 /** A sweep this late means that the process or its clock was away, not that it was busy. */
 const ABSENT_MS = 5_000
 
@@ -49,6 +50,8 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
   const wake = (): void => {
     if (stopped) return
     void guarded('telling of approvals', () => notices.sweep())
+    // Apart: many leases to decide must not keep others from their end.
+    void guarded(HOLDING, () => enforcement.sweep())
     if (urgent) {
       again = true
       return
@@ -85,7 +88,6 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
     await guarded('expiry', () => sweepExpiry(broker))
     await guarded('ending approvals', () => approvals.sweep())
     await guarded('settling', () => settleStranded(broker))
-    await guarded('holding leases against the policies', () => enforcement.sweep())
     wake()
     // Not waited for: a disk or an anchor that hangs must not keep leases from their end.
     void guarded('checks', () => checks.sweep())
@@ -105,9 +107,13 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
       cancelTimer()
       checks.stop()
       reconciling.stop()
-      const idle = Promise.all([sweeping, urgent, endings.stop(), notices.stop()]).then(() =>
-        anchoring.write(),
-      )
+      const idle = Promise.all([
+        sweeping,
+        urgent,
+        endings.stop(),
+        notices.stop(),
+        enforcement.stop(),
+      ]).then(() => anchoring.write())
       let cancelGrace = () => {}
       const grace = new Promise<void>((over) => {
         cancelGrace = broker.clock.after(graceMs, over)

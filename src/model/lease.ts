@@ -19,6 +19,7 @@ export type EndCause =
   | 'expired'
   | 'killed'
   | 'signal'
+  | 'risk'
   | 'policy'
   | 'config'
   | 'unknown-outcome'

@@ -374,6 +374,8 @@ export interface SignalTestWire {
 }
 
 export interface RiskWire {
+  /** What says so: by it the risk is cleared. */
+  signal: string
   subject: SelectorWire
   level: 'LOW' | 'MEDIUM' | 'HIGH'
   source: string

@@ -40,7 +40,7 @@ export interface Store {
   readonly epoch: number
   /** The latest instant this store has ever known (P5). */
   readonly highWater: number
-  /** The world that live leases were last held against as a whole; undefined before the first. */
+  /** The world and risk mark that live leases were last held against as a whole; undefined before the first. */
   enforcedWorld(): Promise<string | undefined>
   noteEnforced(world: string): Promise<void>
   /** Providers whose leases are unfinished although `next` (upstream by provider) leaves them. */
@@ -379,6 +379,8 @@ export interface Act {
   readonly touches: Task['touched']
   /** What it was decided on: the task and those above it, as they had been touched then. */
   readonly decidedOn: readonly Pick<Task, 'id' | 'touched'>[]
+  /** The risk mark it was decided under; another one by now: to be decided again. */
+  readonly riskMark?: string
   readonly limits: { readonly highImpactPerHourPerAgent: number }
   readonly decision: NewDecision
   readonly now: number
@@ -388,7 +390,7 @@ export type ActResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly why: 'task-ended' | 'lease-ended' | 'blocked' }
   | { readonly ok: false; readonly why: 'high-impact-pace'; readonly retryAt: number }
-  /** Another request touched something since this one was decided: to be decided again. */
+  /** A request or a signal changed what this one was decided on: to be decided again. */
   | { readonly ok: false; readonly why: 'touched-since' }
 
 export interface ActStore {
@@ -430,6 +432,8 @@ export interface Reservation {
   readonly touches: Task['touched']
   /** What it was decided on: the asking task and those above it, as they had been touched then. */
   readonly decidedOn: readonly Pick<Task, 'id' | 'touched'>[]
+  /** The risk mark it was decided under; another one by now: to be decided again. */
+  readonly riskMark?: string
   /** Present where the policies want one: without it nothing is reserved. */
   readonly approval?: ApprovalRequest | undefined
   readonly limits: {
@@ -443,7 +447,7 @@ export interface Reservation {
 export type ReserveResult =
   | { readonly ok: true; readonly lease: Lease; readonly replaced: LeaseId | undefined }
   | { readonly ok: false; readonly why: 'blocked'; readonly block: BlockId }
-  /** Another request touched something since this one was decided: to be decided again. */
+  /** A request or a signal changed what this one was decided on: to be decided again. */
   | { readonly ok: false; readonly why: 'touched-since' }
   | {
       readonly ok: false
@@ -565,7 +569,9 @@ export interface LeaseStore {
   activeClasses(): Promise<
     readonly { readonly agent: string; readonly entitlement: string; readonly count: number }[]
   >
-  activeOfClass(agent: string, entitlement: string): Promise<readonly Lease[]>
+  activeOfClass(agent: string, entitlement: string): Promise<readonly LeaseId[]>
+  /** Live leases that a selector names, also those held in the name of whom it names. */
+  activeNamed(selector: Selector): Promise<readonly LeaseId[]>
   countActive(of: {
     readonly agent?: string
     readonly task?: string
@@ -871,6 +877,18 @@ export interface SignalStore {
   receive(signal: NewSignal, kills: readonly KillOrder[]): Promise<SignalResult>
   /** Unexpired signals that carry a level, newest of each source and subject; unreadable ones too. */
   risks(now: number): Promise<readonly Signal[]>
+  /** Another text whenever another set of them counts; the same after a restart. */
+  riskMark(now: number): Promise<string>
+  /**
+   * Takes back what these signals say of risk, on an operator's word. Returns those it still
+   * counted; their blocks stay.
+   */
+  clear(order: {
+    readonly ids: readonly SignalId[]
+    readonly actor: Actor
+    readonly reason: string
+    readonly now: number
+  }): Promise<readonly Signal[]>
   list(filter: { readonly source?: string }, page: Page): Promise<readonly Signal[]>
 }
 

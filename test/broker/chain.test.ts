@@ -150,7 +150,7 @@ describe('P7: what a planner loses its executors lose', () => {
     const leases = [leaf, middle, beside].map(async (one) => (await api.issue(one)).body.lease.id)
     const [below, between, alone] = (await Promise.all(leases)) as [LeaseId, LeaseId, LeaseId]
     ground(api, 'summariser')
-    expect(await enforceWorld(api.broker, 'operator:admin')).toBe(2)
+    expect(await enforceWorld(api.broker, { actor: 'operator:admin', because: 'world' })).toBe(2)
     for (const id of [below, between]) {
       expect(await api.store.leases.byId(id)).toMatchObject({ state: 'ending', cause: 'policy' })
     }
@@ -165,7 +165,7 @@ describe('P7: what a planner loses its executors lose', () => {
       doc.agents = doc.agents.filter((one: Labelled) => one.id !== 'summariser')
     })
     expect(code(await api.issue(leaf))).toBe('policy_denied')
-    await enforceWorld(api.broker, 'operator:admin')
+    await enforceWorld(api.broker, { actor: 'operator:admin', because: 'world' })
     expect(await stored(api, leaf)).toMatchObject({ state: 'ended', cause: 'parent-ended' })
     expect((await api.store.leases.byId(lease.id))?.state).toBe('ending')
   })

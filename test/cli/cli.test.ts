@@ -64,6 +64,9 @@ beforeAll(async () => {
       status: 403,
       body: problem(403, 'forbidden', 'not you'),
     }),
+    'POST /v1/risk/clear': {
+      cleared: [{ signal: 'sig_a', level: 'HIGH', subject: { agent: 'a' }, source: 'splunk' }],
+    },
     'POST /v1/reload': { applied: false, changes: ['- agents.a'], would_end: 400, confirm: 'abc' },
     'POST /v1/signals/splunk': () => ({
       status: 202,
@@ -208,6 +211,24 @@ describe('a kill', () => {
   ])('with %s is a usage error and reaches nobody', async (_title, args) => {
     expect((await mayfly(args, env)).code).toBe(2)
     expect(broker.seen).toEqual([])
+  })
+})
+
+describe('a risk that was a false alarm', () => {
+  it('is cleared by its signal, with a reason', async () => {
+    const args = ['risk', 'clear', 'sig_a', '--reason', 'a drill']
+    const { code, stdout } = await mayfly(args, env)
+    expect(code).toBe(0)
+    expect(stdout).toContain('cleared sig_a: HIGH of agent=a, said by splunk\n')
+    expect(stdout).toContain('what was ended stays ended')
+    const order = { signals: ['sig_a'], reason: 'a drill' }
+    expect(broker.seen.map(({ body }) => JSON.parse(body))).toEqual([order])
+  })
+
+  it('is not cleared without a reason', async () => {
+    const { code, stderr } = await mayfly(['risk', 'clear', 'sig_a'], env)
+    expect([code, broker.seen]).toEqual([2, []])
+    expect(stderr).toContain('--reason')
   })
 })
 

@@ -138,6 +138,7 @@ it('real answers are what the document says', async () => {
     ['GET', '/.well-known/authzen-configuration', admin],
     ['GET', '/v1/signals', admin],
     ['GET', '/v1/risk', admin],
+    ['POST', '/v1/risk/clear', admin, { signals: ['sig_a'], reason: 'x' }],
     [
       'POST',
       '/v1/signals/{source}/test',

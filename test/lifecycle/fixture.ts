@@ -109,6 +109,7 @@ export function station(upstreams: Record<string, Scripted>, anchorPath?: string
     return [name, { provider: upstream.instance() } as ProviderInstance] as const
   })
   const world = {
+    fingerprint: 'the world of this station',
     config: {
       audit: { anchorPath, everySeconds: 60 },
       store: { path: one.path },
@@ -144,6 +145,9 @@ export function station(upstreams: Record<string, Scripted>, anchorPath?: string
     broker,
     logged,
     async start() {
+      // Its leases are of agents that are configured nowhere: they have been held against it.
+      const mark = await one.store.signals.riskMark(one.clock.now())
+      await one.store.noteEnforced(`${world.fingerprint} ${mark}`)
       const lifecycle = await startLifecycle(broker)
       onTestFinished(async () => {
         const stopped = lifecycle.stop(0)

@@ -18,6 +18,7 @@ const cause = z.enum([
   'expired',
   'killed',
   'signal',
+  'risk',
   'policy',
   'config',
   'unknown-outcome',

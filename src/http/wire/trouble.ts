@@ -69,6 +69,7 @@ export const signalAnswer = z
 
 export const riskAnswer = z
   .strictObject({
+    signal: z.string(),
     subject: selectorAnswer,
     level,
     source: z.string(),
@@ -115,6 +116,7 @@ export function signalWire(signal: Signal): SignalWire {
 /** One believed risk; a signal that cannot be read counts as HIGH (P3). */
 export function riskWire(signal: Signal): RiskWire {
   return {
+    signal: signal.id,
     subject: selectorWire(signal.subject),
     level: signal.level ?? 'HIGH',
     source: signal.source,

@@ -6,6 +6,7 @@ import { type RecordDecision, refusedByRail } from './decisions.ts'
 import { eq } from './drizzle.ts'
 import { impactPace, paceReason } from './impact-pace.ts'
 import { type Ancestor, type Lineage, subjectsAbove } from './lineage.ts'
+import type { RiskNow } from './risk-now.ts'
 import type { TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import type { ShownTasks } from './shown-tasks.ts'
@@ -20,9 +21,10 @@ export function actStore(rooms: {
   readonly lineage: Lineage
   readonly shown: ShownTasks
   readonly standing: Standing
+  readonly risk: RiskNow
   readonly record: RecordDecision
 }): ActStore {
-  const { db, commit, lineage, shown, standing, record } = rooms
+  const { db, commit, lineage, shown, standing, risk, record } = rooms
   const taskById = prepared(
     db,
     db
@@ -64,6 +66,8 @@ export function actStore(rooms: {
           })
           return { ok: false, why: 'high-impact-pace', retryAt }
         }
+        if (act.riskMark !== undefined && act.riskMark !== risk.mark(now))
+          return { ok: false, why: 'touched-since' }
         if (act.decidedOn.some((one) => touching.since(one)))
           return { ok: false, why: 'touched-since' }
         pace.countAct(act, agents)

@@ -22,6 +22,7 @@ import { leaseStore } from './leases.ts'
 import { lineage as lineageOf } from './lineage.ts'
 import { readMeta, writeMeta } from './meta.ts'
 import { receiptStore } from './receipts.ts'
+import { riskNow } from './risk-now.ts'
 import { shownTasks } from './shown-tasks.ts'
 import { signalStore } from './signals.ts'
 import { standing as standingOf } from './standing.ts'
@@ -82,6 +83,7 @@ function buildStore(
   const moves = leaseMoves(db, { lineage, counts })
   const watch = watching(sqlite, commit)
   const standing = standingOf(db, watch)
+  const risk = riskNow(db, watch)
   const upstreams = upstreamsOf(db)
   commit.onUndo(upstreams.forget)
   const record = recordDecision(db)
@@ -115,6 +117,7 @@ function buildStore(
       lineage,
       shown,
       standing,
+      risk,
       upstreams,
       record,
       approvals: { take, consume: approvals.consume },
@@ -122,9 +125,9 @@ function buildStore(
     endings: endingStore({ db, commit, moves }),
     drift: driftStore({ db, commit, moves }),
     kills,
-    signals: signalStore({ db, commit, watch, approvals, orderKill: kills.orderWithin }),
+    signals: signalStore({ db, commit, risk, approvals, orderKill: kills.orderWithin }),
     decisions: decisionStore(db, commit, record),
-    acts: actStore({ db, commit, lineage, shown, standing, record }),
+    acts: actStore({ db, commit, lineage, shown, standing, risk, record }),
     audit: auditStore(db, commit),
     receipts: receiptStore(db),
     epoch,

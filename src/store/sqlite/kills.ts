@@ -120,6 +120,7 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
         const block = blockOf(row)
         tx.event({ type: 'block.lifted', actor, data: { block: id, selector: block.selector } })
         takeBackRisk(db, tx, { block: id, actor, now })
+        tx.nudge()
         return block
       }),
     async liveBlocks(now) {

@@ -1,8 +1,11 @@
+import type { SQL } from 'drizzle-orm'
+import type { LeaseId } from '../../ids.ts'
 import { MINT_DEADLINE_MS } from '../../model/lifetime.ts'
 import type { LeaseFilter, LeaseStore, MintFacts } from '../store.ts'
 import { and, asc, eq, gt, inArray, lte, sql } from './drizzle.ts'
 import { shown } from './legible.ts'
 import { causeOf, type LeaseRooms, mintFacts } from './minted.ts'
+import { leaseWhere } from './named.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { renewals } from './renewals.ts'
 import { type ReservedRows, reserving } from './reserving.ts'
@@ -67,6 +70,15 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
       .orderBy(asc(leases.expiresAt))
       .limit(sql.placeholder('limit')),
   )
+
+  const idsOf = (where: SQL | undefined): LeaseId[] => {
+    const rows = db
+      .select({ id: leases.id })
+      .from(leases)
+      .where(and(where, isReservedOrActive))
+      .all()
+    return rows.map(({ id }) => id as LeaseId) // made in one place, and the key of this row
+  }
 
   return {
     reserve: (order) => commit.run((tx) => reserve(tx, order)),
@@ -203,12 +215,10 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
         .all()
     },
     async activeOfClass(agent, entitlement) {
-      const where = and(
-        eq(leases.agent, agent),
-        eq(leases.entitlement, entitlement),
-        isReservedOrActive,
-      )
-      return db.select().from(leases).where(where).all().map(leaseOf)
+      return idsOf(and(eq(leases.agent, agent), eq(leases.entitlement, entitlement)))
+    },
+    async activeNamed(selector) {
+      return idsOf(leaseWhere(selector, null))
     },
     async countActive({ agent, task, entitlement }) {
       if (task !== undefined) return counts.ofTask(task)

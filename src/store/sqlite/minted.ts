@@ -8,6 +8,7 @@ import type { RecordDecision } from './decisions.ts'
 import { and, eq, inArray, sql } from './drizzle.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import type { Lineage } from './lineage.ts'
+import type { RiskNow } from './risk-now.ts'
 import { type LeaseRow, laneRank } from './rows.ts'
 import { leases } from './schema.ts'
 import type { ShownTasks } from './shown-tasks.ts'
@@ -25,6 +26,7 @@ export interface LeaseRooms {
   readonly lineage: Lineage
   readonly shown: ShownTasks
   readonly standing: Standing
+  readonly risk: RiskNow
   readonly upstreams: Upstreams
   readonly record: RecordDecision
   readonly approvals: {

@@ -41,13 +41,14 @@ export function reserving(
     readonly lineage: Lineage
     readonly shown: ShownTasks
     readonly standing: Standing
+    readonly risk: LeaseRooms['risk']
     readonly upstreams: Upstreams
     readonly record: RecordDecision
     readonly approvals: LeaseRooms['approvals']
   },
   reserved: ReservedRows,
 ): (tx: Tx, order: Reservation) => ReserveResult {
-  const { db, moves, counts, lineage, shown, standing, upstreams, record, approvals } = rooms
+  const { db, moves, counts, lineage, shown, standing, risk, upstreams, record, approvals } = rooms
   const insert = insertStatement(db, leases)
   const taskById = prepared(
     db,
@@ -118,6 +119,8 @@ export function reserving(
       recordRefusal(tx, order, { rail: 'high-impact-pace', reason })
       return { ok: false, why: 'high-impact-pace', retryAt }
     }
+    if (order.riskMark !== undefined && order.riskMark !== risk.mark(order.now))
+      return { ok: false, why: 'touched-since' }
     if (order.decidedOn.some((one) => touching.since(one, one.id === task.id ? task : undefined)))
       return { ok: false, why: 'touched-since' }
     const slot = freeSlot(order)

@@ -1,45 +1,25 @@
 import { RISK_LEVELS } from '../../model/risk.ts'
-import type { KillCounts, NewSignal, Signal, SignalStore } from '../store.ts'
+import type { KillCounts, NewSignal, SignalStore } from '../store.ts'
 import type { ApprovalMoves } from './approval-moves.ts'
 import type { GroupCommit } from './commit.ts'
 import type { Db } from './database.ts'
-import { and, eq, gt, gte, isNotNull, isNull, or } from './drizzle.ts'
+import { and, eq, gte, isNotNull, isNull } from './drizzle.ts'
 import type { OrderKill } from './kills.ts'
 import { beforeId, pageOf } from './paging.ts'
+import type { RiskNow } from './risk-now.ts'
 import { signals } from './schema.ts'
 import { signalOf } from './signal-row.ts'
-import { param, prepared } from './statement.ts'
-import type { Watch } from './watch.ts'
 
 const LATE = 'a later event of this kind was here before it'
 
 export function signalStore(rooms: {
   readonly db: Db
   readonly commit: GroupCommit
-  readonly watch: Watch
+  readonly risk: RiskNow
   readonly approvals: Pick<ApprovalMoves, 'expireMatching'>
   readonly orderKill: OrderKill
 }): SignalStore {
-  const { db, commit, watch, approvals, orderKill } = rooms
-  // Index: signals_risk.
-  const live = prepared(
-    db,
-    db
-      .select()
-      .from(signals)
-      .where(
-        and(
-          isNotNull(signals.level),
-          isNull(signals.supersededAt),
-          or(isNull(signals.expiresAt), gt(signals.expiresAt, param('now'))),
-        ),
-      ),
-  )
-  /** Asked for before every decision. */
-  let risks: Signal[] | undefined
-  watch('signals', 'id', () => {
-    risks = undefined
-  })
+  const { db, commit, risk, approvals, orderKill } = rooms
   const sameTopic = ({ source, subject, topic }: NewSignal) =>
     and(
       eq(signals.source, source),
@@ -145,10 +125,19 @@ export function signalStore(rooms: {
         tx.nudge()
         return { ok: true, signal: signalOf(row), repeated: false }
       }),
-    async risks(now) {
-      risks ??= live.all({ now }).map(signalOf)
-      return risks.filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
-    },
+    risks: async (now) => risk.signals(now),
+    riskMark: async (now) => risk.mark(now),
+    clear: ({ ids, actor, reason, now }) =>
+      commit.run((tx) => {
+        const cleared = risk.signals(now).filter(({ id }) => ids.includes(id))
+        for (const { id: signal, subject } of cleared) {
+          db.update(signals).set({ supersededAt: now }).where(eq(signals.id, signal)).run()
+          const data = { signal, subject, cleared: true, reason }
+          tx.event({ type: 'risk.changed', actor, data })
+        }
+        if (cleared.length > 0) tx.nudge()
+        return cleared
+      }),
     async list({ source }, page) {
       const where = [
         source === undefined ? undefined : eq(signals.source, source),
