@@ -9,6 +9,8 @@ interface OwnToken {
   readonly value: Secret
   /** When to log in again: after two thirds of its life. */
   readonly staleAt: number
+  /** When Vault forgets it. */
+  readonly endsAt: number
   /** Whether closing should revoke it: only what a login of ours made. */
   readonly ours: boolean
 }
@@ -22,6 +24,7 @@ export class VaultSession {
   readonly #secret: (reference: string) => Secret
   #token: OwnToken | undefined
   #login: Promise<OwnToken> | undefined
+  #refusal: { readonly error: VaultRefusedError; readonly until: number } | undefined
 
   constructor(options: {
     client: VaultClient
@@ -59,20 +62,42 @@ export class VaultSession {
     await this.#client.call({ ...call, token: token.value }).catch(() => undefined)
   }
 
+  /** While a new login fails, an old token that still lives is good enough. */
   async #current(signal: AbortSignal): Promise<OwnToken> {
-    if (this.#token && this.#clock.now() < this.#token.staleAt) return this.#token
-    this.#login ??= this.#logIn(signal).finally(() => {
+    const old = this.#token
+    if (old && this.#clock.now() < old.staleAt) return old
+    this.#login ??= this.#logInOnce(signal).finally(() => {
       this.#login = undefined
     })
-    this.#token = await this.#login
-    return this.#token
+    try {
+      this.#token = await this.#login
+      return this.#token
+    } catch (error) {
+      if (old && old === this.#token && this.#clock.now() < old.endsAt) return old
+      throw error
+    }
+  }
+
+  /** A refused login is not asked for again at once: many calls would be many attempts. */
+  async #logInOnce(signal: AbortSignal): Promise<OwnToken> {
+    const refusal = this.#refusal
+    if (refusal && this.#clock.monotonic() < refusal.until) throw refusal.error
+    try {
+      return await this.#logIn(signal)
+    } catch (error) {
+      if (error instanceof VaultRefusedError && error.outcome === 'refused') {
+        this.#refusal = { error, until: this.#clock.monotonic() + REFUSED_PAUSE_MS }
+      }
+      throw error
+    }
   }
 
   async #logIn(signal: AbortSignal): Promise<OwnToken> {
     const auth = this.#auth
     if (auth.method === 'token') {
       const value = new Secret(this.#secret(auth.token).reveal().trim())
-      return { value, staleAt: Number.POSITIVE_INFINITY, ours: false }
+      const never = Number.POSITIVE_INFINITY
+      return { value, staleAt: never, endsAt: never, ours: false }
     }
     const startedAt = this.#clock.now()
     const { body } = await this.#client.call({
@@ -88,6 +113,7 @@ export class VaultSession {
     return {
       value: granted.token,
       staleAt: startedAt + (granted.seconds * 1_000 * 2) / 3,
+      endsAt: startedAt + granted.seconds * 1_000,
       ours: true,
     }
   }
@@ -124,6 +150,8 @@ export class VaultSession {
 }
 
 const CLOSE_MS = 1_000
+/** Long enough to be no storm, short enough for a secret id that was just replaced. */
+const REFUSED_PAUSE_MS = 1_000
 
 function grantOf(body: Readonly<Record<string, unknown>>) {
   const { auth } = body

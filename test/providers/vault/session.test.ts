@@ -11,6 +11,7 @@ describe('mayfly’s own identity at vault', () => {
   let vault: VaultSandbox
   let client: VaultClient
   let now = Date.now()
+  let tick = 0
   const secrets = new Map<string, string>()
 
   beforeEach(async () => {
@@ -82,6 +83,40 @@ describe('mayfly’s own identity at vault', () => {
     expect(logins()).toBe(2)
   })
 
+  it('logs in once where many calls find their token gone at the same moment', async () => {
+    const session = sessionOf(approle())
+    await read(session)
+    await revokeAll()
+    const calls = Array.from({ length: 20 }, () => read(session))
+    expect(await Promise.all(calls)).toEqual(Array.from({ length: 20 }, () => '1'))
+    expect(logins()).toBe(2)
+  })
+
+  it('goes on with a token that still lives while vault refuses a new login', async () => {
+    const session = sessionOf(approle())
+    await read(session)
+    vault.faults.plan('POST auth/approle/login', { kind: 'fail', status: 503 })
+    now += 45_000
+    expect(await read(session)).toBe('1')
+    now += 20_000
+    await expect(read(session)).rejects.toMatchObject({ outcome: 'unknown' })
+    vault.faults.clear()
+    expect(await read(session)).toBe('1')
+  })
+
+  it('asks a vault that refuses its login once a second, with what its file then says', async () => {
+    const right = secrets.get('env:SECRET_ID') ?? ''
+    secrets.set('env:SECRET_ID', 'outdated-secret-id')
+    const session = sessionOf(approle())
+    const plan = () => read(session).catch((error: unknown) => error)
+    for (const _ of [1, 2, 3]) expect(await plan()).toMatchObject({ status: 400 })
+    secrets.set('env:SECRET_ID', right)
+    expect(await plan()).toMatchObject({ status: 400 })
+    tick += 1_000
+    expect(await plan()).toBe('1')
+    expect(logins()).toBe(1)
+  })
+
   it('does not log in again for what its living token may not do', async () => {
     const session = sessionOf(approle())
     const forbidden = { method: 'read', path: 'secret/data/x', signal: soon() } as const
@@ -132,7 +167,7 @@ describe('mayfly’s own identity at vault', () => {
         now: () => now,
         earliest: () => now,
         latest: () => now,
-        monotonic: () => 0,
+        monotonic: () => tick,
         after: () => () => {},
       },
       secret: (reference) => new Secret(secrets.get(reference) ?? ''),
