@@ -9,6 +9,7 @@ import type { z } from 'zod'
 import type { Clock } from './clock.ts'
 import type { LeaseId, TaskId } from './ids.ts'
 import type { Chain } from './model/chain.ts'
+import type { GroupUse } from './model/group-use.ts'
 import type { IntentItem, Refusal, Vocabulary } from './model/intent.ts'
 import type { KeyName } from './model/key.ts'
 import type { ContainmentProof, Revocability } from './model/lease.ts'
@@ -259,6 +260,11 @@ export interface RevokeBatch {
   readonly orders: readonly EndOrder[]
   /** The group's other leases that must stay refused: not known dead yet. */
   readonly stillRefused: readonly EndOrder[]
+  /**
+   * Given with kills of many: what of the group must go on working. An upstream that can refuse many
+   * at once, by what they have in common, reaches none of it. Others ignore it.
+   */
+  readonly use?: GroupUse
   readonly signal: AbortSignal
 }
 
@@ -270,6 +276,8 @@ export type EndOutcome =
       /** The latest instant it can still work, as far as is known for sure. */
       readonly exposedUntil: number
       readonly proof?: ContainmentProof
+      /** Refused together with others: none of its group's places is taken by it. */
+      readonly sharesPlace?: true
     }
   | {
       readonly lease: LeaseId
@@ -302,6 +310,13 @@ export interface InventoryItem {
   readonly slot?: string
   /** It holds for every lease of this group. */
   readonly group?: string
+  /** It refuses many without naming them: whether this lease is one of those. */
+  refuses?(
+    lease: Pick<
+      EndOrder,
+      'group' | 'task' | 'agent' | 'tenant' | 'handle' | 'nativeExpiresAt' | 'latestPossibleExpiry'
+    >,
+  ): boolean
   /** Readable, without secrets. */
   readonly what: string
   /** Whether the upstream accepts such a credential now; absent: this does not show it. */

@@ -1,8 +1,11 @@
 /**
  * The deny documents of a role as text: inline policies that refuse every session whose
  * `aws:SourceIdentity` they list. One entry kills every generation of a lease: past, in flight and
- * still to come, because the identity is set at mint and cannot be changed.
+ * still to come, because the identity is set at mint and cannot be changed. Beside it statements
+ * that refuse many sessions by their tags and when they were issued (tag-denials.ts).
  */
+import type { Statement } from './statement.ts'
+import { type TagDenial, tagStatement } from './tag-denials.ts'
 
 /** All inline policies of a role together, white space not counted; cannot be raised (IAM quotas). */
 export const ROLE_INLINE_CHARACTERS = 10_240
@@ -28,18 +31,21 @@ export function documentWriter(installation: string, policyName: string): Writer
   return match ? { shard: Number(match[1]), epoch: Number(match[2]) } : undefined
 }
 
-export function documentText(upstreamNames: readonly string[]): string {
+export function documentText(refused: {
+  readonly names: readonly string[]
+  readonly tags?: readonly TagDenial[]
+}): string {
+  const { names, tags = [] } = refused
+  const byName = names.length > 0 || tags.length === 0 ? [namesStatement(names)] : []
   return JSON.stringify({
     Version: '2012-10-17',
-    Statement: [
-      {
-        Effect: 'Deny',
-        Action: '*',
-        Resource: '*',
-        Condition: { StringEquals: { 'aws:SourceIdentity': upstreamNames } },
-      },
-    ],
+    Statement: [...byName, ...tags.map(tagStatement)],
   })
+}
+
+function namesStatement(names: readonly string[]): Statement {
+  const Condition = { StringEquals: { 'aws:SourceIdentity': names } }
+  return { Effect: 'Deny', Action: '*', Resource: '*', Condition }
 }
 
 /** The leases a document names, whoever wrote it and however it was reformatted since. */
@@ -54,7 +60,10 @@ export function countedCharacters(text: string): number {
 
 /** How many leases one document of this many characters can list. */
 export function entriesWithin(characters: number): number {
-  return Math.max(0, Math.floor((characters - documentText([]).length + 1) / ENTRY_CHARACTERS))
+  return Math.max(
+    0,
+    Math.floor((characters - documentText({ names: [] }).length + 1) / ENTRY_CHARACTERS),
+  )
 }
 
 /**

@@ -7,6 +7,7 @@ import { mint } from './mint.ts'
 import { RoleDenials } from './role-denials.ts'
 import { RolePolicies } from './role-policies.ts'
 import { type AwsSettings, sessionsOf, settingsSchema, targetSchema } from './settings.ts'
+import { TokenWatch } from './token-size.ts'
 import { UpstreamClock } from './upstream-clock.ts'
 import { awsVocabulary } from './vocabulary.ts'
 
@@ -35,7 +36,8 @@ function create(context: ProviderContext<AwsSettings>): Provider {
   const clients = createClients(settings, (reference) => context.secret(reference))
   const upstream = new UpstreamClock(clock)
   for (const client of [clients.mint, clients.revoke]) upstream.watch(client)
-  const minting = { installation, settings, clock, upstream, clients, log }
+  const tokens = new TokenWatch(log)
+  const minting = { installation, settings, clock, upstream, clients, log, tokens }
   const denials = new Map<string, RoleDenials>()
   const roles = () => [...new Set([...rolesOf(context.targets ?? []), ...denials.keys()])]
   const endersAccount = accountOnce(clients)

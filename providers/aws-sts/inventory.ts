@@ -1,6 +1,8 @@
 /** What one role's deny documents of this installation refuse, by the leases they name. */
 import { type InventoryItem, UpstreamError } from '../../src/provider.ts'
+import { namesIn } from './deny-documents.ts'
 import type { RoleDenials } from './role-denials.ts'
+import { refusesByTags, type TagDenial, tagDenialsIn } from './tag-denials.ts'
 
 export async function refusedOn(
   denials: RoleDenials,
@@ -8,11 +10,13 @@ export async function refusedOn(
   signal: AbortSignal,
 ): Promise<readonly InventoryItem[]> {
   try {
-    return (await denials.inventory(signal)).map(({ policy, name }) => ({
-      upstreamName: name,
-      what: `refused on ${role} by ${policy}`,
-      works: false,
-    }))
+    return (await denials.documents(signal)).flatMap(({ name, text }) => {
+      const what = `refused on ${role} by ${name}`
+      return [
+        ...namesIn(text).map((upstreamName) => ({ upstreamName, what, works: false })),
+        ...tagDenialsIn(text).map((denial) => ({ ...many(denial, role), what, works: false })),
+      ]
+    })
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
     if (error.upstreamCode === 'NoSuchEntity') {
@@ -22,4 +26,8 @@ export async function refusedOn(
     }
     return [{ group: role, what: `the policies of ${role} could not be read: ${error.message}` }]
   }
+}
+
+function many(denial: Omit<TagDenial, 'until'>, role: string): Pick<InventoryItem, 'refuses'> {
+  return { refuses: (lease) => lease.group === role && refusesByTags(denial, lease) }
 }

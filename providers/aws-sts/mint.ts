@@ -12,6 +12,7 @@ import {
   NATIVE_FLOOR_SECONDS,
   targetSchema,
 } from './settings.ts'
+import { type TokenWatch, tokenSize, tooLarge } from './token-size.ts'
 import type { UpstreamClock } from './upstream-clock.ts'
 
 export interface Minting {
@@ -21,6 +22,7 @@ export interface Minting {
   readonly upstream: UpstreamClock
   readonly clients: AwsClients
   readonly log: ProviderLog
+  readonly tokens: TokenWatch
 }
 
 const NAME = /^[\w+=,.@-]{2,64}$/
@@ -41,9 +43,9 @@ export async function mint(minting: Minting, order: MintOrder): Promise<Minted> 
     const answer = await minting.clients.mint.send(new AssumeRoleCommand(input), {
       abortSignal: order.signal,
     })
-    return minted(minting, order, { answer, endsAt })
+    return minted(minting, order, { answer, endsAt, seconds: input.DurationSeconds })
   } catch (error) {
-    throw upstreamError(error, 'AssumeRole')
+    throw tooLarge(upstreamError(error, 'AssumeRole'), input)
   }
 }
 
@@ -84,9 +86,18 @@ function assumeRoleInput(
 
 /** Reads the answer; one that does not add up means a credential we cannot vouch for. */
 function minted(
-  { upstream, settings, log }: Minting,
+  { upstream, settings, log, tokens }: Minting,
   order: MintOrder,
-  { answer, endsAt }: { answer: AssumeRoleCommandOutput; endsAt: number },
+  {
+    answer,
+    endsAt,
+    seconds,
+  }: {
+    readonly answer: AssumeRoleCommandOutput
+    readonly endsAt: number
+    /** The duration that was asked for. */
+    readonly seconds: number
+  },
 ): Minted {
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {}
   const expiration = Expiration?.getTime() ?? Number.NaN
@@ -102,11 +113,12 @@ function minted(
       'the session’s source identity was not confirmed; an end may not bite before it expires',
     )
   }
+  tokens.saw(order.targetName, answer)
+  const upstreamTime = upstream.now()
   const skew = upstream.skew()
   // In our clock, erring late: AWS's clock may be behind ours.
   const nativeExpiresAt = expiration + Math.max(0, -skew)
   const expiresAt = Math.min(endsAt - Math.max(0, skew), expiration)
-  const upstreamTime = upstream.now()
   return {
     credential: {
       type: 'aws',
@@ -117,7 +129,10 @@ function minted(
     },
     expiresAt,
     nativeExpiresAt,
-    handle: handleOf(answer),
+    handle: {
+      ...handleOf(answer),
+      issued_at: issuedAt(order, { expiration, seconds, upstreamTime }),
+    },
     ...(upstreamTime === undefined ? {} : { upstreamTime }),
   }
 }
@@ -128,13 +143,22 @@ function handleOf(answer: AssumeRoleCommandOutput): Record<string, string | numb
     session_arn: answer.AssumedRoleUser?.Arn,
     session_id: answer.AssumedRoleUser?.AssumedRoleId,
     source_identity: answer.SourceIdentity,
-    token_bytes: answer.SessionTokenSize ?? answer.Credentials?.SessionToken?.length,
-    token_percent: answer.SessionTokenUtilization ?? answer.PackedPolicySize,
+    ...tokenSize(answer),
   }
   const known = Object.entries(facts).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, value] as const],
   )
   return Object.fromEntries(known)
+}
+
+/** When the youngest session of the lease was issued, in AWS's clock, to the second: erring late. */
+function issuedAt(
+  { handle }: MintOrder,
+  facts: { expiration: number; seconds: number; upstreamTime: number | undefined },
+): number {
+  const earlier = typeof handle?.issued_at === 'number' ? handle.issued_at : 0
+  const byExpiry = facts.expiration - facts.seconds * 1000
+  return Math.max(byExpiry, facts.upstreamTime ?? 0, earlier)
 }
 
 function tagValue(what: string, value: string): string {

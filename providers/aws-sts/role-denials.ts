@@ -6,13 +6,13 @@ import {
   documentName,
   documentText,
   documentWriter,
-  entriesWithin,
-  namesIn,
   ROLE_INLINE_CHARACTERS,
 } from './deny-documents.ts'
-import type { RolePolicies } from './role-policies.ts'
-import { EMPTY_SURVEY, freeShard, type Survey, surveyOf } from './role-survey.ts'
+import { Refusals, type Refused, refuses } from './refusals.ts'
+import type { InlinePolicy, RolePolicies } from './role-policies.ts'
+import { charactersBeside, EMPTY_SURVEY, freeShard, type Survey, surveyOf } from './role-survey.ts'
 import { SharedWrites } from './shared-writes.ts'
+import { refusesByTags, tagDenialsFor } from './tag-denials.ts'
 import type { UpstreamClock } from './upstream-clock.ts'
 
 export interface DenialContext {
@@ -25,8 +25,6 @@ export interface DenialContext {
   readonly endersAccount: () => Promise<string | undefined>
 }
 
-/** An entry outlives what it refuses by this much: clocks differ, and a removal revives. */
-const MARGIN_MS = 5 * 60_000
 /** The longest session any role can give. */
 const LONGEST_SESSION_SECONDS = 43_200
 /** How long what other policies take up is believed. */
@@ -46,15 +44,14 @@ export class RoleDenials {
   readonly #context: DenialContext
   readonly #policies: RolePolicies
   readonly #writes: SharedWrites<RevokeBatch, readonly EndOutcome[]>
-  /** Upstream name → the instant after which its entry is surely not needed. */
-  readonly #entries = new Map<string, number>()
-  /** Names found in earlier documents and taken over; those not in `#entries` are dead. */
-  readonly #adopted = new Set<string>()
+  readonly #refusals = new Refusals()
   /** Undefined until the role was looked at, and after a write of unknown outcome. */
   #shard: number | undefined
-  /** What our document held when IAM last accepted it. */
-  #written: ReadonlySet<string> = new Set()
+  /** What our document held when IAM last accepted it, and its text. */
+  #written: (Refused & { readonly text: string }) | undefined
   #survey: (Survey & { readonly at: number }) | undefined
+  /** The role's MaxSessionDuration, once it was read. */
+  #longestSeconds: number | undefined
   /** Since when our document holds every name of the earlier ones. */
   #copiedSince: number | undefined
 
@@ -68,15 +65,15 @@ export class RoleDenials {
 
   /** Lists the orders in the role's document; each has its own outcome. */
   refuse(batch: RevokeBatch): Promise<readonly EndOutcome[]> {
-    return this.#writes.add(batch)
+    return this.#writes.add(asFarAsKnown(batch))
   }
 
-  /** What the role's documents of this installation name, read now. */
-  async inventory(signal: AbortSignal): Promise<readonly { policy: string; name: string }[]> {
+  /** The role's documents of this installation, read now. */
+  async documents(signal: AbortSignal): Promise<readonly InlinePolicy[]> {
     const policies = await this.#policies.all(signal)
-    return policies
-      .filter(({ name }) => documentWriter(this.#context.installation, name) !== undefined)
-      .flatMap(({ name, text }) => namesIn(text).map((listed) => ({ policy: name, name: listed })))
+    return policies.filter(
+      ({ name }) => documentWriter(this.#context.installation, name) !== undefined,
+    )
   }
 
   /** survey → forget the dead → list → put → tidy earlier documents → answer. */
@@ -86,10 +83,11 @@ export class RoleDenials {
   ): Promise<readonly (readonly EndOutcome[])[]> {
     const ours = await this.#isOurAccount()
     const survey = await this.#look(signal)
-    this.#forgetDead()
+    this.#refusals.forgetDead(this.#surely())
+    for (const batch of batches) this.#listTogether(batch, survey)
     const orders = batches.flatMap((batch) => batch.orders)
-    for (const order of batches.flatMap((batch) => batch.stillRefused)) this.#list(order)
-    const added = orders.filter((order) => this.#listIfRoom(order, survey))
+    for (const order of batches.flatMap((batch) => batch.stillRefused)) this.#refusals.list(order)
+    const added = orders.filter((order) => this.#refusals.listIfRoom(order, survey))
     const roleExists = await this.#put(survey, signal)
     if (!roleExists && !ours) {
       throw new UpstreamError(
@@ -97,18 +95,34 @@ export class RoleDenials {
         'no role of this name is seen, but its account is not known',
       )
     }
-    const refused = new Set([...this.#written, ...survey.earlier.flatMap(({ names }) => names)])
+    const refused: Refused = {
+      names: new Set([
+        ...(this.#written?.names ?? []),
+        ...survey.earlier.flatMap(({ names }) => names),
+      ]),
+      tags: [...(this.#written?.tags ?? []), ...survey.earlier.flatMap(({ tags }) => tags)],
+    }
     // With the role gone, nothing its sessions could do is left.
-    const holds = ({ upstreamName }: EndOrder) => !roleExists || refused.has(upstreamName)
+    const holds = (order: EndOrder) => !roleExists || refuses(refused, order)
     const full = this.#fullMessage(survey)
     // What is new and was not written is nowhere upstream: its next try starts afresh.
-    for (const order of added) if (!holds(order)) this.#entries.delete(order.upstreamName)
+    for (const order of added) if (!holds(order)) this.#refusals.forget(order)
     if (roleExists) await this.#tidy(survey, signal)
     return batches.map((batch) =>
       batch.orders.map((order) =>
-        holds(order) ? enforced(order) : { lease: order.lease, ok: false, error: full },
+        holds(order) ? enforced(order, refused) : { lease: order.lease, ok: false, error: full },
       ),
     )
+  }
+
+  /** Where many end at once one statement refuses them all, and their own entries go. */
+  #listTogether({ orders, stillRefused, use }: RevokeBatch, survey: Survey): void {
+    const { upstream } = this.#context
+    if (use === undefined || upstream.now() === undefined) return
+    const all = [...orders, ...stillRefused]
+    for (const denial of tagDenialsFor(all, { use, skew: upstream.skew() })) {
+      this.#refusals.listByTags(denial, all, survey)
+    }
   }
 
   /** False: not known yet. A role of the same name in another account is not the one to write. */
@@ -132,56 +146,45 @@ export class RoleDenials {
     const survey = surveyOf(policies, { installation, writer: { epoch, shard: this.#shard } })
     if (survey.outdated)
       log.warn({ epoch }, 'a later epoch writes this role: this broker is outdated')
+    this.#noticeChange(policies)
     await this.#adopt(survey, signal)
     this.#survey = { ...survey, at: clock.now() }
     return survey
   }
 
+  /** Our document is written whole each time: what somebody did to it is undone by the next write. */
+  #noticeChange(policies: readonly InlinePolicy[]): void {
+    const { installation, epoch, log } = this.#context
+    if (this.#written === undefined) return
+    const policy = documentName(installation, { epoch, shard: this.#shard ?? 0 })
+    const text = policies.find(({ name }) => name === policy)?.text
+    if (text === this.#written.text) return
+    const what = text === undefined ? 'deleted' : 'edited'
+    log.warn({ policy, what }, 'somebody changed a deny document; it is written again')
+  }
+
   /** Nobody knows when those leases die, so: as long as any session of the role could live. */
   async #adopt(survey: Survey, signal: AbortSignal): Promise<void> {
-    const found = survey.earlier.flatMap(({ names }) => names)
-    const unknown = found.filter((name) => !this.#adopted.has(name))
-    if (unknown.length === 0) return
-    const seconds = (await this.#policies.maxSessionSeconds(signal)) ?? LONGEST_SESSION_SECONDS
-    const until = this.#context.clock.now() + seconds * 1_000 + MARGIN_MS
-    for (const name of unknown) {
-      this.#adopted.add(name)
-      this.#keep(name, until)
-    }
+    if (survey.earlier.length === 0) return
+    const { clock, log } = this.#context
+    this.#longestSeconds ??= await this.#policies.maxSessionSeconds(signal)
+    const sessionMs = (this.#longestSeconds ?? LONGEST_SESSION_SECONDS) * 1_000
+    const longest = { sessionMs, now: clock.now(), surely: this.#surely() }
+    const entries = this.#refusals.adopt(survey, longest)
+    if (entries === 0) return
     this.#copiedSince = undefined
-    this.#context.log.info({ entries: unknown.length }, 'took over entries of earlier documents')
-  }
-
-  /** Adds an entry where the document still fits with it; true: it is new. */
-  #listIfRoom(order: EndOrder, survey: Survey): boolean {
-    const known = this.#entries.has(order.upstreamName)
-    this.#list(order)
-    if (known) return false
-    if (this.#names(survey) !== undefined) return true
-    this.#entries.delete(order.upstreamName)
-    return false
-  }
-
-  /**
-   * The names our document must hold: all entries, or, where there is no room for that, all but
-   * those an earlier document still holds. Undefined: even those do not fit.
-   */
-  #names(survey: Survey): readonly string[] | undefined {
-    const room = entriesWithin(ROLE_INLINE_CHARACTERS - charactersBeside(survey))
-    if (this.#entries.size <= room) return [...this.#entries.keys()]
-    const elsewhere = new Set(survey.earlier.flatMap(({ names }) => names))
-    const needed = [...this.#entries.keys()].filter((name) => !elsewhere.has(name))
-    return needed.length <= room ? needed : undefined
+    log.info({ entries }, 'took over entries of earlier documents')
   }
 
   /** Writes the document as far as there is room for it; false: the role does not exist. */
   async #put(survey: Survey, signal: AbortSignal): Promise<boolean> {
     const { installation, epoch, clock } = this.#context
-    const names = this.#names(survey)
-    if (names === undefined || names.length === 0) return true
+    const document = this.#refusals.document(survey)
+    if (document === undefined || this.#refusals.size === 0) return true
     const name = documentName(installation, { epoch, shard: this.#shard ?? 0 })
+    const text = documentText(document)
     try {
-      await this.#policies.put({ name, text: documentText(names) }, signal)
+      await this.#policies.put({ name, text }, signal)
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error
       if (error.upstreamCode === 'NoSuchEntity') return false
@@ -191,16 +194,15 @@ export class RoleDenials {
       if (error.outcome === 'unknown') this.#abandonShard()
       throw error
     }
-    this.#written = new Set(names)
-    const complete = names.length === this.#entries.size
-    this.#copiedSince = complete ? (this.#copiedSince ?? clock.now()) : undefined
+    this.#written = { names: new Set(document.names), tags: document.tags, text }
+    this.#copiedSince = document.complete ? (this.#copiedSince ?? clock.now()) : undefined
     return true
   }
 
   /** The write under way may still land: from now on another document is ours. */
   #abandonShard(): void {
     this.#shard = this.#shard === undefined ? undefined : this.#shard + 1
-    this.#written = new Set()
+    this.#written = undefined
     this.#copiedSince = undefined
   }
 
@@ -208,14 +210,13 @@ export class RoleDenials {
   async #tidy(survey: Survey, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#context
     const settled = this.#copiedSince !== undefined && clock.now() - this.#copiedSince > SETTLE_MS
-    const needless = (name: string) =>
-      this.#adopted.has(name) && (!this.#entries.has(name) || (settled && this.#written.has(name)))
-    for (const { policyName, names } of survey.earlier) {
-      if (!names.every(needless)) continue
+    const written = settled ? this.#written : undefined
+    for (const { policyName, text } of survey.earlier) {
+      if (!this.#refusals.makesNeedless(text, written)) continue
       try {
         const now = await this.#policies.read(policyName, signal)
         // Its writer is not as gone as it seemed.
-        if (now && !namesIn(now.text).every(needless)) continue
+        if (now && !this.#refusals.makesNeedless(now.text, written)) continue
         if (now) await this.#policies.delete(policyName, signal)
       } catch (error) {
         // It refuses only what is refused or dead anyway; a later write tries again.
@@ -225,40 +226,44 @@ export class RoleDenials {
     }
   }
 
-  #list(order: EndOrder): void {
-    this.#keep(order.upstreamName, order.latestPossibleExpiry + MARGIN_MS)
-  }
-
-  #keep(name: string, until: number): void {
-    this.#entries.set(name, Math.max(until, this.#entries.get(name) ?? 0))
-  }
-
-  #forgetDead(): void {
+  /** An entry is dead when our clock *and* AWS's say so. */
+  #surely(): number {
     const { clock, upstream } = this.#context
-    const surely = Math.min(clock.now(), upstream.now() ?? 0)
-    for (const [name, until] of this.#entries) if (until <= surely) this.#entries.delete(name)
+    return Math.min(clock.now(), upstream.now() ?? 0)
   }
 
   #fullMessage(survey: Survey): string {
     return (
       `the role's inline policies hold at most ${ROLE_INLINE_CHARACTERS} characters: others take ` +
-      `${charactersBeside(survey)}, and ${this.#entries.size} leases are listed; move permissions ` +
+      `${charactersBeside(survey)}, and ${this.#refusals.size} entries are listed; move permissions ` +
       'to managed policies or wait for listed leases to die'
     )
   }
 }
 
-function charactersBeside(survey: Survey): number {
-  return survey.earlier.reduce((sum, { characters }) => sum + characters, survey.othersCharacters)
+/**
+ * Whose renewal may still land is not known by its handle: what tags refuse may not be all of it.
+ * Where nobody says which renewals those are, every lease that ends now could have one.
+ */
+function asFarAsKnown(batch: RevokeBatch): RevokeBatch {
+  const { use } = batch
+  const renewing = new Set(use?.renewing)
+  const unsure = (order: EndOrder) => ({ ...order, handle: null })
+  return {
+    ...batch,
+    orders: batch.orders.map((one) => (!use || renewing.has(one.lease) ? unsure(one) : one)),
+    stillRefused: batch.stillRefused.map((one) => (renewing.has(one.lease) ? unsure(one) : one)),
+  }
 }
 
 /** Enforced, not proved: IAM accepted it and tells nobody when it has arrived everywhere. */
-function enforced(order: EndOrder): EndOutcome {
+function enforced(order: EndOrder, { tags }: Refused): EndOutcome {
   return {
     lease: order.lease,
     ok: true,
     containment: 'enforced',
     exposedUntil: exposedUntil(order),
+    ...(tags.some((one) => refusesByTags(one, order)) ? { sharesPlace: true } : {}),
   }
 }
 

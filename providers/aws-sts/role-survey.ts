@@ -1,10 +1,13 @@
 import { countedCharacters, documentWriter, namesIn, type Writer } from './deny-documents.ts'
 import type { InlinePolicy } from './role-policies.ts'
+import { type TagDenial, tagDenialsIn } from './tag-denials.ts'
 
 /** A document of this installation by an earlier writer, which refuses what it names by itself. */
 export interface EarlierDocument {
   readonly policyName: string
+  readonly text: string
   readonly names: readonly string[]
+  readonly tags: readonly Omit<TagDenial, 'until'>[]
   readonly characters: number
 }
 
@@ -31,13 +34,19 @@ export function surveyOf(
     const characters = countedCharacters(text)
     if (by && by.epoch === writer.epoch && by.shard === writer.shard) continue
     if (by && isEarlier(by, writer)) {
-      earlier.push({ policyName: name, names: namesIn(text), characters })
+      const [names, tags] = [namesIn(text), tagDenialsIn(text)]
+      earlier.push({ policyName: name, text, names, tags, characters })
     } else {
       othersCharacters += characters
       outdated ||= by !== undefined
     }
   }
   return { earlier, othersCharacters, outdated }
+}
+
+/** Characters of everything but the writer's own document. */
+export function charactersBeside(survey: Survey): number {
+  return survey.earlier.reduce((sum, { characters }) => sum + characters, survey.othersCharacters)
 }
 
 /** The first shard of the epoch that nobody wrote yet. */

@@ -60,9 +60,12 @@ function judgeSlot(item: InventoryItem & { slot: string; works: boolean }, known
 function missingRefusals(items: readonly InventoryItem[], { contained }: Known): Drift[] {
   const whole = new Set(items.flatMap(({ group }) => group ?? []))
   const listed = new Set(items.flatMap(({ upstreamName }) => upstreamName ?? []))
+  const many = items.filter(({ refuses }) => refuses !== undefined)
   return [...contained.values()]
-    .filter(({ group, upstreamName }) => {
-      return group !== null && !whole.has(group) && !listed.has(upstreamName)
+    .filter((lease) => {
+      const { group, upstreamName } = lease
+      if (group === null || whole.has(group) || listed.has(upstreamName)) return false
+      return !many.some((item) => item.refuses?.(lease))
     })
     .map((lease) => ({
       kind: 'containment-lost',

@@ -13,6 +13,8 @@ import { cleanUpBatch } from './clean-up.ts'
 const CHASE_MS = 30_000
 /** What dies by itself this soon is not worth one of its group's places. */
 const NEARLY_DEAD_MS = 60_000
+/** From so many refused leases of a group on a kill's may be refused together. */
+const MANY = 8
 /** A provider that is not configured any more, or an upstream that cannot end anything early. */
 const IDLE_MS = 60_000
 
@@ -50,7 +52,8 @@ async function worthEnding(
   )
   await runOutAll(broker, hopeless, 'this upstream cannot end it early; it runs out by itself')
   const able = batch.filter((ending) => !hopeless.includes(ending))
-  if (first === undefined || first.groupCapacity === null || first.lease.group === null) return able
+  const capacity = batch.find(({ groupCapacity }) => groupCapacity !== null)?.groupCapacity
+  if (!first || typeof capacity !== 'number' || first.lease.group === null) return able
 
   const kills = able.filter(({ lane }) => lane === 'kill')
   const others = able.filter(({ lane }) => lane !== 'kill')
@@ -62,7 +65,8 @@ async function worthEnding(
   const rest = others.filter((ending) => !dying.includes(ending))
   const ids = able.map(({ lease }) => lease.id)
   const held = await broker.store.endings.stillRefused(first.lease.group, ids, now)
-  const places = Math.max(0, first.groupCapacity - held.length - kills.length)
+  const holding = held.filter(({ groupCapacity }) => groupCapacity !== null)
+  const places = Math.max(0, capacity - holding.length - kills.length)
   await runOutAll(broker, rest.slice(places), 'the rest of the capacity is kept for kills')
   return [...kills, ...rest.slice(0, places)]
 }
@@ -79,11 +83,17 @@ async function revoke(
   const ids = batch.map(({ lease }) => lease.id)
   const others =
     group === null ? [] : await store.endings.stillRefused(group, ids, clock.earliest())
+  const kills = batch.some(({ lane }) => lane === 'kill')
+  const use =
+    kills && group !== null && batch.length + others.length >= MANY
+      ? await store.endings.groupUse(group, clock.now())
+      : undefined
   const outcomes = await askWithin(clock, (signal) =>
     provider.revoke?.({
       group,
       orders: batch.map(endOrderOf),
       stillRefused: others.map(endOrderOf),
+      ...(use === undefined ? {} : { use }),
       signal,
     }),
   ).catch((error: unknown) => failureOf(error))
@@ -186,6 +196,7 @@ async function settle(
     containment: proved ? 'proved' : 'enforced',
     exposedUntil: proved ? Math.min(now, outcome.exposedUntil) : outcome.exposedUntil,
     proof,
+    ...(outcome.sharesPlace ? { sharesPlace: true } : {}),
     nextDue: looksAgain ? now + backoffMs(ending.lane, attempts, random) : null,
     now,
   })

@@ -17,6 +17,7 @@ import type {
 import type { Approval, ApprovalShown, ApprovalState } from '../model/approval.ts'
 import type { Chain } from '../model/chain.ts'
 import type { Delegation } from '../model/delegation.ts'
+import type { GroupUse } from '../model/group-use.ts'
 import type { IntentItem } from '../model/intent.ts'
 import type { Containment, ContainmentProof, EndCause, Lane, Lease } from '../model/lease.ts'
 import type { RiskLevel } from '../model/risk.ts'
@@ -600,6 +601,8 @@ export interface EndingStore {
     but: readonly LeaseId[],
     now: number,
   ): Promise<readonly QueuedEnding[]>
+  /** Who has leases of the group that are not ordered to end, and which renewals may still land. */
+  groupUse(group: string, now: number): Promise<GroupUse>
   /**
    * The upstream accepted (`enforced`) or was seen to refuse (`proved`, which finishes it). Nothing
    * happens if a mint landed since: what was asked by another `handle` says nothing about it. While
@@ -612,6 +615,8 @@ export interface EndingStore {
     readonly containment: Extract<Containment, 'enforced' | 'proved'>
     readonly exposedUntil: number
     readonly proof: ContainmentProof | undefined
+    /** It takes none of its group's places, because others are refused by the same entry. */
+    readonly sharesPlace?: true
     readonly nextDue: number | null
     readonly now: number
   }): Promise<void>

@@ -2,6 +2,7 @@ import type { EndingStore, QueuedEnding } from '../store.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, asc, eq, gt, inArray, isNotNull, lte, sql } from './drizzle.ts'
+import { groupUse } from './group-use.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { shown } from './legible.ts'
 import { among, beforeId, pageOf } from './paging.ts'
@@ -69,6 +70,7 @@ export function endingStore(rooms: {
       const others = rows.filter((row) => !but.some((id) => id === row.id))
       return others.map((row) => read(row) ?? nameOnly(row))
     },
+    groupUse: async (group, now) => groupUse(db, group, now),
     contained: (order) =>
       commit.run((tx) => {
         const { id, proof, now } = order
@@ -93,6 +95,7 @@ export function endingStore(rooms: {
           lane: keepsSlot ? laneRank('cleanup') : row.laneRank,
           due,
           attempted: proved ? 0 : 1,
+          capacity: order.sharesPlace ? null : row.groupCapacity,
         })
         const about = { actor: 'mayfly', tenant: row.tenant, task: row.task, lease: id } as const
         const until = new Date(exposedUntil).toISOString()
@@ -257,6 +260,7 @@ function updates(db: Db) {
           dueAt: param('due'),
           attempts: sql`${leases.attempts} + ${sql.placeholder('attempted')}`,
           lastError: null,
+          groupCapacity: param('capacity'),
         })
         .where(byId),
     ),

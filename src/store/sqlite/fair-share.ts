@@ -30,6 +30,8 @@ export function fairShare(db: Db): (order: Reservation, task: TaskRow) => ShareR
       and(
         eq(groupKey, param('group')),
         isNotNull(leases.containment),
+        // Null: refused together with others, without a place of its own.
+        isNotNull(leases.groupCapacity),
         gt(leases.latestPossibleExpiry, param('now')),
       ),
     )

@@ -210,7 +210,7 @@ describe('taking over the documents of an earlier epoch', () => {
   it('P6: an unknown entry stays for as long as any session of the role could live', async () => {
     await using bench = await awsBench()
     const unknown = upstreamName(newId('lease', idSource))
-    bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText([unknown]))
+    bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText({ names: [unknown] }))
     const provider = bench.provider({ epoch: 2 })
     await bench.end(provider, [bench.endOf(bench.order())])
     bench.pass(64 * MINUTE)
@@ -235,12 +235,16 @@ describe('taking over the documents of an earlier epoch', () => {
   it('P6: an earlier document that still grows is not removed', async () => {
     await using bench = await awsBench()
     const [old, young] = [0, 1].map(() => upstreamName(newId('lease', idSource)))
-    bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText([old ?? '']))
+    bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText({ names: [old ?? ''] }))
     const provider = bench.provider({ epoch: 2 })
     await bench.end(provider, [bench.endOf(bench.order())])
     bench.pass(4 * MINUTE)
     await bench.end(provider, [bench.endOf(bench.order())])
-    bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText([old ?? '', young ?? '']))
+    bench.sandbox.putRolePolicy(
+      ROLE,
+      'mayfly-acme-0-e1',
+      documentText({ names: [old ?? '', young ?? ''] }),
+    )
     bench.pass(2 * MINUTE)
     await bench.end(provider, [bench.endOf(bench.order())])
     expect(Object.values(bench.documents()).flat()).toContain(young)
@@ -248,7 +252,7 @@ describe('taking over the documents of an earlier epoch', () => {
 
   it('leaves other installations and later epochs alone', async () => {
     await using bench = await awsBench()
-    const foreign = documentText([upstreamName(newId('lease', idSource))])
+    const foreign = documentText({ names: [upstreamName(newId('lease', idSource))] })
     bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-2-0-e1', foreign)
     bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e9', foreign)
     const provider = bench.provider({ epoch: 2 })
@@ -266,7 +270,11 @@ describe('taking over the documents of an earlier epoch', () => {
     const order = bench.order()
     await bench.end(provider, [bench.endOf(order)])
     expect(await provider.inventory?.()).toEqual([
-      { upstreamName: order.upstreamName, what: `refused on ${bench.roleArn} by ${DOCUMENT}` },
+      {
+        upstreamName: order.upstreamName,
+        what: `refused on ${bench.roleArn} by ${DOCUMENT}`,
+        works: false,
+      },
     ])
   })
 })
@@ -320,7 +328,7 @@ describe('the capacity of a role', () => {
   it('P6: leaves an earlier document in place where both do not fit', async () => {
     await using bench = await awsBench()
     const names = Array.from({ length: 250 }, () => upstreamName(newId('lease', idSource)))
-    bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText(names))
+    bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText({ names: names }))
     const provider = bench.provider({ epoch: 2 })
     const order = bench.order()
     expect(await bench.end(provider, [bench.endOf(order)])).toMatchObject([{ ok: true }])

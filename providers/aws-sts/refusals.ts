@@ -1,0 +1,149 @@
+import type { EndOrder } from '../../src/provider.ts'
+import { documentText, namesIn, ROLE_INLINE_CHARACTERS } from './deny-documents.ts'
+import { charactersBeside, type Survey } from './role-survey.ts'
+import { keyOfTags, refusesByTags, type TagDenial, tagDenialsIn } from './tag-denials.ts'
+
+/** An entry outlives what it refuses by this much: clocks differ, and a removal revives. */
+const MARGIN_MS = 5 * 60_000
+
+/** What a document refuses. */
+export interface Refused {
+  readonly names: ReadonlySet<string>
+  readonly tags: readonly Omit<TagDenial, 'until'>[]
+}
+
+/** Whether these refuse every session of the lease. */
+export function refuses({ names, tags }: Refused, order: EndOrder): boolean {
+  return names.has(order.upstreamName) || tags.some((one) => refusesByTags(one, order))
+}
+
+/**
+ * What one role's sessions must stay refused for, and until when: leases by name, many by their
+ * tags. What an earlier document holds is taken over; nothing leaves before it is known dead.
+ */
+export class Refusals {
+  /** Upstream name → the instant after which its entry is surely not needed. */
+  readonly #names = new Map<string, number>()
+  readonly #tags = new Map<string, TagDenial>()
+  /** Names found in earlier documents and taken over; those not in `#names` are dead. */
+  readonly #adopted = new Set<string>()
+
+  get size(): number {
+    return this.#names.size + this.#tags.size
+  }
+
+  list(order: EndOrder): void {
+    if (!this.#byTags(order)) this.#keep(order.upstreamName, order.latestPossibleExpiry + MARGIN_MS)
+  }
+
+  /** Adds an entry where the document still fits with it; true: it is new. */
+  listIfRoom(order: EndOrder, survey: Survey): boolean {
+    const known = this.#names.has(order.upstreamName) || this.#byTags(order)
+    this.list(order)
+    if (known || this.document(survey) !== undefined) return !known
+    this.#names.delete(order.upstreamName)
+    return false
+  }
+
+  forget({ upstreamName }: EndOrder): void {
+    this.#names.delete(upstreamName)
+  }
+
+  /**
+   * Refuses many by their tags, where there is room for that; the entries of those it reaches are
+   * not needed any more. It stays as long as any of `orders` that it reaches may live.
+   */
+  listByTags(denial: TagDenial, orders: readonly EndOrder[], survey: Survey): void {
+    const key = keyOfTags(denial.tags)
+    const [before, names] = [this.#tags.get(key), new Map(this.#names)]
+    this.#keepTags({ ...denial, until: denial.until + MARGIN_MS })
+    for (const order of orders) if (this.#byTags(order)) this.#names.delete(order.upstreamName)
+    if (this.document(survey) !== undefined) return
+    if (before) this.#tags.set(key, before)
+    else this.#tags.delete(key)
+    for (const [name, until] of names) this.#names.set(name, until)
+  }
+
+  /** What earlier documents hold and nobody told us of. Returns how many entries that are. */
+  adopt(
+    { earlier }: Survey,
+    longest: { readonly sessionMs: number; readonly now: number; readonly surely: number },
+  ): number {
+    const { sessionMs, now, surely } = longest
+    let found = 0
+    for (const { names, tags } of earlier) {
+      for (const name of names) {
+        if (this.#adopted.has(name)) continue
+        this.#adopted.add(name)
+        this.#keep(name, now + sessionMs + MARGIN_MS)
+        found += 1
+      }
+      for (const one of tags) {
+        if ((this.#tags.get(keyOfTags(one.tags))?.before ?? 0) >= one.before) continue
+        const until = one.before + sessionMs + MARGIN_MS
+        if (until <= surely) continue
+        this.#keepTags({ ...one, until })
+        found += 1
+      }
+    }
+    return found
+  }
+
+  /** By every clock there is. */
+  forgetDead(surely: number): void {
+    for (const [name, until] of this.#names) if (until <= surely) this.#names.delete(name)
+    for (const [key, { until }] of this.#tags) if (until <= surely) this.#tags.delete(key)
+  }
+
+  /**
+   * What our document must hold: everything, or, where there is no room for that, all but the names
+   * an earlier document still holds. Undefined: even those do not fit.
+   */
+  document(survey: Survey): { names: string[]; tags: TagDenial[]; complete: boolean } | undefined {
+    const room = ROLE_INLINE_CHARACTERS - charactersBeside(survey)
+    const tags = [...this.#tags.values()]
+    const names = [...this.#names.keys()]
+    if (documentText({ names, tags }).length <= room) return { names, tags, complete: true }
+    const elsewhere = new Set(survey.earlier.flatMap((one) => one.names))
+    const needed = names.filter((name) => !elsewhere.has(name))
+    const fits = documentText({ names: needed, tags }).length <= room
+    return fits ? { names: needed, tags, complete: false } : undefined
+  }
+
+  /** Whether a document of an earlier writer refuses only what is dead or in `written`, too. */
+  makesNeedless(text: string, written: Refused | undefined): boolean {
+    const names = namesIn(text).every(
+      (name) =>
+        this.#adopted.has(name) && (!this.#names.has(name) || written?.names.has(name) === true),
+    )
+    return (
+      names &&
+      tagDenialsIn(text).every((one) => {
+        const key = keyOfTags(one.tags)
+        const kept = this.#tags.get(key)
+        if (!kept || kept.before < one.before) return kept === undefined
+        return written?.tags.some((w) => keyOfTags(w.tags) === key && w.before >= one.before)
+      })
+    )
+  }
+
+  /** Whether tags refuse it; then they stay until it is dead. */
+  #byTags(order: EndOrder): boolean {
+    const denial = [...this.#tags.values()].find((one) => refusesByTags(one, order))
+    if (!denial) return false
+    this.#keepTags({ ...denial, until: order.latestPossibleExpiry + MARGIN_MS })
+    return true
+  }
+
+  #keep(name: string, until: number): void {
+    this.#names.set(name, Math.max(until, this.#names.get(name) ?? 0))
+  }
+
+  #keepTags(denial: TagDenial): void {
+    const key = keyOfTags(denial.tags)
+    const known = this.#tags.get(key)
+    const before = Math.max(denial.before, known?.before ?? 0)
+    const until = Math.max(denial.until, known?.until ?? 0)
+    this.#tags.set(key, { tags: denial.tags, before, until })
+  }
+}
