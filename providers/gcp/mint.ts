@@ -19,10 +19,10 @@ export async function mint(
   order: MintOrder,
   canaries: Canaries,
 ): Promise<Minted> {
-  const { account, scopes, boundary } = planOf(order)
+  const { account, delegates, scopes, boundary } = planOf(order)
   const bounds = { signal: order.signal, upstreamName: order.upstreamName }
   const seconds = Math.min(LONGEST_SECONDS, Math.max(SHORTEST_SECONDS, Math.ceil(order.ttlSeconds)))
-  const answer = await upstream.generateAccessToken({ account, scopes, seconds }, bounds)
+  const answer = await upstream.generateAccessToken({ account, delegates, scopes, seconds }, bounds)
   const source = sourceOf(answer.body)
   const token = boundary ? await narrow(upstream, source.token, boundary, bounds) : source.token
   const secret = new Secret(token)
@@ -54,6 +54,7 @@ function planOf(order: MintOrder) {
   const { data } = compiled
   return {
     account,
+    delegates: given.data.delegates ?? [],
     scopes: data.scopes,
     boundary: data.mode === 'boundary' ? data.boundary : undefined,
   }

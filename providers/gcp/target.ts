@@ -15,6 +15,17 @@ const project = z.string().regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'must be a pr
 const scope = z.string().regex(/^https:\/\/www\.googleapis\.com\/auth\/[a-z0-9._-]+$/)
 const scopes = z.array(scope).min(1).max(20)
 
+/**
+ * Accounts over which the mint identity reaches the target's: each may make tokens of the next. They
+ * are never lent themselves, because whoever holds a token of one can make tokens of what follows.
+ * https://cloud.google.com/iam/docs/create-short-lived-credentials-delegated
+ */
+const delegates = z
+  .array(email)
+  .min(1)
+  .max(10)
+  .refine((emails) => new Set(emails).size === emails.length, 'must not name an account twice')
+
 /** A pool: each lease has one of the accounts for itself, which is what makes it revocable. */
 const pool = z.strictObject({
   service_accounts: z
@@ -24,6 +35,7 @@ const pool = z.strictObject({
     .refine((emails) => new Set(emails).size === emails.length, 'must not name an account twice'),
   project: project.optional(),
   scopes: scopes.optional(),
+  delegates: delegates.optional(),
 })
 
 /** One account for all leases: they end by expiry only, which `shared: true` acknowledges. */
@@ -32,11 +44,20 @@ const shared = z.strictObject({
   shared: z.literal(true),
   project: project.optional(),
   scopes: scopes.optional(),
+  delegates: delegates.optional(),
 })
 
-export const target = z.union([pool, shared])
+export const target = z.union([pool, shared]).refine(isApartFromDelegates, {
+  path: ['delegates'],
+  message: 'must not name an account that is lent',
+})
 export type Target = z.infer<typeof target>
 export type Pool = z.infer<typeof pool>
+
+function isApartFromDelegates(candidate: z.infer<typeof pool> | z.infer<typeof shared>): boolean {
+  const lent = 'shared' in candidate ? [candidate.service_account] : candidate.service_accounts
+  return !candidate.delegates?.some((one) => lent.includes(one))
+}
 
 export function isPool(candidate: Target): candidate is Pool {
   return 'service_accounts' in candidate

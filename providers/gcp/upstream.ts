@@ -54,14 +54,21 @@ export class Upstream {
 
   /** `generateAccessToken`, sent once; throws `UpstreamError`. */
   async generateAccessToken(
-    wish: { account: string; scopes: readonly string[]; seconds: number },
+    wish: {
+      account: string
+      /** From the mint identity's first hop on. */
+      delegates: readonly string[]
+      scopes: readonly string[]
+      seconds: number
+    },
     bounds: Bounds,
   ) {
     const what = `generateAccessToken for ${wish.account}`
     return this.#exchange(this.minter, what, bounds, async () => {
       const [answer] = await this.#credentials.generateAccessToken(
         {
-          name: `projects/-/serviceAccounts/${wish.account}`,
+          name: nameOf(wish.account),
+          delegates: wish.delegates.map(nameOf),
           scope: [...wish.scopes],
           lifetime: { seconds: wish.seconds },
         },
@@ -148,4 +155,9 @@ export class Upstream {
       throw upstreamError(what, frame.failure ?? { status: null, code: undefined, unsent: false })
     }
   }
+}
+
+/** The `-` is mandatory: another project is an error. */
+function nameOf(account: string): string {
+  return `projects/-/serviceAccounts/${account}`
 }

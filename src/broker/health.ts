@@ -19,6 +19,8 @@ const REVOKE_PAUSE_MS = 180_000
 export const LONGEST_PAUSE_MS = 30_000
 /** A measured skew is forgotten after this long, so that a corrected clock is noticed. */
 const SKEW_MEMORY_MS = 60_000
+/** A slot on which nothing could be minted is tried last for this long. */
+const SLOT_REST_MS = 60_000
 
 export const DIRECTIONS = ['mint', 'revoke'] as const
 export type Direction = (typeof DIRECTIONS)[number]
@@ -53,6 +55,7 @@ interface ProviderState {
 export class Health {
   readonly #clock: Clock
   readonly #providers = new Map<string, ProviderState>()
+  readonly #refusedSlots = new Map<string, number>()
   readonly #drift = new Map<string, ReadonlyMap<DriftKind, number>>()
   readonly #lost = new Map<string, number>()
   #diskProblem: string | undefined
@@ -138,6 +141,20 @@ export class Health {
     const opened = this.#stateOf(provider).openedAt.mint
     if (opened === undefined || this.#clock.monotonic() - opened >= MINT_PAUSE_MS) return undefined
     return `${provider} does not answer at present`
+  }
+
+  /** An upstream surely refused to mint on this slot: others are taken first for a while. */
+  slotRefused(provider: string, slot: string): void {
+    this.#refusedSlots.set(`${provider} ${slot}`, this.#clock.monotonic())
+  }
+
+  /** The slots in the order in which they had better be tried. */
+  slotsInTurn(provider: string, slots: readonly string[]): readonly string[] {
+    const rests = (slot: string) => {
+      const at = this.#refusedSlots.get(`${provider} ${slot}`)
+      return at !== undefined && this.#clock.monotonic() - at < SLOT_REST_MS
+    }
+    return slots.some(rests) ? [...slots.filter((s) => !rests(s)), ...slots.filter(rests)] : slots
   }
 
   /** What the last look found at a provider that differs from the store. */

@@ -127,7 +127,7 @@ function reservationOf(
     scope: description.scope,
     residuals: description.residuals,
     revocability: description.revocability,
-    slots: description.slots,
+    slots: description.slots && broker.health.slotsInTurn(entitlement.provider, description.slots),
     groupCapacity: description.groupCapacity,
     groupShared: plan.instance.config.definition.oneTenantOf?.(entitlement.target) === undefined,
     idempotency:

@@ -26,6 +26,7 @@ export async function mintReserved(
     async (error) => {
       const failure = upstreamFailure(error)
       if (failure.outcome === 'refused') {
+        if (lease.slot !== null) health.slotRefused(lease.provider, lease.slot)
         await store.leases.fail(lease.id, failure.message, clock.now())
         throw refusedBy(lease, failure)
       }

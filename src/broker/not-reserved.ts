@@ -7,6 +7,9 @@ export type NotReserved = Exclude<
   { why: 'approval' | 'touched-since' }
 >
 
+/** A place whose lease is dead is being cleaned up. */
+const CLEAN_UP_SECONDS = 5
+
 /** What the agent is told. */
 export function notReserved(refused: NotReserved, now: number): MayflyError {
   switch (refused.why) {
@@ -49,7 +52,7 @@ export function notReserved(refused: NotReserved, now: number): MayflyError {
         'limit_reached',
         'every account of the pool is in use or quarantined',
         {
-          retryAfterSeconds: 30,
+          retryAfterSeconds: Math.max(CLEAN_UP_SECONDS, Math.ceil((refused.retryAt - now) / 1000)),
         },
       )
     case 'capacity':

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Broker } from '../broker/broker.ts'
+import { countPools } from '../broker/pools.ts'
 import type { ErrorCode, MayflyError } from '../errors.ts'
 import { upstreamGauges } from './upstream-gauges.ts'
 
@@ -95,7 +96,8 @@ const MINT_OUTCOMES: Partial<Readonly<Record<ErrorCode, string>>> = {
 }
 
 /** Gauges read from store and health at each scrape. */
-function standing({ store, clock, health }: Broker, registers: Registry[]): void {
+function standing(broker: Broker, registers: Registry[]): void {
+  const { store, clock, health } = broker
   new Gauge({
     name: 'mayfly_upstream_drift',
     help: 'what the last look at a provider found that differs from the store; `mayfly reconcile --dry-run` names it',
@@ -114,6 +116,16 @@ function standing({ store, clock, health }: Broker, registers: Registry[]): void
     registers,
     collect() {
       for (const [provider, count] of health.lostContainments()) this.set({ provider }, count)
+    },
+  })
+  new Gauge({
+    name: 'mayfly_pool_slots',
+    help: 'accounts of pools by state; without a free one nothing is issued',
+    labelNames: ['provider', 'state'],
+    registers,
+    async collect() {
+      for (const { provider, ...counts } of await countPools(broker))
+        for (const [state, count] of Object.entries(counts)) this.set({ provider, state }, count)
     },
   })
   new Gauge({

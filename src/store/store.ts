@@ -452,7 +452,7 @@ export type ReserveResult =
   | { readonly ok: false; readonly why: 'touched-since' }
   | {
       readonly ok: false
-      readonly why: 'high-impact-pace' | 'approval-cool-down' | 'approval-pace'
+      readonly why: 'high-impact-pace' | 'approval-cool-down' | 'approval-pace' | 'no-slot'
       readonly retryAt: number
     }
   /** Somebody has to say yes first: this is where that is asked, or was asked before. */
@@ -464,7 +464,6 @@ export type ReserveResult =
         | 'task-limit'
         | 'agent-limit'
         | 'moved'
-        | 'no-slot'
         | 'capacity'
         | 'tenant-share'
         | 'agent-share'

@@ -132,7 +132,10 @@ describe('P9: one Idempotency-Key', () => {
     const task = await one.openTask()
     const pool = { slots: ['only'], idempotency }
     const first = await one.active(task, pool)
-    expect(await one.reserve(task, pool)).toMatchObject({ why: 'no-slot' })
+    expect(await one.reserve(task, pool)).toMatchObject({
+      why: 'no-slot',
+      retryAt: expect.any(Number),
+    })
     expect((await one.lease(first.id)).state).toBe('active')
   })
 

@@ -26,8 +26,8 @@ const LIMIT_REASONS = {
   capacity: 'too many leases of this target are being refused early',
   'tenant-share': 'the tenant holds its share of what this target can refuse early',
   'agent-share': 'the agent holds its share of what this target can refuse early',
-  'no-slot': 'every account of the pool is in use or quarantined',
 } as const
+const NO_SLOT = 'every account of the pool is in use or quarantined'
 
 /** Rows of mints under way, as they were reserved: what activates one need not read it again. */
 export type ReservedRows = Map<string, LeaseRow>
@@ -73,7 +73,7 @@ export function reserving(
   const takenSlots = prepared(
     db,
     db
-      .select({ slot: leases.slot })
+      .select({ slot: leases.slot, until: leases.latestPossibleExpiry })
       .from(leases)
       .where(and(eq(leases.provider, param('provider')), isNotNull(leases.slot))),
   )
@@ -124,9 +124,9 @@ export function reserving(
     if (order.decidedOn.some((one) => touching.since(one, one.id === task.id ? task : undefined)))
       return { ok: false, why: 'touched-since' }
     const slot = freeSlot(order)
-    if (slot === 'none') {
-      recordRefusal(tx, order, { rail: 'no-slot', reason: LIMIT_REASONS['no-slot'] })
-      return { ok: false, why: 'no-slot' }
+    if (typeof slot === 'object' && slot !== null) {
+      recordRefusal(tx, order, { rail: 'no-slot', reason: NO_SLOT })
+      return { ok: false, why: 'no-slot', retryAt: slot.freeAt }
     }
 
     const taken = order.approval && approvals.take(tx, order, order.approval, task)
@@ -189,10 +189,13 @@ export function reserving(
     return shareReached(order, task)
   }
 
-  function freeSlot(order: Reservation): string | null | 'none' {
+  /** Null: it takes none. One that is taken is free when what was minted on it must have died. */
+  function freeSlot(order: Reservation): string | null | { readonly freeAt: number } {
     if (order.slots === undefined) return null
-    const taken = new Set(takenSlots.all({ provider: order.provider }).map((row) => row.slot))
-    return order.slots.find((slot) => !taken.has(slot)) ?? 'none'
+    const rows = takenSlots.all({ provider: order.provider })
+    const taken = new Map(rows.map(({ slot, until }) => [slot, until]))
+    const free = order.slots.find((slot) => !taken.has(slot))
+    return free ?? { freeAt: Math.min(...order.slots.map((slot) => taken.get(slot) ?? 0)) }
   }
 }
 
