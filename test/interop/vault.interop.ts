@@ -3,7 +3,7 @@
  * `MAYFLY_TEST_VAULT_ADDR`, set up and cleaned up with `MAYFLY_TEST_VAULT_TOKEN` (root).
  */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { compilePolicy } from '../../providers/vault/compile.ts'
 import { vault as definition } from '../../providers/vault/index.ts'
@@ -26,6 +26,8 @@ export interface InteropResult {
 const TTL_SECONDS = 30
 /** Everything this run makes at the server bears this name. */
 const RUN = `mayfly-interop-${randomBytes(4).toString('hex')}`
+const INTENTS = 10_000
+const PARALLEL = 6
 const TOKEN_TARGET = { kind: 'token' }
 
 export async function runVaultInterop(): Promise<InteropResult> {
@@ -147,21 +149,82 @@ const STEPS: Readonly<Record<string, Step>> = {
     return undefined
   },
 
-  'P4: the server’s own ACL reads compiled policies as the sandbox does': async (server) => {
-    for (const items of fc.sample(anyIntent, 60)) {
-      const policy = compilePolicy(items)
-      if ('refused' in policy) continue
-      await server.root('POST', `sys/policies/acl/${RUN}`, { policy: JSON.stringify(policy) })
-      const paths = [...new Set(fc.sample(anyPath, 40).map((path) => path.replace(/\/$/, '')))]
-      const granted = await server.capabilities(RUN, paths)
-      for (const path of paths) {
-        const asked = CAPABILITIES.filter(
-          (action) => action !== 'list' && items.some((one) => says(one, action, path)),
-        )
-        const given = granted(path).filter((one) => one !== 'list' && one !== 'deny')
-        assert.deepEqual(given.sort(), [...asked].sort(), JSON.stringify({ items, path }))
+  'P4: what 10,000 random intents compile to grants exactly what they say': async (server) => {
+    const intents = fc.sample(anyIntent, INTENTS)
+    let judged = 0
+    const worker = async (policyName: string) => {
+      const token = await server.tokenUnder(policyName)
+      for (let items = intents.pop(); items; items = intents.pop()) {
+        const policy = compilePolicy(items)
+        if ('refused' in policy) continue
+        await judge(server, { token, policyName, policy: JSON.stringify(policy), items })
+        judged += 1
       }
     }
+    await Promise.all(Array.from({ length: PARALLEL }, (_, i) => worker(`${RUN}-judged-${i}`)))
+    console.log(`vault: ${judged} of ${INTENTS} intents could be said exactly, each judged there`)
+    return undefined
+  },
+
+  'P6: a one-time password is gone when its end is acknowledged': async (server, provider) => {
+    await server.root('POST', `${RUN}-ssh/roles/otp`, {
+      key_type: 'otp',
+      default_user: 'agent',
+      cidr_list: '192.0.2.0/24',
+    })
+    const parameters = { ip: '192.0.2.1' }
+    const order = engineOrder('ssh', `${RUN}-ssh/creds/otp`, { parameters })
+    const minted = await provider.mint(order)
+    assert.equal((await endWell(provider, order, minted)).containment, 'proved')
+    const verify = { otp: secretOf(minted, 'key') }
+    assert.equal(await server.rootStatus('POST', `${RUN}-ssh/verify`, verify), 400)
+    return undefined
+  },
+
+  'P6: SSH certificates are only expiry, and no policy stays behind': async (server, provider) => {
+    await server.root('POST', `${RUN}-ssh/config/ca`, { generate_signing_key: true })
+    await server.root('POST', `${RUN}-ssh/roles/ca`, {
+      key_type: 'ca',
+      allow_user_certificates: true,
+      allowed_users: '*',
+      default_user: 'agent',
+    })
+    const parameters = { public_key: sshPublicKey() }
+    const order = engineOrder('ssh', `${RUN}-ssh/sign/ca`, { parameters })
+    const minted = await provider.mint(order)
+    assert.match(secretOf(minted, 'signed_key'), /^ssh-ed25519-cert-v01/)
+    const policy = `sys/policies/acl/${order.upstreamName}`
+    assert.equal(await server.rootStatus('GET', policy), 404)
+    return undefined
+  },
+
+  'P6: a leased certificate is listed as revoked, and never called proved': async (
+    server,
+    provider,
+  ) => {
+    await server.root('POST', `${RUN}-pki/root/generate/internal`, { common_name: 'interop' })
+    const role = { allow_any_name: true, key_type: 'ec', key_bits: 256 }
+    await server.root('POST', `${RUN}-pki/roles/leased`, { ...role, generate_lease: true })
+    await server.root('POST', `${RUN}-pki/roles/plain`, role)
+    const parameters = { common_name: 'agent.example.com' }
+    const order = engineOrder('pki', `${RUN}-pki/issue/leased`, { parameters, leased: true })
+    const minted = await provider.mint(order)
+    const outcome = await endWell(provider, order, minted)
+    assert.equal(outcome.containment, 'enforced')
+    assert.ok(outcome.exposedUntil >= Date.now() + 20_000)
+    const serial = secretOf(minted, 'serial_number')
+    const { data } = await server.root('GET', `${RUN}-pki/cert/${serial}`)
+    assert.ok(Number(numberField(data, 'revocation_time')) > 0)
+    const plain = engineOrder('pki', `${RUN}-pki/issue/plain`, { parameters })
+    assert.deepEqual((await provider.mint(plain)).handle.leases, [])
+    return undefined
+  },
+
+  'P6: a static value comes without a token and without a lease': async (_, provider) => {
+    const order = engineOrder('kv', `${RUN}/data/tickets/1`, {}, 'read')
+    const minted = await provider.mint(order)
+    assert.equal(secretOf(minted, 'text'), 'printer on fire')
+    assert.deepEqual(minted.handle.leases, [])
     return undefined
   },
 
@@ -186,11 +249,68 @@ const STEPS: Readonly<Record<string, Step>> = {
     assert.deepEqual(await server.list(`sys/leases/lookup/${path}`), [])
     return undefined
   },
+
+  'P6: a user the database would not drop is not called ended, and is ended when it can be': async (
+    server,
+    provider,
+  ) => {
+    const [connection] = await server.list('database/config')
+    if (connection === undefined) return 'skipped'
+    const role = (revocation: readonly string[]) =>
+      server.root('POST', `database/roles/${RUN}`, {
+        db_name: connection,
+        default_ttl: '1h',
+        creation_statements: [
+          `CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';`,
+        ],
+        revocation_statements: revocation,
+      })
+    await role(['SELECT 1/0;'])
+    const order = engineOrder('database', `database/creds/${RUN}`, {}, 'read')
+    const minted = await provider.mint(order)
+    await assert.rejects(endWell(provider, order, minted), /not ended/)
+    await role([])
+    assert.equal((await endWell(provider, order, minted)).containment, 'proved')
+    return undefined
+  },
+
+  'a token of its own that was revoked is replaced by one new login': async (server, provider) => {
+    await server.root('PUT', `sys/leases/revoke-prefix/auth/${RUN}/login`, { sync: true })
+    const order = orderFor(TOKEN_TARGET, tickets())
+    const minted = await provider.mint(order)
+    assert.equal((await endWell(provider, order, minted)).containment, 'proved')
+    return undefined
+  },
+
+  'a namespace of its own holds everything, and its parent sees none of it': async (server) => {
+    const name = `${RUN}-ns`
+    if ((await server.rootStatus('POST', `sys/namespaces/${name}`, {})) !== 200) return 'skipped'
+    const inside = server.within(name)
+    const provider = await connect(inside)
+    try {
+      const order = orderFor(TOKEN_TARGET, tickets())
+      const minted = await provider.mint(order)
+      assert.equal(minted.credential.namespace, name)
+      const ticket = `${RUN}/data/tickets/1`
+      assert.equal(await inside.status(tokenOf(minted), 'GET', ticket), 200)
+      assert.equal(await server.status(tokenOf(minted), 'GET', ticket), 403)
+      assert.equal((await endWell(provider, order, minted)).containment, 'proved')
+      assert.equal(await inside.status(tokenOf(minted), 'GET', ticket), 403)
+    } finally {
+      await provider.close()
+      await inside.cleanUp()
+      await server.rootStatus('DELETE', `sys/namespaces/${name}`)
+    }
+    return undefined
+  },
 }
 
 async function connect(server: RealServer): Promise<Provider> {
   await server.root('POST', `sys/mounts/${RUN}`, { type: 'kv', options: { version: '2' } })
   await server.root('POST', `sys/mounts/${RUN}-plain`, { type: 'kv', options: { version: '1' } })
+  await server.root('POST', `sys/mounts/${RUN}-pki`, { type: 'pki' })
+  const config = { default_lease_ttl: '20s' }
+  await server.root('POST', `sys/mounts/${RUN}-ssh`, { type: 'ssh', config })
   await server.root('POST', `sys/auth/${RUN}`, { type: 'approle' })
   await server.root('POST', `auth/token/roles/${RUN}`, {
     allowed_policies_glob: ['mf-*'],
@@ -216,6 +336,7 @@ async function connect(server: RealServer): Promise<Provider> {
     settings: definition.settings.parse({
       type: 'vault',
       address: server.address,
+      ...(server.namespace === undefined ? {} : { namespace: server.namespace }),
       auth: { method: 'approle', mount: RUN, role_id: mint.roleId, secret_id: 'env:MINT' },
       revoke_auth: {
         method: 'approle',
@@ -285,6 +406,54 @@ function tokenOf({ credential }: Minted): string {
   return token.reveal()
 }
 
+/** Judged by the server: what a token under the compiled policy may do on random paths. */
+async function judge(
+  server: RealServer,
+  one: { token: string; policyName: string; policy: string; items: readonly IntentItem[] },
+): Promise<void> {
+  const { token, policyName, policy, items } = one
+  await server.root('POST', `sys/policies/acl/${policyName}`, { policy })
+  const paths = [...new Set(fc.sample(anyPath, 20).map((path) => path.replace(/\/$/, '')))]
+  const granted = await server.capabilities(token, paths)
+  for (const path of paths) {
+    const asked = CAPABILITIES.filter(
+      (action) => action !== 'list' && items.some((item) => says(item, action, path)),
+    )
+    const given = granted(path).filter((action) => action !== 'list' && action !== 'deny')
+    assert.deepEqual(given.sort(), [...asked].sort(), JSON.stringify({ items, path }))
+  }
+}
+
+function engineOrder(engine: string, path: string, more: object, action = 'update'): MintOrder {
+  const intent = [{ type: 'vault', actions: [action], locations: [path] }]
+  return orderFor({ kind: 'dynamic', engine, path, ...more }, intent)
+}
+
+function secretOf({ credential }: Minted, name: string): string {
+  const { data } = credential
+  const value = typeof data === 'object' && !(data instanceof Secret) ? data[name] : undefined
+  if (!(value instanceof Secret)) throw new Error(`the credential has no ${name}`)
+  return value.reveal()
+}
+
+function numberField(value: unknown, name: string): unknown {
+  const fields = typeof value === 'object' && value !== null ? Object.entries(value) : []
+  return fields.find(([key]) => key === name)?.[1]
+}
+
+/** RFC 8709 §4: the wire form of an Ed25519 key nobody has the other half of any more. */
+function sshPublicKey(): string {
+  const text = (value: Buffer) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(value.length)
+    return Buffer.concat([length, value])
+  }
+  const { publicKey } = generateKeyPairSync('ed25519')
+  const raw = publicKey.export({ type: 'spki', format: 'der' }).subarray(-32)
+  const blob = Buffer.concat([text(Buffer.from('ssh-ed25519')), text(raw)])
+  return `ssh-ed25519 ${blob.toString('base64')}`
+}
+
 function says(item: IntentItem, action: string, path: string): boolean {
   return item.actions.includes(action) && item.locations.some((one) => pathMatcher(one)(path))
 }
@@ -304,11 +473,17 @@ const anyIntent = fc.array(
 /** The server as its root sees it. */
 class RealServer {
   readonly address: string
+  readonly namespace: string | undefined
   readonly #token: string
 
-  constructor(address: string, token: string) {
+  constructor(address: string, token: string, namespace?: string) {
     this.address = address
+    this.namespace = namespace
     this.#token = token
+  }
+
+  within(namespace: string): RealServer {
+    return new RealServer(this.address, this.#token, namespace)
   }
 
   async status(token: string, method: string, path: string, body?: unknown): Promise<number> {
@@ -321,6 +496,10 @@ class RealServer {
     return response.text === '' ? {} : JSON.parse(response.text)
   }
 
+  async rootStatus(method: string, path: string, body?: unknown): Promise<number> {
+    return (await this.#fetch(this.#token, method, path, body)).status
+  }
+
   async list(path: string): Promise<readonly string[]> {
     const response = await this.#fetch(this.#token, 'GET', `${path}?list=true`)
     if (response.status !== 200) return []
@@ -328,14 +507,18 @@ class RealServer {
     return Array.isArray(data?.keys) ? data.keys.map(String) : []
   }
 
-  /** What a token under exactly this policy may do on each path. */
-  async capabilities(policy: string, paths: readonly string[]) {
+  /** A token under exactly this policy, whatever it says by then. */
+  async tokenUnder(policy: string): Promise<string> {
     const made = await this.root('POST', 'auth/token/create', {
       policies: [policy],
       no_default_policy: true,
-      ttl: '60s',
+      ttl: '15m',
     })
-    const token = field(made.auth, 'client_token')
+    return field(made.auth, 'client_token')
+  }
+
+  /** What a token may do on each path, by the server's own word. */
+  async capabilities(token: string, paths: readonly string[]) {
     const answer = await this.root('POST', 'sys/capabilities', { token, paths })
     const data = new Map(Object.entries(typeof answer.data === 'object' ? (answer.data ?? {}) : {}))
     return (path: string): string[] => {
@@ -369,7 +552,10 @@ class RealServer {
     for (const path of [
       `sys/mounts/${RUN}`,
       `sys/mounts/${RUN}-plain`,
+      `sys/mounts/${RUN}-pki`,
+      `sys/mounts/${RUN}-ssh`,
       `sys/auth/${RUN}`,
+      ...Array.from({ length: PARALLEL }, (_, i) => `sys/policies/acl/${RUN}-judged-${i}`),
       `auth/token/roles/${RUN}`,
       `sys/policies/acl/${RUN}`,
       `sys/policies/acl/${RUN}-mint`,
@@ -383,8 +569,11 @@ class RealServer {
   async #fetch(token: string, method: string, path: string, body?: unknown) {
     const response = await fetch(`${this.address}/v1/${path}`, {
       method,
-      headers: { 'x-vault-token': token },
-      signal: AbortSignal.timeout(10_000),
+      headers: {
+        'x-vault-token': token,
+        ...(this.namespace === undefined ? {} : { 'x-vault-namespace': this.namespace }),
+      },
+      signal: AbortSignal.timeout(30_000),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     return { status: response.status, ok: response.ok, text: await response.text() }
