@@ -12,7 +12,7 @@ import { type Principal, principalsAbove } from './principals.ts'
 import { riskOfTask } from './risk.ts'
 
 export interface Refused {
-  readonly lease: Lease
+  readonly lease: Pick<Lease, 'id'>
   readonly cause: 'policy' | 'config'
 }
 
@@ -30,26 +30,36 @@ export async function* refusedLeases(
   next: World,
   named?: readonly Selector[],
 ): AsyncGenerator<Refused> {
-  const { store } = broker
   const verdicts = new Map<string, Refused['cause'] | undefined>()
   let [decided, seen] = [0, 0]
   for await (const id of liveLeases(broker, named)) {
     seen += 1
     if (seen % LEASES_PER_TURN === 0) await nextTurn()
-    const lease = await store.leases.byId(id)
-    const order = await store.leases.orderOf(id)
-    const task = lease && (await store.tasks.byId(lease.task))
-    if (!task || !order || !(lease.state === 'reserved' || lease.state === 'active')) continue
-    const facts = { task, lease, intent: order.intent, ...(await standingOf(broker, task)) }
+    const facts = await legible(() => factsOf(broker, id))
+    if (facts === undefined) continue
+    if (facts === 'unreadable') {
+      yield { lease: { id }, cause: 'policy' }
+      continue
+    }
     const kind = kindOf(facts)
     if (!verdicts.has(kind)) {
-      verdicts.set(kind, refusedUnder(next, facts))
+      const verdict = await legible(async () => refusedUnder(next, facts))
+      verdicts.set(kind, verdict === 'unreadable' ? 'policy' : verdict)
       decided += 1
       if (decided % DECISIONS_PER_TURN === 0) await nextTurn()
     }
     const cause = verdicts.get(kind)
-    if (cause) yield { lease, cause }
+    if (cause) yield { lease: { id }, cause }
   }
+}
+
+/** What cannot be read is refused (P3), and keeps nothing else from being decided (P13). */
+async function legible<T>(read: () => Promise<T>): Promise<T | 'unreadable'> {
+  return await read().catch((error: unknown) => {
+    // As stored JSON fails; a failing disk is another matter.
+    if (error instanceof SyntaxError || error instanceof TypeError) return 'unreadable' as const
+    throw error
+  })
 }
 
 async function* liveLeases(
@@ -81,12 +91,18 @@ interface Facts {
   readonly now: number
 }
 
-async function standingOf(broker: Broker, task: Task) {
-  const now = broker.clock.now()
+/** Undefined: it is not live any more. */
+async function factsOf(broker: Broker, id: LeaseId): Promise<Facts | undefined> {
+  const { store, clock } = broker
+  const lease = await store.leases.byId(id)
+  const order = await store.leases.orderOf(id)
+  const task = lease && (await store.tasks.byId(lease.task))
+  if (!task || !order || !(lease.state === 'reserved' || lease.state === 'active')) return undefined
+  const now = clock.now()
   const risk = await riskOfTask(broker, task, now)
   const above = await principalsAbove(broker, task, now)
-  const activeLeases = (await broker.store.leases.countActive({ task: task.id })) - 1
-  return { risk, above, activeLeases, now }
+  const activeLeases = (await store.leases.countActive({ task: task.id })) - 1
+  return { task, lease, intent: order.intent, risk, above, activeLeases, now }
 }
 
 /** Leases with the same text are decided alike: it holds all that policies see, age by the minute. */

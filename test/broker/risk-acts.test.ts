@@ -156,6 +156,31 @@ describe('P7: after a crash', () => {
     expect(decided).not.toHaveBeenCalled()
   })
 
+  it.each([
+    "update leases set scope_json = '{' where id = '$'",
+    "update leases set intent_json = '{}' where id = '$'",
+    "update tasks set touched_json = '[' where id = (select task from leases where id = '$')",
+  ])(
+    'P13: one row that cannot be read is refused, and keeps no other from its end: %s',
+    async (damage) => {
+      const place = lasting()
+      const before = await testApi(place)
+      await new Enforcement(before.broker).sweep()
+      const bad = await held(before, await before.open())
+      const mine = await held(before, await before.open())
+      await alarm(before, 'MEDIUM')
+      await before.store.close()
+      behind(place, damage.replace('$', bad))
+      const api = await testApi({ ...place, issuer: before.issuer })
+      await new Enforcement(api.broker).sweep()
+      expect(await stored(api, mine)).toEqual(ENDED_BY_RISK)
+      const { items } = (await api.as('admin', 'GET /v1/leases?state=ending')).body
+      expect(items.map((one: { id: string; cause: string }) => [one.id, one.cause])).toContainEqual(
+        [bad, 'risk'],
+      )
+    },
+  )
+
   it('P3: a row damaged meanwhile counts as HIGH, and ends what its subject holds', async () => {
     const place = lasting()
     const before = await testApi(place)
