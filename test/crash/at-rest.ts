@@ -24,6 +24,7 @@ export async function comeToRest(
   const oneLife = async (work: (api: Api) => Promise<void>) => {
     const broker = new BrokerProcess({ dir, env: arena.upstreams.env })
     const url = await broker.ready()
+    arena.upstreams.ownApi.at(url)
     readyMs.push(performance.now() - broker.startedAt)
     const api = apiClient({ url, token: arena.operatorToken, timeoutMs: 15_000 })
     await work(api)

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { AGENTS } from './load.ts'
+import { AGENTS } from './load-parts.ts'
+import { writePolicies } from './policy-changes.ts'
+import { EVENTS_AUDIENCE } from './security-events.ts'
 import { INSTALLATION, type Upstreams } from './upstreams.ts'
 
 /** Writes the configuration of a broker over these upstreams: six agents, one operator, one SIEM. */
@@ -19,7 +21,7 @@ export function furnish(
   const policies = join(dir, 'policies')
   mkdirSync(policies)
   cpSync(new URL('../../deploy/policies', import.meta.url), policies, { recursive: true })
-  writeFileSync(join(policies, 'rounds.cedar'), ROUNDS_POLICY)
+  writePolicies(dir, undefined)
   const document = {
     version: 1,
     installation: INSTALLATION,
@@ -41,6 +43,15 @@ export function furnish(
           secret: 'env:SIEM_SECRET',
           max_subjects_per_minute: 10_000,
         },
+        {
+          name: 'idp',
+          type: 'ssf',
+          issuer: upstreams.issuer.url,
+          jwks_uri: upstreams.issuer.jwksUri,
+          audience: EVENTS_AUDIENCE,
+          events: { 'session-revoked': { ttl: '2s' } },
+          max_subjects_per_minute: 10_000,
+        },
       ],
     },
     operators: [
@@ -51,7 +62,11 @@ export function furnish(
         token_sha256: createHash('sha256').update(operatorToken).digest('hex'),
       },
     ],
+    approvals: { pending_per_agent: 20, per_hour_per_agent: 10_000, cool_down: '1s' },
+    resource_servers: [upstreams.ownApi.configured],
     limits: {
+      high_impact_per_hour_per_agent: 100_000,
+      reload_max_ended: 10_000,
       open_tasks_per_agent: 1_000,
       active_leases_per_task: 1_000,
       active_leases_per_agent: 10_000,
@@ -60,13 +75,3 @@ export function furnish(
   }
   writeFileSync(join(dir, 'mayfly.yaml'), stringify(document))
 }
-
-/** Database logins count as credential access, for which the starter set wants an approval. */
-const ROUNDS_POLICY = `@id("rounds")
-permit (
-  principal is Mayfly::Agent,
-  action == Mayfly::Action::"requestCredential",
-  resource is Mayfly::Entitlement
-)
-when { resource.tenants.contains(principal.tenant) };
-`

@@ -2,14 +2,23 @@ import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import type { CredentialWire } from '../../src/model/wire.ts'
 import type { Upstreams } from './upstreams.ts'
 
-/** How whoever holds this credential would use it; resolves whether the upstream let them. */
-export function useOf(upstreams: Upstreams, credential: CredentialWire): () => Promise<boolean> {
+/**
+ * How whoever holds this credential of the lease named `name` would use it; resolves whether the
+ * upstream let them.
+ */
+export function useOf(
+  upstreams: Upstreams,
+  credential: CredentialWire,
+  name: string,
+): () => Promise<boolean> {
   const field = (name: string) => String((credential as Record<string, unknown>)[name] ?? '') // by type
   switch (credential.type) {
     case 'aws':
       return () => readFromS3(upstreams, field)
     case 'gcp':
       return () => readFromStorage(upstreams, field('access_token'))
+    case 'jwt':
+      return upstreams.ownApi.holding(field('access_token'), name)
     default: {
       const { data, token } = credential as { data?: Record<string, unknown>; token?: string } // vault
       if (token !== undefined) return () => readFromVault(upstreams, token)

@@ -1,36 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
 import { ApiError, UnreachableError } from '../../src/client/api-error.ts'
-import { apiClient, issuedIn } from '../../src/client/http.ts'
-import type { SelectorWire } from '../../src/model/wire.ts'
+import { issuedIn } from '../../src/client/http.ts'
+import type { IssuedWire, SelectorWire } from '../../src/model/wire.ts'
+import { APPROVED, askWithApproval, decideApproval } from './asking-twice.ts'
 import { secretsOf, useOf } from './holder.ts'
-import {
-  type Acknowledged,
-  type KnownLease,
-  type KnownTask,
-  type Memory,
-  reaches,
-} from './memory.ts'
-import type { Seeded } from './seeded.ts'
-import { OFFERS, TENANTS, type Tenant, type Upstreams } from './upstreams.ts'
+import { AGENTS, answered, apiWith, evidenceOf, type LoadParts } from './load-parts.ts'
+import { type KnownLease, type KnownTask, reaches } from './memory.ts'
+import { PART, passOn, takeOver } from './passing-on.ts'
+import { changePolicies } from './policy-changes.ts'
+import { revokeSession } from './security-events.ts'
+import { OFFERS, type Tenant } from './upstreams.ts'
 
-export const AGENTS = Array.from({ length: 6 }, (_, n) => ({
-  id: `worker-${n}`,
-  tenant: TENANTS[n % TENANTS.length] ?? 'red',
-}))
 /** Live tasks an agent keeps at a time, across restarts. */
 const TASKS_PER_AGENT = 3
 /** Leases of upstreams whose denials stay for minutes are asked for sparingly. */
 const SCARCE_CHANCE = 0.35
-
-export interface LoadParts {
-  readonly url: string
-  readonly round: number
-  readonly upstreams: Upstreams
-  readonly memory: Memory
-  readonly seeded: Seeded
-  readonly operatorToken: string
-}
 
 /** Agents, operators and a SIEM at work against one life of the broker, until it is gone. */
 export class Load {
@@ -43,7 +28,7 @@ export class Load {
   constructor(parts: LoadParts) {
     this.#parts = parts
     const workers = [...AGENTS, ...AGENTS].map((agent) => () => this.#work(agent))
-    const jobs = [...workers, () => this.#administer()]
+    const jobs = [...workers, () => this.#administer(), () => this.#approve()]
     this.#running = jobs.map((job) => this.#repeat(job))
   }
 
@@ -74,6 +59,15 @@ export class Load {
     const { seeded, memory } = this.#parts
     const mine = memory.tasks.filter((task) => task.agent === agent.id && isLive(task))
     const tasks = mine.slice(-TASKS_PER_AGENT)
+    const waiting = memory.delegations.find(
+      ({ agent: to, child, gone }) => to === agent.id && child === undefined && !gone,
+    )
+    if (waiting && seeded.chance(0.2)) {
+      return await takeOver(this.#parts, waiting).catch((error) => {
+        if (error instanceof ApiError) waiting.gone = true
+        throw error
+      })
+    }
     if (tasks.length < TASKS_PER_AGENT && (tasks.length === 0 || seeded.chance(0.2))) {
       return await this.#open(agent)
     }
@@ -92,18 +86,15 @@ export class Load {
     const lease = seeded.pick(leases)
     if (roll < 0.6) return await this.#endLease(lease)
     if (roll < 0.72) return await this.#renew(lease)
-    if (roll < 0.82) return void (await seeded.pick(lease.uses)())
+    if (roll < 0.8) return void (await seeded.pick(lease.uses)())
+    if (roll < 0.88) return await passOn(this.#parts, task)
     if (roll < 0.95) return void (await this.#api(task.token).heartbeat(task.id))
     return await this.#endTask(task)
   }
 
   async #open({ id: agent, tenant }: { id: string; tenant: Tenant }): Promise<void> {
-    const { upstreams, memory, seeded } = this.#parts
-    const iat = Math.floor(Date.now() / 1_000)
-    const evidence = await upstreams.issuer.sign({
-      ...{ iss: upstreams.issuer.url, aud: 'mayfly', sub: agent, iat, exp: iat + 600 },
-    })
-    memory.secrets.push(evidence)
+    const { memory, seeded } = this.#parts
+    const evidence = await evidenceOf(this.#parts, agent)
     const intent = OFFERS.filter((offer) => offer.tenants.includes(tenant)).map((offer) => ({
       type: offer.type,
       identifier: offer.entitlement,
@@ -123,20 +114,32 @@ export class Load {
   }
 
   async #issue(task: KnownTask): Promise<void> {
-    const { upstreams, memory, seeded } = this.#parts
-    const offers = OFFERS.filter((offer) => offer.tenants.includes(task.tenant))
-    const scarce = seeded.chance(SCARCE_CHANCE)
-    const kinds = offers.filter((offer) => (offer.provider !== 'vault') === scarce)
-    const { entitlement, provider } = seeded.pick(kinds)
+    const { seeded } = this.#parts
+    const offers = OFFERS.filter(
+      ({ tenants, entitlement }) =>
+        tenants.includes(task.tenant) &&
+        (task.parent === undefined || entitlement === PART.identifier),
+    )
+    const scarce = task.parent === undefined && seeded.chance(SCARCE_CHANCE)
+    const kinds = offers.filter(
+      ({ provider }) => (provider !== 'vault' && provider !== 'own') === scarce,
+    )
+    const { entitlement } = seeded.pick(kinds)
     const key = seeded.chance(0.3) ? `key-${seeded.between(1, 5)}` : undefined
     const sentAt = Date.now()
     const request = { entitlement }
-    const { lease, credential } = issuedIn(
-      await this.#api(task.token).requestCredential(task.id, request, key),
-    )
+    const issued =
+      entitlement === APPROVED
+        ? await askWithApproval(this.#parts, task)
+        : issuedIn(await this.#api(task.token).requestCredential(task.id, request, key))
+    if (issued) await this.#take(task, issued, sentAt)
+  }
+
+  async #take(task: KnownTask, { lease, credential }: IssuedWire, sentAt: number): Promise<void> {
+    const { upstreams, memory } = this.#parts
     memory.secrets.push(...secretsOf(credential))
-    const use = useOf(upstreams, credential)
-    const { id, upstream_name: name } = lease
+    const { id, upstream_name: name, entitlement, provider } = lease
+    const use = useOf(upstreams, credential, name)
     const issued = this.#now(sentAt)
     memory.leases.push({ id, name, task, entitlement, provider, issued, uses: [use] })
     memory.acknowledge()
@@ -153,7 +156,7 @@ export class Load {
       })
     const secrets = secretsOf(credential)
     memory.secrets.push(...secrets)
-    if (secrets.length > 0) lease.uses.push(useOf(upstreams, credential))
+    if (secrets.length > 0) lease.uses.push(useOf(upstreams, credential, lease.name))
     memory.acknowledge()
   }
 
@@ -179,6 +182,8 @@ export class Load {
     const { seeded, operatorToken, memory } = this.#parts
     await sleep(seeded.between(60, 400))
     if (this.#over) return
+    if (seeded.chance(0.2)) return await changePolicies(this.#parts)
+    if (seeded.chance(0.05)) return await revokeSession(this.#parts, seeded.pick(AGENTS).id)
     const selector = this.#selector()
     if (selector === undefined) return
     if (seeded.chance(0.4)) return await this.#signal(selector)
@@ -194,6 +199,11 @@ export class Load {
     memory.kills.push({ id: kill.id, by: 'operator', selector, ordered, blockedUntil })
     memory.acknowledge()
     this.#thefts.push(...this.#reached(selector).map(({ uses }) => haunt(seeded.pick(uses))))
+  }
+
+  async #approve(): Promise<void> {
+    await sleep(this.#parts.seeded.between(20, 200))
+    if (!this.#over) await decideApproval(this.#parts)
   }
 
   async #signal(selector: SelectorWire): Promise<void> {
@@ -247,12 +257,11 @@ export class Load {
   }
 
   #api(token: string | undefined) {
-    const { url } = this.#parts
-    return apiClient({ url, timeoutMs: 15_000, ...(token === undefined ? {} : { token }) })
+    return apiWith(this.#parts, token)
   }
 
-  #now(sentAt: number): Acknowledged {
-    return { round: this.#parts.round, sentAt, at: Date.now() }
+  #now(sentAt: number) {
+    return answered(this.#parts, sentAt)
   }
 }
 

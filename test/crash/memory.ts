@@ -14,6 +14,8 @@ export interface KnownTask {
   readonly token: string
   readonly agent: string
   readonly tenant: Tenant
+  /** The task that passed this one's work on. */
+  readonly parent?: KnownTask
   readonly opened: Acknowledged
   ended?: Acknowledged
   /** It was refused as ended: something else ended it. */
@@ -33,9 +35,40 @@ export interface KnownLease {
   gone?: true
 }
 
+export interface KnownDelegation {
+  readonly id: string
+  readonly token: string
+  readonly from: KnownTask
+  readonly agent: string
+  readonly made: Acknowledged
+  /** The task it opened. */
+  child?: string
+  gone?: true
+}
+
+export interface KnownApproval {
+  readonly id: string
+  readonly task: KnownTask
+  readonly asked: Acknowledged
+  granted?: Acknowledged
+  denied?: Acknowledged
+  /** It can be decided no more. */
+  over?: true
+}
+
+/** While policies were in force, by an acknowledged reload, that forbid this. */
+export interface Closure {
+  readonly agent: string
+  readonly entitlement: string
+  readonly closed: Acknowledged
+  /** When the files were changed again. */
+  opened?: number
+}
+
 /** A kill or a signal that kills. */
 export interface KnownKill {
-  readonly id: string
+  /** Undefined where the answer does not name it. */
+  readonly id: string | undefined
   readonly by: 'operator' | 'signal'
   readonly selector: SelectorWire
   readonly ordered: Acknowledged
@@ -48,6 +81,9 @@ export class Memory {
   readonly tasks: KnownTask[] = []
   readonly leases: KnownLease[] = []
   readonly kills: KnownKill[] = []
+  readonly delegations: KnownDelegation[] = []
+  readonly approvals: KnownApproval[] = []
+  readonly closures: Closure[] = []
   /** Every secret that crossed a wire. */
   readonly secrets: string[] = []
   readonly refusals = new Map<string, number>()
@@ -60,6 +96,11 @@ export class Memory {
     this.onAnswer()
   }
 
+  /** From now on the policies may be others. */
+  policiesChange(): void {
+    for (const closure of this.closures) closure.opened ??= Date.now()
+  }
+
   refused(code: string): void {
     this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1)
   }
@@ -70,11 +111,18 @@ export function reaches(selector: SelectorWire, lease: KnownLease): boolean {
   if (selector.all) return true
   const facts: Readonly<Record<string, string>> = {
     lease: lease.id,
-    task: lease.task.id,
+    workload: `corp/${lease.task.agent}`,
     agent: lease.task.agent,
     tenant: lease.task.tenant,
     entitlement: lease.entitlement,
     provider: lease.provider,
   }
-  return Object.entries(selector).every(([key, value]) => facts[key] === value)
+  return Object.entries(selector).every(([key, value]) =>
+    key === 'task' ? lineOf(lease.task).some(({ id }) => id === value) : facts[key] === value,
+  )
+}
+
+/** The task and those it was passed on by. */
+export function lineOf(task: KnownTask): KnownTask[] {
+  return [task, ...(task.parent === undefined ? [] : lineOf(task.parent))]
 }

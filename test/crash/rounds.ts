@@ -77,7 +77,8 @@ async function oneRound(
   }
   const url = await broker.ready()
   const ready = performance.now() - broker.startedAt
-  const load = new Load({ ...arena, url, round })
+  upstreams.ownApi.at(url)
+  const load = new Load({ ...arena, url, pid: broker.pid, round })
   await killedAt(arena, { moment, broker, round })
   const unexpected = await load.stop()
   if (unexpected.length > 0)

@@ -11,6 +11,7 @@ export interface StoredLease {
   readonly ended_at: number | null
   readonly renewing: number
   readonly last_error: string | null
+  readonly approval: string | null
 }
 
 /** What the database file says once nobody has it open. */
@@ -18,6 +19,10 @@ export interface Stored {
   readonly leases: ReadonlyMap<string, StoredLease>
   readonly leasesByName: ReadonlyMap<string, StoredLease>
   readonly taskStates: ReadonlyMap<string, string>
+  /** Tasks that work was passed on to. */
+  readonly children: ReadonlySet<string>
+  readonly delegations: ReadonlyMap<string, { readonly child: string | null }>
+  readonly approvals: ReadonlyMap<string, { readonly state: string }>
   /** Kills by id, with the instant until which each blocks; null: until lifted. */
   readonly kills: ReadonlyMap<string, { open: number; blockedUntil: number | null | undefined }>
   readonly audit: readonly ChainedEvent[]
@@ -38,6 +43,13 @@ export function readStored(path: string): Stored {
           task.state,
         ]),
       ),
+      children: new Set(
+        all<{ id: string }>('select id from tasks where parent is not null').map(({ id }) => id),
+      ),
+      delegations: byId(
+        all<{ id: string; child: string | null }>('select id, child from delegations'),
+      ),
+      approvals: byId(all<{ id: string; state: string }>('select id, state from approvals')),
       kills: new Map(
         all<{ id: string; open: number; block: string | null; until: number | null }>(
           'select kills.id, open, block, blocks.expires_at as until from kills left join blocks on blocks.id = kills.block',
@@ -51,6 +63,10 @@ export function readStored(path: string): Stored {
   } finally {
     database.close()
   }
+}
+
+function byId<Row extends { readonly id: string }>(rows: readonly Row[]): Map<string, Row> {
+  return new Map(rows.map((row) => [row.id, row]))
 }
 
 interface AuditRow {

@@ -78,7 +78,8 @@ async function oneLife(
   })
   if (url === undefined) return true
   readyMs.push(performance.now() - broker.startedAt)
-  const load = new Load({ ...arena, url, round: sweep.life })
+  upstreams.ownApi.at(url)
+  const load = new Load({ ...arena, url, pid: broker.pid, round: sweep.life })
   const until = performance.now() + forMs
   while (performance.now() < until && !broker.over) await sleep(10)
   const died = broker.over

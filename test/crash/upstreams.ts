@@ -9,6 +9,8 @@ import {
   startGcpSandbox,
 } from '../sandbox/gcp/index.ts'
 import { Ledger } from '../sandbox/ledger.ts'
+import { APPROVED } from './asking-twice.ts'
+import { OWN_AUDIENCE, OwnApi } from './own-api.ts'
 
 const MINT_TOKEN = 'ya29.mint-identity-of-the-broker'
 const REVOKE_TOKEN = 'ya29.revoke-identity-of-the-broker'
@@ -26,6 +28,7 @@ export interface Upstreams {
   readonly vault: VaultUpstream
   readonly gcp: GcpSandbox
   readonly issuer: IssuerServer
+  readonly ownApi: OwnApi
   /** The broker's whole environment: its secrets. */
   readonly env: Readonly<Record<string, string>>
   readonly siemSecret: string
@@ -37,7 +40,7 @@ export interface Upstreams {
 /** What an agent may ask for, with the intent that asks for it. */
 export interface Offer {
   readonly entitlement: string
-  readonly provider: 'aws' | 'vault' | 'gcp'
+  readonly provider: 'aws' | 'vault' | 'gcp' | 'own'
   readonly tenants: readonly Tenant[]
   readonly type: string
   readonly actions: readonly string[]
@@ -64,6 +67,22 @@ export const OFFERS: readonly Offer[] = [
     type: 'vault',
     actions: ['read'],
     locations: ['secret/data/tickets/4711'],
+  },
+  {
+    entitlement: 'own-api',
+    provider: 'own',
+    tenants: TENANTS,
+    type: 'api',
+    actions: ['tickets:read'],
+    locations: ['/tickets/4711'],
+  },
+  {
+    entitlement: APPROVED,
+    provider: 'vault',
+    tenants: TENANTS,
+    type: 'vault',
+    actions: ['read'],
+    locations: ['database/creds/readonly'],
   },
   {
     entitlement: 'vault-database',
@@ -102,6 +121,7 @@ export async function startUpstreams(options: UpstreamsOptions): Promise<Upstrea
   const vault = await startVaultUpstream(shared)
   const gcp = await startGcpSandbox(shared)
   const issuer = await startIssuer()
+  const ownApi = new OwnApi(ledger)
   furnishAws(aws)
   const pool = furnishGcp(gcp, poolSize)
   return {
@@ -110,6 +130,7 @@ export async function startUpstreams(options: UpstreamsOptions): Promise<Upstrea
     vault,
     gcp,
     issuer,
+    ownApi,
     siemSecret: SIEM_SECRET,
     env: {
       AWS_BROKER_SECRET: aws.brokerCredentials.secretAccessKey,
@@ -183,6 +204,7 @@ function providersOf(given: { aws: AwsSandbox; vault: VaultUpstream; gcp: GcpSan
       },
     },
     vault: vault.settings,
+    own: { type: 'jwt' },
     gcp: {
       type: 'gcp',
       endpoints: gcp.endpoints,
@@ -198,6 +220,11 @@ function entitlementOf(offer: Offer, { aws, pool }: { aws: AwsSandbox; pool: str
   switch (entitlement) {
     case 'vault-token':
       return { ...of, target: { kind: 'token' }, default_ttl: '20s', max_ttl: '60s' }
+    case 'own-api': {
+      const target = { audience: OWN_AUDIENCE, introspect: 'required' }
+      return { ...of, target, default_ttl: '60s', max_ttl: '5m' }
+    }
+    case APPROVED:
     case 'vault-database': {
       const target = { kind: 'dynamic', engine: 'database', path: locations[0] }
       const accept_residuals = ['open-database-session']

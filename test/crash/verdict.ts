@@ -1,8 +1,9 @@
 import { ChainVerifier } from '../../src/audit/verify.ts'
 import type { Ledger, MintRecord } from '../sandbox/ledger.ts'
 import { SecretSearch } from '../secret-search.ts'
-import { type KnownLease, type Memory, reaches } from './memory.ts'
+import { type KnownLease, lineOf, type Memory, reaches } from './memory.ts'
 import type { Stored, StoredLease } from './stored.ts'
+import { judgeConsent } from './verdict-of-consent.ts'
 
 /** One promise looked at; without problems it was kept. */
 export interface Check {
@@ -28,6 +29,7 @@ export function judge(facts: {
     acknowledgedEndsStand(facts),
     acknowledgedKillsStand(facts),
     nothingWasIssuedAgainstABlock(facts.memory),
+    ...judgeConsent(facts),
     chainVerifies(facts.stored),
   ]
 }
@@ -97,11 +99,13 @@ function acknowledgedIssuesStand({ stored, memory }: Facts): Check {
 }
 
 function acknowledgedEndsStand({ stored, memory }: Facts): Check {
-  const ended = memory.leases.filter((lease) => lease.ended ?? lease.task.ended)
+  const ended = memory.leases.filter(
+    (lease) => lease.ended ?? lineOf(lease.task).some(({ ended }) => ended),
+  )
   const problems = ended
     .filter((lease) => !isEnding(stored, lease))
     .map((lease) => undone(lease, stored))
-  const tasks = memory.tasks.filter((task) => task.ended)
+  const tasks = memory.tasks.filter((task) => lineOf(task).some(({ ended }) => ended))
   const open = tasks
     .filter(({ id }) => stored.taskStates.get(id) !== 'ended')
     .map((task) => `${task.id}, ended in round ${task.ended?.round}, is open`)
@@ -109,10 +113,13 @@ function acknowledgedEndsStand({ stored, memory }: Facts): Check {
   return { name: 'P6: no acknowledged end is undone', looked, problems: [...problems, ...open] }
 }
 
+const UNNAMED = { open: 0, blockedUntil: undefined }
+
 function acknowledgedKillsStand({ stored, memory }: Facts): Check {
   const problems = memory.kills.flatMap((kill) => {
-    const row = stored.kills.get(kill.id)
-    const about = `${kill.id} of round ${kill.ordered.round}`
+    // A security event's answer names no kill: what it did is seen at its leases.
+    const row = kill.id === undefined ? UNNAMED : stored.kills.get(kill.id)
+    const about = `${kill.id ?? 'a security event'} of round ${kill.ordered.round}`
     if (!row) return [`${about} is not in the store`]
     const blocked = row.blockedUntil === null ? Number.POSITIVE_INFINITY : row.blockedUntil
     const unblocked = kill.blockedUntil !== undefined && (blocked ?? 0) < kill.blockedUntil
