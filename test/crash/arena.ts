@@ -20,6 +20,8 @@ export interface Arena {
   readonly memory: Memory
   readonly seeded: Seeded
   readonly operatorToken: string
+  /** Whether upstreams say they ended what they did not. */
+  readonly lies: boolean
   /** Keeps the files for a look unless all went well. */
   close(how: 'well' | 'badly'): Promise<void>
 }
@@ -28,6 +30,7 @@ export async function openArena(options: {
   readonly seed: number
   /** How often the broker will be started: each life takes some accounts of the pool. */
   readonly lives: number
+  readonly lies: boolean
   readonly say: (line: string) => void
 }): Promise<Arena> {
   const ledger = new WatchedLedger()
@@ -45,7 +48,7 @@ export async function openArena(options: {
   furnish(dir, { upstreams, operatorToken })
   const seeded = new Seeded(options.seed)
   return {
-    ...{ dir, upstreams, ledger, faults, memory, seeded, operatorToken },
+    ...{ dir, upstreams, ledger, faults, memory, seeded, operatorToken, lies: options.lies },
     async close(how) {
       await upstreams.close()
       if (how === 'well') rmSync(dir, { recursive: true, force: true })

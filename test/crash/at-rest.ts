@@ -4,9 +4,8 @@ import { apiClient } from '../../src/client/http.ts'
 import { type Arena, PROPAGATION_MS, steal } from './arena.ts'
 import { BrokerProcess } from './broker-process.ts'
 import type { Memory } from './memory.ts'
-import { readStored } from './stored.ts'
+import { readStored, type StoredLease } from './stored.ts'
 import { type Check, judge, secretsAreNowhere } from './verdict.ts'
-import type { WatchedLedger } from './watched.ts'
 
 /** The broker looks for what a lost mint may have left every 30 s. */
 const QUIET_BOUND_MS = 60_000
@@ -68,10 +67,10 @@ async function killAll(memory: Memory, api: Api): Promise<void> {
 }
 
 /** Waits until upstreams have done all that can be done early; returns what is not done in time. */
-async function quiet({ ledger }: Arena, api: Api): Promise<string[]> {
+async function quiet({ ledger, lies }: Arena, api: Api): Promise<string[]> {
   const deadline = performance.now() + QUIET_BOUND_MS
   for (;;) {
-    const left = [...(await unfinished(api)), ...(await strays(ledger, api))]
+    const left = [...(await unfinished(api)), ...(await strays({ ledger, lies }, api))]
     if (left.length === 0 || performance.now() > deadline) return left
     await sleep(250)
   }
@@ -92,23 +91,41 @@ async function unfinished(api: Api): Promise<string[]> {
 }
 
 /** Working credentials of leases that are not live: late mints, not yet chased. */
-async function strays(ledger: WatchedLedger, api: Api): Promise<string[]> {
+async function strays(
+  { ledger, lies }: Pick<Arena, 'ledger' | 'lies'>,
+  api: Api,
+): Promise<string[]> {
   const found: string[] = []
   for (const { name, upstream } of ledger.working()) {
     if (name === undefined) continue
     const lease = await api.lease(`lease_${name.slice('mf-'.length)}`).catch(() => undefined)
     const live = lease?.state === 'active' || lease?.target.includes('shared@')
-    if (!live)
+    // Where an upstream lied that it refuses it, no more is owed than to say so.
+    const honest =
+      lies &&
+      lease?.state === 'ending' &&
+      lease.containment === 'enforced' &&
+      Date.parse(lease.exposed_until) > Date.now()
+    if (!live && !honest)
       found.push(`${upstream} ${name} works, and its lease is ${lease?.state ?? 'unknown'}`)
   }
   return found
 }
 
-function nothingRevocableWorks({ ledger }: Arena, stored: ReturnType<typeof readStored>): Check {
+/** An upstream said that it refuses it, and it is not claimed to be over. */
+function isHonest({ state, containment, exposed_until }: StoredLease): boolean {
+  return state === 'ending' && containment === 'enforced' && exposed_until > Date.now()
+}
+
+function nothingRevocableWorks(
+  { ledger, lies }: Arena,
+  stored: ReturnType<typeof readStored>,
+): Check {
   const working = ledger.working().filter(({ name }) => name !== undefined)
   const problems = working
     .map(({ name, upstream }) => ({ name, upstream, lease: stored.leasesByName.get(name ?? '') }))
     .filter(({ lease }) => lease?.revocability !== 'expiry')
+    .filter(({ lease }) => !(lies && lease && isHonest(lease)))
     .map(
       ({ name, upstream, lease }) =>
         `${upstream} ${name} works (${lease?.state}, ${lease?.containment}, ${lease?.last_error})`,

@@ -4,6 +4,8 @@
  *
  *   npm run test:crash                    50 rounds at random moments
  *   npm run test:crash -- --failpoints    at every await of what issues, ends and reloads
+ *                                         and at every statement of an upgrade and step of a first start
+ *   npm run test:crash -- --lies          upstreams say they ended what they did not
  *   npm run test:crash -- --short         6 rounds and 8 failpoints
  *   npm run test:crash -- --rounds N --seed S
  */
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     short: { type: 'boolean', default: false },
     failpoints: { type: 'boolean', default: false },
+    lies: { type: 'boolean', default: false },
   },
 })
 const usual = values.short ? SHORT_ROUNDS : values.failpoints ? 0 : DEFAULT_ROUNDS
@@ -33,7 +36,11 @@ const failpoints = values.failpoints
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-const again = [...(values.failpoints ? ['--failpoints'] : []), ...(values.short ? ['--short'] : [])]
+const again = [
+  ...(values.failpoints ? ['--failpoints'] : []),
+  ...(values.short ? ['--short'] : []),
+  ...(values.lies ? ['--lies'] : []),
+]
 say(`again: npm run test:crash -- ${[...again, '--rounds', rounds, '--seed', seed].join(' ')}`)
 say('upstreams: sandbox, propagation scaled down (simulated)')
 process.exitCode = await main()
@@ -42,7 +49,7 @@ async function main(): Promise<number> {
   const began = performance.now()
   try {
     const { checks, readyMs, killed, memory, minted } = await runRounds({
-      ...{ rounds, failpoints, seed, say },
+      ...{ rounds, failpoints, lies: values.lies, seed, say },
     })
     const failed = checks.filter(({ problems }) => problems.length > 0)
     for (const { name, looked, problems } of checks) {

@@ -4,6 +4,7 @@
  */
 import { openSync, readFileSync, writeSync } from 'node:fs'
 import { registerHooks } from 'node:module'
+import Sqlite from 'better-sqlite3'
 import type { FailpointPlan } from './failpoint-plan.ts'
 
 // Only the harness sets it, to a file that it wrote itself.
@@ -17,13 +18,31 @@ function reach(side: 'before' | 'after', id: number): void {
   const key = `${id} ${side}`
   const times = (seen.get(key) ?? 0) + 1
   seen.set(key, times)
-  if (times === 1 && side === 'before') writeSync(hits, `${id}\n`)
+  if (times === 1 && side === (id === plan.upgrade.within ? 'after' : 'before'))
+    writeSync(hits, `${id}\n`)
   const { kill } = plan
-  if (kill?.id !== id || kill.side !== side || kill.nth !== times) return
+  const here = kill?.id === id && kill.side === side && kill.nth === times
+  if (!here && !(side === 'after' && kill?.orAfter === id)) return
   process.kill(process.pid, 'SIGKILL')
   // Not one more instruction, should the signal take its time.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
+
+/** An upgrade is one call of a library: its statements are failpoints of their own. */
+const prepare = Sqlite.prototype.prepare
+Sqlite.prototype.prepare = function (this: Sqlite.Database, source: string) {
+  const statement = prepare.call(this, source)
+  const { within, statement: id } = plan.upgrade
+  if (seen.get(`${within} before`) === undefined || seen.has(`${within} after`)) return statement
+  const run = statement.run
+  statement.run = (...values: unknown[]) => {
+    reach('before', id)
+    const result = Reflect.apply(run, statement, values)
+    reach('after', id)
+    return result
+  }
+  return statement
+} as typeof prepare
 
 Object.assign(globalThis, {
   __failpoints: {

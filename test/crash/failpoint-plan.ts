@@ -9,6 +9,8 @@ export interface KillAt {
   readonly id: number
   readonly side: Side
   readonly nth: number
+  /** If that does not come: after this one, the first time. */
+  readonly orAfter?: number
 }
 
 /** What a broker is told through a file. */
@@ -18,6 +20,8 @@ export interface FailpointPlan {
   /** Where it writes what it reaches, each the first time. */
   readonly hits: string
   readonly kill: KillAt | undefined
+  /** The call that upgrades the database, and the number each statement within it goes by. */
+  readonly upgrade: { readonly within: number; readonly statement: number }
 }
 
 /** The failpoints of these sources, and which of them a run has reached so far. */
@@ -32,9 +36,24 @@ export class Failpoints {
     writeFileSync(this.#path('sources'), JSON.stringify(sources))
   }
 
+  /** The call that upgrades the database. */
+  get migrate(): number {
+    return this.points.findIndex(({ name }) => name.endsWith(': migrate'))
+  }
+
+  /** Each statement of an upgrade, counted together. */
+  get statements(): number {
+    return this.points.length
+  }
+
   /** Writes the plan of the next life; returns its file. */
   plan(kill: KillAt | undefined): string {
-    const plan = { sources: this.#path('sources'), hits: this.#path('hits'), kill }
+    const plan = {
+      sources: this.#path('sources'),
+      hits: this.#path('hits'),
+      kill,
+      upgrade: { within: this.migrate, statement: this.statements },
+    }
     writeFileSync(this.#path('plan'), JSON.stringify(plan satisfies FailpointPlan))
     return this.#path('plan')
   }

@@ -28,8 +28,18 @@ const ENDING = [
 ]
 
 /** Chooses what a round suffers. A late answer comes within the next round at the latest. */
-export function planRound(seeded: Seeded): RoundPlan {
-  return { moment: momentOf(seeded), faults: seeded.chance(0.6) ? faultsOf(seeded) : [] }
+export function planRound({ seeded, lies }: { seeded: Seeded; lies: boolean }): RoundPlan {
+  const faults = seeded.chance(0.6) ? faultsOf(seeded) : []
+  return { moment: momentOf(seeded), faults: lies ? [...liesOf(seeded), ...faults] : faults }
+}
+
+/** Upstreams that answer as if they had ended something, for a while or as long as the round lasts. */
+function liesOf(seeded: Seeded): RoundPlan['faults'] {
+  return [seeded.pick(ENDING), seeded.pick(ENDING)].map((operation) => ({
+    operation,
+    fault: { kind: 'lie' },
+    times: seeded.between(1, 40),
+  }))
 }
 
 function momentOf(seeded: Seeded): Moment {

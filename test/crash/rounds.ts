@@ -2,10 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Arena, openArena, steal } from './arena.ts'
 import { comeToRest } from './at-rest.ts'
 import { BrokerProcess } from './broker-process.ts'
+import { killFirstStarts } from './first-start.ts'
 import { Load } from './load.ts'
 import type { Memory } from './memory.ts'
 import { describeMoment, type Moment, planRound } from './moment.ts'
 import { sweepFailpoints } from './sweep.ts'
+import { killUpgrades } from './upgrade.ts'
 import type { Check } from './verdict.ts'
 
 /** A moment that never comes is made up for after this long. */
@@ -26,12 +28,13 @@ export async function runRounds(options: {
   readonly rounds: number
   /** After the rounds, at so many failpoints; infinite: at every one. */
   readonly failpoints: number
+  readonly lies: boolean
   readonly seed: number
   readonly say: (line: string) => void
 }): Promise<RunResult> {
-  const { rounds, failpoints, seed, say } = options
+  const { rounds, failpoints, lies, seed, say } = options
   const lives = rounds + failpoints
-  const arena = await openArena({ seed, lives, say })
+  const arena = await openArena({ seed, lives, lies, say })
   const { ledger, memory } = arena
   const readyMs: number[] = []
   const killed: Record<string, number> = {}
@@ -49,7 +52,9 @@ export async function runRounds(options: {
     if (failpoints > 0) {
       const swept = await sweepFailpoints(arena, { sample: failpoints, readyMs, say })
       killed['at a failpoint'] = swept.killed
-      if (failpoints === Number.POSITIVE_INFINITY) checks.push(swept.check)
+      if (failpoints === Number.POSITIVE_INFINITY) {
+        checks.push(swept.check, await killFirstStarts(arena, say), await killUpgrades(arena, say))
+      }
     }
     checks.push(...(await comeToRest(arena, readyMs, say)))
     return { checks, readyMs, killed, memory, minted: ledger.minted.length }
@@ -63,8 +68,8 @@ async function oneRound(
   arena: Arena,
   round: number,
 ): Promise<{ moment: Moment; ready: number | undefined }> {
-  const { dir, upstreams, faults, seeded } = arena
-  const plan = planRound(seeded)
+  const { dir, upstreams, faults } = arena
+  const plan = planRound(arena)
   const { moment } = plan
   faults.clear()
   for (const { operation, fault, times } of plan.faults) faults.plan(operation, fault, times)

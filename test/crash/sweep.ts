@@ -65,10 +65,10 @@ async function oneLife(
   { kill, forMs }: { readonly kill?: KillAt; readonly forMs: number },
 ): Promise<boolean> {
   const { arena, failpoints, readyMs } = sweep
-  const { dir, upstreams, faults, seeded } = arena
+  const { dir, upstreams, faults } = arena
   sweep.life += 1
   faults.clear()
-  for (const { operation, fault, times } of planRound(seeded).faults) {
+  for (const { operation, fault, times } of planRound(arena).faults) {
     faults.plan(operation, fault, times)
   }
   const broker = new BrokerProcess({ dir, env: upstreams.env, failpoints: failpoints.plan(kill) })
