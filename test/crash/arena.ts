@@ -45,7 +45,7 @@ export async function openArena(options: {
   const operatorToken = `mfo_${randomBytes(32).toString('base64url')}`
   const memory = new Memory()
   memory.secrets.push(operatorToken, ...Object.values(upstreams.env))
-  furnish(dir, { upstreams, operatorToken })
+  furnish(dir, { upstreams, operatorToken, anchor: join(dir, 'anchor.jsonl') })
   const seeded = new Seeded(options.seed)
   return {
     ...{ dir, upstreams, ledger, faults, memory, seeded, operatorToken, lies: options.lies },

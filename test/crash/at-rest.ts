@@ -19,7 +19,7 @@ export async function comeToRest(
   const { dir, ledger, faults, memory } = arena
   faults.clear()
   const left: string[] = []
-  const codes: (number | null)[] = []
+  const codes: (number | string)[] = []
   const oneLife = async (work: (api: Api) => Promise<void>) => {
     const broker = new BrokerProcess({ dir, env: arena.upstreams.env })
     const url = await broker.ready()

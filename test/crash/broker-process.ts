@@ -81,13 +81,13 @@ export class BrokerProcess {
     this.#child.kill('SIGKILL')
   }
 
-  /** As an operator would; returns the exit code, null if it did not end in time. */
-  async stop(): Promise<number | null> {
+  /** As an operator would; returns the exit code, or that it killed itself or had to be. */
+  async stop(): Promise<number | 'killed' | 'late'> {
     this.#child.kill('SIGTERM')
     const late = AbortSignal.timeout(STOP_BOUND_MS)
     late.addEventListener('abort', () => this.#child.kill('SIGKILL'))
     await this.#exited
-    return late.aborted ? null : this.#child.exitCode
+    return late.aborted ? 'late' : (this.#child.exitCode ?? 'killed')
   }
 
   /** Whether it was killed, by itself or another; false: it runs, or ended otherwise. */

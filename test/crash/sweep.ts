@@ -82,9 +82,11 @@ async function oneLife(
   const load = new Load({ ...arena, url, pid: broker.pid, round: sweep.life })
   const until = performance.now() + forMs
   while (performance.now() < until && !broker.over) await sleep(10)
-  const died = broker.over
-  if (died && !broker.killed) throw new Error(`the broker fell by itself:\n${broker.lastWords()}`)
-  await broker.kill()
+  if (broker.over && !broker.killed)
+    throw new Error(`the broker fell by itself:\n${broker.lastWords()}`)
+  // What has not come by now may come when it stops.
+  faults.clear()
+  const died = (await broker.stop()) === 'killed'
   const unexpected = await load.stop()
   if (unexpected.length > 0) {
     throw new Error(`life ${sweep.life}: an answer nobody expected`, { cause: unexpected[0] })
