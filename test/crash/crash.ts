@@ -6,7 +6,7 @@
  *   npm run test:crash -- --failpoints    at every await of what issues, ends and reloads
  *                                         and at every statement of an upgrade and step of a first start
  *   npm run test:crash -- --lies          upstreams say they ended what they did not
- *   npm run test:crash -- --short         6 rounds and 8 failpoints
+ *   npm run test:crash -- --short         5 rounds and 6 failpoints
  *   npm run test:crash -- --rounds N --seed S
  */
 import { writeFileSync } from 'node:fs'
@@ -14,8 +14,8 @@ import { parseArgs } from 'node:util'
 import { runRounds } from './rounds.ts'
 
 const DEFAULT_ROUNDS = 50
-const SHORT_ROUNDS = 6
-const SHORT_FAILPOINTS = 8
+const SHORT_ROUNDS = 5
+const SHORT_FAILPOINTS = 6
 
 const { values } = parseArgs({
   options: {
