@@ -1,5 +1,4 @@
 import type { Clock } from '../../src/clock.ts'
-import { SKEW_MS } from '../../src/model/lifetime.ts'
 import type { EndOrder, EndOutcome, ProviderLog, RevokeBatch } from '../../src/provider.ts'
 import { UpstreamError } from '../../src/provider.ts'
 import {
@@ -8,11 +7,12 @@ import {
   documentWriter,
   ROLE_INLINE_CHARACTERS,
 } from './deny-documents.ts'
+import { asFarAsKnown, enforced } from './end-outcome.ts'
 import { Refusals, type Refused, refuses } from './refusals.ts'
 import type { InlinePolicy, RolePolicies } from './role-policies.ts'
 import { charactersBeside, EMPTY_SURVEY, freeShard, type Survey, surveyOf } from './role-survey.ts'
 import { SharedWrites } from './shared-writes.ts'
-import { refusesByTags, tagDenialsFor } from './tag-denials.ts'
+import { tagDenialsFor } from './tag-denials.ts'
 import type { UpstreamClock } from './upstream-clock.ts'
 
 export interface DenialContext {
@@ -239,42 +239,6 @@ export class RoleDenials {
       'to managed policies or wait for listed leases to die'
     )
   }
-}
-
-/**
- * Whose renewal may still land is not known by its handle: what tags refuse may not be all of it.
- * Where nobody says which renewals those are, every lease that ends now could have one.
- */
-function asFarAsKnown(batch: RevokeBatch): RevokeBatch {
-  const { use } = batch
-  const renewing = new Set(use?.renewing)
-  const unsure = (order: EndOrder) => ({ ...order, handle: null })
-  return {
-    ...batch,
-    orders: batch.orders.map((one) => (!use || renewing.has(one.lease) ? unsure(one) : one)),
-    stillRefused: batch.stillRefused.map((one) => (renewing.has(one.lease) ? unsure(one) : one)),
-  }
-}
-
-/** Enforced, not proved: IAM accepted it and tells nobody when it has arrived everywhere. */
-function enforced(order: EndOrder, { tags }: Refused): EndOutcome {
-  return {
-    lease: order.lease,
-    ok: true,
-    containment: 'enforced',
-    exposedUntil: exposedUntil(order),
-    ...(tags.some((one) => refusesByTags(one, order)) ? { sharesPlace: true } : {}),
-  }
-}
-
-/**
- * When the last known session dies by itself. `latestPossibleExpiry` lies just the clock skew behind
- * it; where it is later, a renewal's answer never came, and its session may exist.
- */
-function exposedUntil({ nativeExpiresAt, latestPossibleExpiry }: EndOrder): number {
-  if (nativeExpiresAt === null) return latestPossibleExpiry
-  const renewing = latestPossibleExpiry > nativeExpiresAt + SKEW_MS
-  return renewing ? latestPossibleExpiry : nativeExpiresAt
 }
 
 function noneIfRoleGone(error: unknown): undefined {
