@@ -172,12 +172,16 @@ function reasonOf({ statusCode, body }: ErrorResponse, call: VaultCall): string 
   const errors = asBody(body).errors
   const first: unknown = Array.isArray(errors) ? errors[0] : undefined
   if (typeof first !== 'string') return ''
-  return withoutSent(first, call)
-    .replace(/\b(?:hv[sbr]|[sbr])\.[\w.-]{8,}/g, '[redacted]')
-    .replace(/^1 error occurred:\s*\*?/, '')
-    .replace(/[^\x20-\x7e]+/g, ' ')
-    .trim()
-    .slice(0, 200)
+  return (
+    withoutSent(first, call)
+      .replace(/\b(?:hv[sbr]|[sbr])\.[\w.-]{8,}/g, '[redacted]')
+      .replace(/^1 error occurred:\s*\*?/, '')
+      .replace(/[^\x20-\x7e]+/g, ' ')
+      // What follows is a backend's own text, such as a database's, which may quote anything.
+      .replace(/ err: .*$/, '')
+      .trim()
+      .slice(0, 200)
+  )
 }
 
 /** Its token, and what a login sent in its body: a secret id, a JWT. */

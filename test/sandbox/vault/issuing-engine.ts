@@ -27,6 +27,13 @@ const VERBS: Readonly<Record<Mount, readonly string[]>> = {
   aws: ['creds', 'sts'],
   ssh: ['creds', 'sign'],
 }
+/** Each engine says it in its own words (OpenBao 2.6.2). */
+const UNKNOWN_ROLE: Readonly<Record<Mount, (name: string) => string>> = {
+  pki: (name) => `unknown role: ${name}`,
+  kubernetes: (name) => `role '${name}' does not exist`,
+  aws: (name) => `Role '${name}' not found`,
+  ssh: (name) => `Role "${name}" not found`,
+}
 /** Never shorter, whatever is asked: the Kubernetes API's and STS's own floors. */
 const KUBERNETES_FLOOR = 600
 const STS_FLOOR = 900
@@ -61,7 +68,7 @@ export class IssuingEngine {
     if (operation === 'read' && known !== 'aws')
       throw new VaultRefusal(405, 'unsupported operation')
     const role = this.#roles.get(`${mount}/${name}`)
-    if (!role) throw new VaultRefusal(400, `unknown role: ${name}`)
+    if (!role) throw new VaultRefusal(400, UNKNOWN_ROLE[known](name))
     return this.#issue(path, { token, issued: this.#made({ mount: known, verb, role, data }) })
   }
 

@@ -10,6 +10,7 @@ export interface Lease {
   readonly renewable: boolean
   renewedAt: number | undefined
   expiresAt: number
+  /** The backend refused once; Vault tries again by itself where it was queued. */
   revokeError: string | undefined
   /** Ends the secret at its backend; throws when the backend fails. */
   readonly end: () => void
@@ -91,7 +92,12 @@ export class LeaseStore {
       lease.end()
     } catch (error) {
       lease.revokeError = String(error)
-      throw new VaultRefusal(400, `failed to revoke entry: resp: (*logical.Response)(nil)`)
+      // As OpenBao 2.6.2 does, it quotes what the backend said, whatever is in it.
+      const said = error instanceof Error ? error.message : String(error)
+      throw new VaultRefusal(
+        400,
+        `failed to revoke entry: resp: (*logical.Response)(nil) err: ${said}`,
+      )
     }
     this.#leases.delete(id)
     this.#queue.delete(id)

@@ -90,8 +90,15 @@ export class Logins {
   #byJwt(mount: string, data: Readonly<Record<string, unknown>>): LoginRole {
     const name = text(data, 'role') ?? ''
     const role = this.#roles.get(`${mount}/${name}`)
-    if (!role) throw new VaultRefusal(400, `invalid role name "${name}"`)
+    const isJwt = mount === 'jwt'
+    if (!role) {
+      const why = isJwt ? `role "${name}" could not be found` : `invalid role name "${name}"`
+      throw new VaultRefusal(400, why)
+    }
     if (this.#accepted.get(`${mount}/${name}`) !== text(data, 'jwt')) {
+      // The one verifies a signature itself, the other asks a cluster (seen on OpenBao 2.6.2).
+      if (isJwt)
+        throw new VaultRefusal(400, 'error validating token: error verifying token signature')
       throw new VaultRefusal(403, 'permission denied')
     }
     return role

@@ -209,7 +209,7 @@ describe('the sandbox Vault', () => {
       const failed = await ask(vault.rootToken, 'POST', 'sys/leases/revoke', body)
       expect(failed.status).toBe(400)
       const { data } = await vault.root('POST', 'sys/leases/lookup', { lease_id: lease })
-      expect(data).toHaveProperty('revoke_error')
+      expect(data).not.toHaveProperty('revoke_error')
       expect(vault.database.users.has(login[0])).toBe(true)
     })
 

@@ -119,6 +119,7 @@ export function handleLeases(
   }
 }
 
+/** A failed revocation shows here only once Vault has given it up, which this one never does. */
 function lookup(leases: LeaseStore, lease: Lease | undefined): Answer {
   if (!lease) throw new VaultRefusal(400, 'invalid lease')
   return ok({
@@ -129,7 +130,6 @@ function lookup(leases: LeaseStore, lease: Lease | undefined): Answer {
       last_renewal: lease.renewedAt === undefined ? null : new Date(lease.renewedAt).toISOString(),
       renewable: lease.renewable,
       ttl: leases.ttlOf(lease),
-      ...(lease.revokeError === undefined ? {} : { revoke_error: lease.revokeError }),
     },
   })
 }
