@@ -21,7 +21,11 @@ const TTL_SECONDS = 60
 
 /** `settings` replaces single settings; `now` drives both Vault's clock and the provider's. */
 export async function startLeaseBench(
-  options: { settings?: Readonly<Record<string, unknown>>; now?: () => number } = {},
+  options: {
+    settings?: Readonly<Record<string, unknown>>
+    now?: () => number
+    namespace?: string
+  } = {},
 ): Promise<LeaseBench> {
   return new LeaseBench(await startVaultUpstream(options), options)
 }

@@ -28,12 +28,19 @@ export interface VaultUpstream {
 }
 
 export async function startVaultUpstream(
-  options: { now?: () => number; revokePolicy?: string; ledger?: Ledger; faults?: Faults } = {},
+  options: {
+    now?: () => number
+    revokePolicy?: string
+    ledger?: Ledger
+    faults?: Faults
+    namespace?: string
+  } = {},
 ): Promise<VaultUpstream> {
   const vault = await startVaultSandbox({
     ledger: options.ledger ?? new Ledger(),
     ...(options.faults ? { faults: options.faults } : {}),
     ...(options.now ? { now: options.now } : {}),
+    ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
   })
   await vault.root('POST', 'auth/token/roles/mayfly', {
     allowed_policies_glob: ['mf-*'],
@@ -65,6 +72,7 @@ export async function startVaultUpstream(
     settings: {
       type: 'vault',
       address: vault.address,
+      ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
       auth: { method: 'approle', role_id: mint.roleId, secret_id: 'env:VAULT_MINT' },
       revoke_auth: { method: 'approle', role_id: revoke.roleId, secret_id: 'env:VAULT_REVOKE' },
       mounts: { secret: 'kv', kv: 'kv' },

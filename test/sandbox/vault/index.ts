@@ -44,6 +44,8 @@ export interface VaultSandboxOptions {
   readonly ledger: Ledger
   readonly faults?: Faults
   readonly port?: number
+  /** The one namespace it has; a request that names another finds nothing. Default: the root. */
+  readonly namespace?: string
   readonly now?: () => number
   /** How long Vault lets queued revocations lie; a real one takes a moment too. */
   readonly queueDelayMs?: number
@@ -57,7 +59,8 @@ export async function startVaultSandbox(options: VaultSandboxOptions): Promise<V
   const queueDelayMs = options.queueDelayMs ?? 50
   const router = new Router({ ledger: options.ledger, now, queueDelayMs })
   const server = createServer((request, response) => {
-    respond({ router, faults, ledger: options.ledger, now }, request, response).catch(() => {
+    const { ledger, namespace = '' } = options
+    respond({ router, faults, ledger, now, namespace }, request, response).catch(() => {
       response.destroy()
     })
   })
@@ -70,7 +73,10 @@ export async function startVaultSandbox(options: VaultSandboxOptions): Promise<V
     ledger: options.ledger,
     faults,
     database: router.database,
-    root: (method, path, body) => asRoot(address, router.rootToken, { method, path, body }),
+    root: (method, path, body) => {
+      const { namespace = '' } = options
+      return asRoot({ address, namespace, token: router.rootToken }, { method, path, body })
+    },
     acceptJwt: (mount, role, jwt, raw) => router.logins.acceptJwt(mount, role, jwt, raw),
     honours: (secret) => router.issuing.honours(secret),
     hasPolicy: (name) => router.policies.has(name),
@@ -89,10 +95,11 @@ interface Serving {
   readonly faults: Faults
   readonly ledger: Ledger
   readonly now: () => number
+  readonly namespace: string
 }
 
 async function respond(
-  { router, faults, ledger, now }: Serving,
+  { router, faults, ledger, now, namespace }: Serving,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -111,6 +118,7 @@ async function respond(
         reason,
       })
     try {
+      if (namespaceOf(request) !== namespace) throw new VaultRefusal(404, 'namespace not found')
       const answer = router.handle(exchangeOf(router, request, body), token)
       if (token !== '') use(true, `answered ${answer.status}`)
       return answer
@@ -135,6 +143,11 @@ function tokenOf(request: IncomingMessage): string {
   const header = request.headers['x-vault-token']
   if (typeof header === 'string') return header
   return /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
+}
+
+function namespaceOf(request: IncomingMessage): string {
+  const header = request.headers['x-vault-namespace']
+  return typeof header === 'string' ? header.replace(/\/$/, '') : ''
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
@@ -213,13 +226,15 @@ function pretended(request: IncomingMessage) {
 }
 
 async function asRoot(
-  address: string,
-  token: string,
+  { address, namespace, token }: { address: string; namespace: string; token: string },
   call: { method: string; path: string; body: Readonly<Record<string, unknown>> | undefined },
 ): Promise<RootAnswer> {
   const response = await fetch(`${address}/v1/${call.path}`, {
     method: call.method,
-    headers: { 'x-vault-token': token },
+    headers: {
+      'x-vault-token': token,
+      ...(namespace === '' ? {} : { 'x-vault-namespace': namespace }),
+    },
     ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
   })
   const answer = await response.text()
