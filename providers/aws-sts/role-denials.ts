@@ -118,7 +118,7 @@ export class RoleDenials {
   /** Where many end at once one statement refuses them all, and their own entries go. */
   #listTogether({ orders, stillRefused, use }: RevokeBatch, survey: Survey): void {
     const { upstream } = this.#context
-    if (use === undefined || upstream.now() === undefined) return
+    if (use === undefined || survey.shared || upstream.now() === undefined) return
     const all = [...orders, ...stillRefused]
     for (const denial of tagDenialsFor(all, { use, skew: upstream.skew() })) {
       this.#refusals.listByTags(denial, all, survey)

@@ -18,9 +18,19 @@ export interface Survey {
   readonly othersCharacters: number
   /** A later epoch writes here: this broker is outdated. */
   readonly outdated: boolean
+  /** Another installation ends leases here: its sessions may bear the same tags as ours. */
+  readonly shared: boolean
 }
 
-export const EMPTY_SURVEY: Survey = { earlier: [], othersCharacters: 0, outdated: false }
+/** A document of whatever installation. */
+const ANY_DOCUMENT = /^mayfly-.+-\d+-e\d+$/
+
+export const EMPTY_SURVEY: Survey = {
+  earlier: [],
+  othersCharacters: 0,
+  outdated: false,
+  shared: false,
+}
 
 export function surveyOf(
   policies: readonly InlinePolicy[],
@@ -29,6 +39,7 @@ export function surveyOf(
   const earlier: EarlierDocument[] = []
   let othersCharacters = 0
   let outdated = false
+  let shared = false
   for (const { name, text } of policies) {
     const by = documentWriter(installation, name)
     const characters = countedCharacters(text)
@@ -39,9 +50,10 @@ export function surveyOf(
     } else {
       othersCharacters += characters
       outdated ||= by !== undefined
+      shared ||= by === undefined && ANY_DOCUMENT.test(name)
     }
   }
-  return { earlier, othersCharacters, outdated }
+  return { earlier, othersCharacters, outdated, shared }
 }
 
 /** Characters of everything but the writer's own document. */

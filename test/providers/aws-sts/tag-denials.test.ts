@@ -40,6 +40,16 @@ describe('refusing many sessions of a role together', () => {
     expect(await reads(bench, doomed)).toEqual(['AccessDenied'])
   })
 
+  it('P4: is not used on a role where another installation ends leases, too', async () => {
+    const theirs = documentText({ names: ['mf-aaaaaaaaaaaaaaaaaaaa'] })
+    await using bench = await awsBench({ inline: { 'mayfly-other-0-e1': theirs } })
+    const provider = bench.provider()
+    const doomed = await minted(bench, provider, Array(12).fill({}))
+    bench.pass(MINUTE)
+    await end(bench, provider, { orders: doomed, use: inUse(bench, []) })
+    expect(bench.documents()['mayfly-acme-0-e1']).toHaveLength(12)
+  })
+
   it('P6: names apart whatever was issued only now, may still land or nobody knows of', async () => {
     await using bench = await awsBench()
     const provider = bench.provider()
