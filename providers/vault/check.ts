@@ -2,6 +2,7 @@
 import { SKEW_MS } from '../../src/model/lifetime.ts'
 import type { Finding } from '../../src/provider.ts'
 import { UpstreamError } from '../../src/provider.ts'
+import { checkEngines } from './check-engines.ts'
 import { checkTokenRole } from './check-token-role.ts'
 import type { VaultSession } from './session.ts'
 import type { Upstream } from './upstream.ts'
@@ -20,7 +21,10 @@ interface Need {
   readonly lest: string
 }
 
-export async function check(upstream: Upstream): Promise<readonly Finding[]> {
+export async function check(
+  upstream: Upstream,
+  targets: readonly unknown[] = [],
+): Promise<readonly Finding[]> {
   const signal = AbortSignal.timeout(CHECK_MS)
   const separate = upstream.minter !== upstream.ender
   try {
@@ -29,6 +33,7 @@ export async function check(upstream: Upstream): Promise<readonly Finding[]> {
       ...(await identityFindings(upstream.minter, 'mint', mintNeeds(upstream), signal)),
       ...(await identityFindings(upstream.ender, 'revoke', END_NEEDS, signal)),
       ...(await checkTokenRole(upstream, signal)),
+      ...(await checkEngines(upstream, targets, signal)),
       ...(separate ? [] : [SHARED_IDENTITY]),
     ]
   } catch (error) {

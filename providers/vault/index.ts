@@ -34,7 +34,7 @@ function create(context: ProviderContext<Settings>): Provider {
     revoke: (batch) => end(upstream, batch),
     prove: (orders) => prove(upstream, orders),
     inventory: () => inventory(upstream),
-    check: () => check(upstream),
+    check: () => check(upstream, context.targets),
     close: async () => {
       await upstream.minter.close()
       await upstream.ender.close()

@@ -62,6 +62,26 @@ describe('what doctor says about vault', () => {
     })
   })
 
+  it('P17: blocks where a target names another engine than the one mounted there', async () => {
+    const right = { kind: 'dynamic', engine: 'database', path: 'database/creds/readonly' }
+    const wrong = { kind: 'dynamic', engine: 'database', path: 'aws/creds/user' }
+    for (const [targets, level] of [
+      [[right], 'ok'],
+      [[right, wrong], 'blocking'],
+    ] as const) {
+      const one = await startLeaseBench({ targets })
+      const findings = await one.provider.check()
+      expect(findings).toContainEqual(
+        expect.objectContaining({ level, what: expect.stringContaining('mounted there') }),
+      )
+      await one.vault.root('POST', 'sys/policies/acl/mayfly-mint', {
+        policy: without(MINT_POLICY, 'sys/mounts'),
+      })
+      expect((await one.provider.check()).map((finding) => finding.level)).toContain('warning')
+      await one.close()
+    }
+  })
+
   it('P17: blocks when vault cannot be reached', async () => {
     await bench.vault.close()
     expect(await bench.provider.check()).toEqual([

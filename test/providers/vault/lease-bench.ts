@@ -25,6 +25,7 @@ export async function startLeaseBench(
     settings?: Readonly<Record<string, unknown>>
     now?: () => number
     namespace?: string
+    targets?: readonly unknown[]
   } = {},
 ): Promise<LeaseBench> {
   return new LeaseBench(await startVaultUpstream(options), options)
@@ -38,7 +39,11 @@ export class LeaseBench {
 
   constructor(
     { vault, settings, secrets }: VaultUpstream,
-    options: { settings?: Readonly<Record<string, unknown>>; now?: () => number },
+    options: {
+      settings?: Readonly<Record<string, unknown>>
+      now?: () => number
+      targets?: readonly unknown[]
+    },
   ) {
     this.vault = vault
     const wall = options.now ?? (() => Date.now())
@@ -51,6 +56,7 @@ export class LeaseBench {
       installation: 'bench',
       epoch: 1,
       settings: definition.settings.parse({ ...settings, ...options.settings }),
+      ...(options.targets === undefined ? {} : { targets: options.targets }),
       clock: this.clock,
       secret: (reference) => new Secret(secrets[reference] ?? ''),
       log: { info: () => {}, warn: () => {} },

@@ -9,6 +9,7 @@ path "auth/token/create/mayfly"     { capabilities = ["update"] }
 path "auth/token/roles/mayfly"      { capabilities = ["read"] }
 path "auth/token/renew-accessor"    { capabilities = ["update"] }
 path "sys/leases/renew"             { capabilities = ["update"] }
+path "sys/mounts"                   { capabilities = ["read"] }
 `
 
 export const REVOKE_POLICY = `

@@ -5,7 +5,7 @@ import { type Acl, aclOf, ROOT_ACL } from './acl.ts'
 import { AuthToken, type Caller, requireSudo } from './auth-token.ts'
 import { Database } from './database.ts'
 import { DatabaseEngine } from './database-engine.ts'
-import { type Exchange, json, permissionDenied, VaultRefusal } from './exchange.ts'
+import { type Exchange, json, ok, permissionDenied, VaultRefusal } from './exchange.ts'
 import { ISSUING_MOUNTS, IssuingEngine } from './issuing-engine.ts'
 import { KeyValueV1, KeyValueV2 } from './key-value.ts'
 import { LeaseStore } from './lease-store.ts'
@@ -101,6 +101,7 @@ export class Router {
     if (path.startsWith('sys/leases/')) {
       return handleLeases(this.#leases, exchange, below('sys/leases/'), caller)
     }
+    if (path === 'sys/mounts' && operation === 'read') return ok({ data: MOUNTS })
     if (path === 'sys/capabilities-self' && operation === 'update') {
       return capabilitiesSelf(exchange, caller)
     }
@@ -123,6 +124,13 @@ export class Router {
     return token.policies.includes('root') || this.policies.rulesOf(token.policies).length > 0
   }
 }
+
+const MOUNTS = Object.fromEntries(
+  [
+    ...['database', 'sys', 'identity', 'cubbyhole', ...ISSUING_MOUNTS].map((one) => [one, one]),
+    ...['secret', 'kv'].map((one) => [one, 'kv']),
+  ].map(([path, type]) => [`${path}/`, { type }]),
+)
 
 const HEALTH = json(200, {
   initialized: true,
