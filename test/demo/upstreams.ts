@@ -107,6 +107,7 @@ path "auth/token/create/mayfly"     { capabilities = ["update"] }
 path "auth/token/roles/mayfly"      { capabilities = ["read"] }
 path "auth/token/renew-accessor"    { capabilities = ["update"] }
 path "sys/leases/renew"             { capabilities = ["update"] }
+path "sys/mounts"                   { capabilities = ["read"] }
 `
 
 /** And the one that ends. */

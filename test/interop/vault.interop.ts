@@ -274,6 +274,28 @@ const STEPS: Readonly<Record<string, Step>> = {
     return undefined
   },
 
+  'P1: whatever a mint cut off at any moment left is found by name and ended': async (
+    server,
+    provider,
+  ) => {
+    for (const deadline of [1, 2, 4, 8, 16, 32]) {
+      const order = orderFor(TOKEN_TARGET, tickets())
+      const signal = AbortSignal.timeout(deadline)
+      const minted = await provider.mint({ ...order, signal }).catch(() => undefined)
+      await endWell(provider, order, null)
+      // What lands after the first end is why the broker ends it again until it cannot live.
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      await endWell(provider, order, null)
+      if (minted) {
+        const ticket = `${RUN}/data/tickets/1`
+        assert.equal(await server.status(tokenOf(minted), 'GET', ticket), 403)
+      }
+      const left = (await provider.inventory?.())?.map((found) => found.upstreamName)
+      assert.equal(left?.includes(order.upstreamName), false)
+    }
+    return undefined
+  },
+
   'a token of its own that was revoked is replaced by one new login': async (server, provider) => {
     await server.root('PUT', `sys/leases/revoke-prefix/auth/${RUN}/login`, { sync: true })
     const order = orderFor(TOKEN_TARGET, tickets())
