@@ -5,6 +5,7 @@
  * that refuse many sessions by their tags and when they were issued (tag-denials.ts).
  */
 import type { Statement } from './statement.ts'
+import { saysTheSame, statementsIn } from './statements-read.ts'
 import { type TagDenial, tagStatement } from './tag-denials.ts'
 
 /** All inline policies of a role together, white space not counted; cannot be raised (IAM quotas). */
@@ -12,6 +13,9 @@ export const ROLE_INLINE_CHARACTERS = 10_240
 
 /** `mf-` and 20 characters, in quotes, and the comma. */
 const ENTRY_CHARACTERS = 26
+
+const IDENTITY = 'aws:SourceIdentity'
+const NAME = /^mf-[a-z2-7]{20}$/
 
 /** Who wrote a document: the store's epoch, and within it one uninterrupted run of writes. */
 export interface Writer {
@@ -44,11 +48,23 @@ export function documentText(refused: {
 }
 
 function namesStatement(names: readonly string[]): Statement {
-  const Condition = { StringEquals: { 'aws:SourceIdentity': names } }
+  const Condition = { StringEquals: { [IDENTITY]: names } }
   return { Effect: 'Deny', Action: '*', Resource: '*', Condition }
 }
 
-/** The leases a document names, whoever wrote it and however it was reformatted since. */
+/** The leases a document surely refuses: those in statements that say just what we would write. */
+export function namesRefusedBy(text: string): string[] {
+  const refused = statementsIn(text).flatMap((statement) => {
+    const names = [statement.Condition?.StringEquals?.[IDENTITY] ?? []].flat().map(String)
+    return saysTheSame(statement, namesStatement(names)) ? names : []
+  })
+  return [...new Set(refused.filter((name) => NAME.test(name)))]
+}
+
+/**
+ * The leases a document names in whatever way, whoever wrote or edited it: those to be refused by
+ * whoever takes it over.
+ */
 export function namesIn(text: string): string[] {
   return [...new Set(text.match(/\bmf-[a-z2-7]{20}\b/g) ?? [])]
 }

@@ -1,6 +1,6 @@
 /** What one role's deny documents of this installation refuse, by the leases they name. */
 import { type InventoryItem, UpstreamError } from '../../src/provider.ts'
-import { namesIn } from './deny-documents.ts'
+import { namesRefusedBy } from './deny-documents.ts'
 import type { RoleDenials } from './role-denials.ts'
 import { refusesByTags, type TagDenial, tagDenialsIn } from './tag-denials.ts'
 
@@ -13,7 +13,7 @@ export async function refusedOn(
     return (await denials.documents(signal)).flatMap(({ name, text }) => {
       const what = `refused on ${role} by ${name}`
       return [
-        ...namesIn(text).map((upstreamName) => ({ upstreamName, what, works: false })),
+        ...namesRefusedBy(text).map((upstreamName) => ({ upstreamName, what, works: false })),
         ...tagDenialsIn(text).map((denial) => ({ ...many(denial, role), what, works: false })),
       ]
     })

@@ -104,7 +104,7 @@ export class Refusals {
     const tags = [...this.#tags.values()]
     const names = [...this.#names.keys()]
     if (documentText({ names, tags }).length <= room) return { names, tags, complete: true }
-    const elsewhere = new Set(survey.earlier.flatMap((one) => one.names))
+    const elsewhere = new Set(survey.earlier.flatMap((one) => one.refused))
     const needed = names.filter((name) => !elsewhere.has(name))
     const fits = documentText({ names: needed, tags }).length <= room
     return fits ? { names: needed, tags, complete: false } : undefined

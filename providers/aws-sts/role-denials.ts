@@ -98,7 +98,7 @@ export class RoleDenials {
     const refused: Refused = {
       names: new Set([
         ...(this.#written?.names ?? []),
-        ...survey.earlier.flatMap(({ names }) => names),
+        ...survey.earlier.flatMap(({ refused: theirs }) => theirs),
       ]),
       tags: [...(this.#written?.tags ?? []), ...survey.earlier.flatMap(({ tags }) => tags)],
     }

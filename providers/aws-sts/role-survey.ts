@@ -1,4 +1,10 @@
-import { countedCharacters, documentWriter, namesIn, type Writer } from './deny-documents.ts'
+import {
+  countedCharacters,
+  documentWriter,
+  namesIn,
+  namesRefusedBy,
+  type Writer,
+} from './deny-documents.ts'
 import type { InlinePolicy } from './role-policies.ts'
 import { type TagDenial, tagDenialsIn } from './tag-denials.ts'
 
@@ -6,7 +12,10 @@ import { type TagDenial, tagDenialsIn } from './tag-denials.ts'
 export interface EarlierDocument {
   readonly policyName: string
   readonly text: string
+  /** What it names in whatever way, for whoever takes it over. */
   readonly names: readonly string[]
+  /** Those of them that it surely refuses. */
+  readonly refused: readonly string[]
   readonly tags: readonly Omit<TagDenial, 'until'>[]
   readonly characters: number
 }
@@ -46,7 +55,8 @@ export function surveyOf(
     if (by && by.epoch === writer.epoch && by.shard === writer.shard) continue
     if (by && isEarlier(by, writer)) {
       const [names, tags] = [namesIn(text), tagDenialsIn(text)]
-      earlier.push({ policyName: name, text, names, tags, characters })
+      const refused = namesRefusedBy(text)
+      earlier.push({ policyName: name, text, names, refused, tags, characters })
     } else {
       othersCharacters += characters
       outdated ||= by !== undefined

@@ -9,6 +9,7 @@ import type { GroupUse } from '../../src/model/group-use.ts'
 import { SKEW_MS } from '../../src/model/lifetime.ts'
 import type { EndOrder } from '../../src/provider.ts'
 import type { Statement } from './statement.ts'
+import { type ReadStatement, saysTheSame, statementsIn } from './statements-read.ts'
 
 /** Sessions that bear all of these tags. */
 export interface SessionTags {
@@ -87,14 +88,7 @@ export function tagStatement({ tags, before }: Omit<TagDenial, 'until'>): Statem
 
 /** The statements of this kind in a document, whoever reformatted it; `until` is left open. */
 export function tagDenialsIn(text: string): readonly Omit<TagDenial, 'until'>[] {
-  let document: unknown
-  try {
-    document = JSON.parse(text)
-  } catch {
-    return []
-  }
-  const statements = isObject(document) ? [document.Statement].flat() : []
-  return statements.flatMap((statement) => readStatement(statement) ?? [])
+  return statementsIn(text).flatMap((statement) => readStatement(statement) ?? [])
 }
 
 /** One key for the same sessions, whenever they were issued. */
@@ -142,10 +136,9 @@ function tagSets(orders: readonly EndOrder[], kind: 'tenant' | 'agent' | 'task')
   return [...new Map(sets.map((tags) => [keyOfTags(tags), tags])).values()]
 }
 
-function readStatement(statement: unknown): Omit<TagDenial, 'until'> | undefined {
-  if (!isObject(statement) || !isObject(statement.Condition)) return undefined
-  const { StringEquals, DateLessThan, ...others } = statement.Condition
-  if (!isObject(StringEquals) || !isObject(DateLessThan)) return undefined
+function readStatement(statement: ReadStatement): Omit<TagDenial, 'until'> | undefined {
+  const { StringEquals, DateLessThan } = statement.Condition ?? {}
+  if (!StringEquals || !DateLessThan) return undefined
   const before = Date.parse(String([DateLessThan['aws:TokenIssueTime']].flat()[0]))
   const tags: SessionTags = Object.fromEntries(
     KINDS.flatMap((kind) => {
@@ -154,24 +147,11 @@ function readStatement(statement: unknown): Omit<TagDenial, 'until'> | undefined
     }),
   )
   const read = { tags, before }
-  if (!Number.isFinite(before) || Object.keys(others).length > 0) return undefined
+  if (!Number.isFinite(before)) return undefined
   // Only what says just what we would have written is what we take it for.
-  const [theirs, ours] = [statement, tagStatement(read)].map(comparable)
-  return theirs === ours ? read : undefined
-}
-
-/** Key order and lists of one make no difference to IAM. */
-function comparable(value: unknown): string {
-  if (Array.isArray(value)) return comparable(value.length === 1 ? value[0] : value.map(comparable))
-  if (!isObject(value)) return JSON.stringify(value)
-  const sorted = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return JSON.stringify(sorted.map(([key, inner]) => [key, comparable(inner)]))
+  return saysTheSame(statement, tagStatement(read)) ? read : undefined
 }
 
 function wholeSecond(at: number): number {
   return Math.ceil(at / 1_000) * 1_000
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

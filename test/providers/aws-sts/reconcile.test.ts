@@ -91,4 +91,33 @@ describe('reconciling the deny documents of a role', () => {
     const events = (await one.as('admin', 'GET /v1/audit?limit=500')).body.items
     expect(events.map(({ type }: { type: string }) => type)).toContain('lease.containment_lost')
   })
+
+  it.each([
+    ['allows what it refused', { Effect: 'Allow' }],
+    ['refuses one action only', { Action: ['s3:PutObject', 's3:DeleteObject'] }],
+    ['refuses it elsewhere only', { Resource: 'arn:aws:s3:::elsewhere/*' }],
+  ])(
+    'P6: a name that still stands where the document %s is not taken for refused',
+    async (_, change) => {
+      const { one, sandbox } = await house()
+      const { task, lease, credential } = await one.lend()
+      await one.call(`POST /v1/leases/${lease}/end`, { token: task.token, body: {} })
+      await one.until(lease, 'enforced')
+      const [name = '', text = ''] =
+        Object.entries(sandbox.rolePolicies(ROLE)).find(([policy]) =>
+          policy.startsWith('mayfly-'),
+        ) ?? []
+      const document = JSON.parse(text)
+      Object.assign(document.Statement[0], change)
+      sandbox.putRolePolicy(ROLE, name, document)
+      await one.pass(4_000)
+      expect(await read(sandbox, credential)).toBe('ok')
+
+      const { body } = await one.as('admin', 'POST /v1/reconcile', { provider: 'real' })
+      expect(body.items[0].findings).toMatchObject([{ kind: 'containment-lost', lease }])
+      await one.until(lease, 'enforced')
+      await one.pass(4_000)
+      expect(await read(sandbox, credential)).toBe('AccessDenied')
+    },
+  )
 })

@@ -137,6 +137,7 @@ describe('reading such statements back', () => {
     for (const change of [
       { Effect: 'Allow' },
       { Action: 's3:*' },
+      { Action: ['s3:GetObject', 's3:PutObject'] },
       { Resource: 'arn:aws:s3:::b' },
       { Sid: 'x', NotAction: 'iam:*', Action: undefined },
     ]) {
