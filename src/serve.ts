@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import pino from 'pino'
+import { lastAnchored } from './audit/anchor.ts'
 import type { Broker, World } from './broker/broker.ts'
 import { Health } from './broker/health.ts'
 import { keepPolicies } from './broker/keep-policies.ts'
@@ -73,6 +74,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     migrations: MIGRATIONS,
     clockSource: options.clockSource,
     acceptTime: options.acceptTime,
+    witness: await witnessOf(config, options.clockSource),
   })
   try {
     const signer = createSigner({ keysDir: config.keysDir, clock })
@@ -118,6 +120,19 @@ export async function serve(options: ServeOptions): Promise<Served> {
     await store.close()
     throw error
   }
+}
+
+/** An anchor that hangs must not keep leases from their end. */
+const WITNESS_WAIT_MS = 3_000
+
+async function witnessOf({ audit }: Config, { after }: ClockSource) {
+  const { anchorPath } = audit
+  if (anchorPath === undefined) return undefined
+  let cancel = () => {}
+  const tooLate = new Promise<undefined>((resolve) => {
+    cancel = after(WITNESS_WAIT_MS, () => resolve(undefined))
+  })
+  return await Promise.race([lastAnchored(anchorPath), tooLate]).finally(() => cancel())
 }
 
 /** Belt and braces: secrets are `Secret` and headers are not logged, but a mistake must not leak. */

@@ -2,6 +2,8 @@
 const AUDIT_TYPES = [
   'broker.started',
   'broker.stopped',
+  'restore.detected',
+  'restore.confirmed',
   'config.reloaded',
   'task.opened',
   'task.refused',

@@ -5,6 +5,7 @@ import { type Decided, factsOfTask } from './decide.ts'
 import type { Evaluation } from './evaluation.ts'
 import type { Principal } from './principals.ts'
 import { type Reach, reachesOf } from './reaches.ts'
+import type { Withheld } from './withheld.ts'
 
 interface ActFacts {
   readonly own: Principal
@@ -13,8 +14,7 @@ interface ActFacts {
   readonly asked: Evaluation
   /** What of the task's own intent covers it. */
   readonly reaches: readonly Reach[]
-  /** Why nobody knows what time it is. */
-  readonly doubt: string | undefined
+  readonly withheld: Withheld | undefined
   readonly now: number
 }
 
@@ -23,12 +23,12 @@ interface ActFacts {
  * and policy permits it at its own risk (P4). Where several entitlements cover it, all must allow it.
  */
 export function decideAct(world: World, facts: ActFacts): Decided {
-  const { own, above, asked, reaches, doubt, now } = facts
+  const { own, above, asked, reaches, withheld, now } = facts
   const { task } = own
   const deny = (rail: string, reason: string) =>
     deniedByRail({ rail, reason, policyHash: world.policy.hash })
   if (task.state !== 'open' || task.deadline <= now) return deny('task-ended', 'the task has ended')
-  if (doubt !== undefined) return deny('clock', doubt)
+  if (withheld !== undefined) return deny(withheld.rail, withheld.message)
   if (reaches.length === 0) return deny('intent', 'nothing in the intent of the task covers it')
   if (above.length !== task.chain.length) {
     return deny('chain', 'a task it was delegated by is gone')

@@ -14,6 +14,7 @@ import { reachesOf } from './reaches.ts'
 import { noteRefusal } from './refusal-run.ts'
 import { riskOfTask } from './risk.ts'
 import { inForce } from './still-permitted.ts'
+import { withheld } from './withheld.ts'
 
 /**
  * find subject → pace → what of its intent covers it → decide for everybody in its chain → record
@@ -73,9 +74,9 @@ async function decideAndPermit(
   const risk = await riskOfTask(broker, task, now)
   const activeLeases = await broker.store.leases.countActive({ task: task.id })
   const above = await principalsAbove(broker, task, now)
-  const doubt = broker.health.timeInDoubt()
+  const why = withheld(broker)
   const own = { task, risk, activeLeases }
-  const decision = decideAct(world, { own, above, asked, reaches, doubt, now })
+  const decision = decideAct(world, { own, above, asked, reaches, withheld: why, now })
   const record = actDecision(broker, by, { ...about, decision, entitlement: onlyOne(reaches), now })
   const noteShadow = () => world.shadow?.note(broker, record, decision.questions ?? [])
   if (decision.outcome !== 'permit') {

@@ -16,6 +16,7 @@ import { notFound } from './not-found.ts'
 import { reportOtherKey } from './other-key.ts'
 import { proofUsed, workloadShown } from './possession.ts'
 import { riskOf } from './risk.ts'
+import { withheld } from './withheld.ts'
 
 export interface OpenTaskRequest {
   readonly purpose: string
@@ -69,7 +70,7 @@ export async function openTaskFor(
 ): Promise<OpenedTask> {
   const world = broker.world()
   takeOpenPace(broker, agent)
-  refuseTimeInDoubt(broker)
+  refuseWhileWithheld(broker)
   const now = broker.clock.now()
   const { limits } = world.config
   const token = request.delegation
@@ -152,10 +153,9 @@ function takeOpenPace({ pace, world }: Broker, agent: AgentConfig): void {
   })
 }
 
-/** A task opened now could outlive its deadline by as far as the clock leapt (P5). */
-function refuseTimeInDoubt({ health }: Broker): void {
-  const doubt = health.timeInDoubt()
-  if (doubt) throw new MayflyError('unavailable', doubt, { retryAfterSeconds: 60 })
+function refuseWhileWithheld(broker: Broker): void {
+  const why = withheld(broker)
+  if (why) throw new MayflyError('unavailable', why.message, { retryAfterSeconds: 60 })
 }
 
 async function decide(
@@ -210,12 +210,14 @@ async function decide(
 
 function oneTimeEvidence(workload: Workload) {
   if (!workload.oneTime || workload.evidenceId === null) return undefined
-  return { id: workload.evidenceId, expiresAt: workload.evidenceExpiresAt }
+  const { evidenceId, evidenceIssuedAt, evidenceExpiresAt } = workload
+  return { id: evidenceId, issuedAt: evidenceIssuedAt, expiresAt: evidenceExpiresAt }
 }
 
 /** Evidence that names its key itself needs none pinned. */
-function instanceOf({ proof, pin, evidenceExpiresAt }: Workload) {
-  return proof === 'key' ? undefined : { name: pin, pinnedUntil: evidenceExpiresAt }
+function instanceOf({ proof, pin, evidenceIssuedAt, evidenceExpiresAt }: Workload) {
+  if (proof === 'key') return undefined
+  return { name: pin, issuedAt: evidenceIssuedAt, pinnedUntil: evidenceExpiresAt }
 }
 
 function notOpened(why: Extract<OpenTaskResult, { ok: false }>['why']): MayflyError {
@@ -230,6 +232,8 @@ function notOpened(why: Extract<OpenTaskResult, { ok: false }>['why']): MayflyEr
       return new MayflyError('limit_reached', 'what was delegated has as many tasks as it may have')
     case 'evidence-used':
       return notAccepted('its jti was used before')
+    case 'before-restore':
+      return notAccepted('it was made before an older database was restored; show a newer one')
     case 'proof-used':
       return proofUsed()
     case 'other-key':

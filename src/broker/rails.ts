@@ -1,6 +1,7 @@
 import { MayflyError } from '../errors.ts'
 import type { Broker } from './broker.ts'
 import { type Plan, type RailRefusal, unacceptable } from './plan.ts'
+import { withheld } from './withheld.ts'
 
 /** Takes one of the agent's issues of this minute, or refuses before anything is written. */
 export function takeIssuePace({ pace, world }: Broker, agent: string): void {
@@ -13,11 +14,11 @@ export function takeIssuePace({ pace, world }: Broker, agent: string): void {
 }
 
 /** Why this is not minted (P4, P17): it cannot be accepted, or could not be ended. */
-export function unfitToMint({ health }: Broker, plan: Plan): RailRefusal | undefined {
+export function unfitToMint({ health, store }: Broker, plan: Plan): RailRefusal | undefined {
   const refused = unacceptable(plan)
   if (refused) return refused
-  const doubt = health.timeInDoubt()
-  if (doubt) return { code: 'not_revocable_now', rail: 'clock', message: doubt }
+  const why = withheld({ health, store })
+  if (why) return { code: 'not_revocable_now', ...why }
   const { provider, weakestRevocability } = plan.entitlement
   const paused = health.mintPaused(provider)
   if (paused) return { code: 'upstream_unavailable', rail: 'mint-circuit', message: paused }

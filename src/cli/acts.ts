@@ -53,6 +53,23 @@ export async function clearRisk(
   return 0
 }
 
+export async function confirmRestore(
+  { api, terminal }: Context,
+  reason: string,
+): Promise<ExitCode> {
+  const answer = await api().confirmRestore(reason)
+  if (terminal.json) terminal.answer(answer)
+  else {
+    const { id, counts } = answer.kill
+    terminal.line('confirmed: tasks can be opened and credentials issued again')
+    terminal.line(
+      `  ends     ${plural(counts.tasks, 'task')} and ${plural(counts.leases, 'lease')} that came back with the database: mayfly kills show ${id}`,
+    )
+    terminal.line('  look     mayfly reconcile finds what the database does not know of')
+  }
+  return 0
+}
+
 export async function retryEnding(
   { api, terminal }: Context,
   lease: string | undefined,

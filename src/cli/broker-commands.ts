@@ -190,6 +190,13 @@ function addTroubleCommands(program: Command, run: Run): void {
     .description('list received signals')
     .action((flags) => run(async (context) => (await lists()).listSignals(context, flags)))
   addSignalCommand(program, run)
+  program
+    .command('restore')
+    .description('after an older database was put back')
+    .command('confirm')
+    .description('end what it brought back, and let the broker issue again')
+    .requiredOption(REASON, WHY)
+    .action(({ reason }) => run(async (context) => (await acts()).confirmRestore(context, reason)))
 }
 
 function addSignalCommand(program: Command, run: Run): void {

@@ -233,6 +233,8 @@ export function apiClient(options: ClientOptions) {
       ),
     reload: (confirm?: string) =>
       post<ReloadWire>('/v1/reload', confirm === undefined ? {} : { confirm }),
+    /** After an older database was restored: lets the broker issue again. */
+    confirmRestore: (reason: string) => post<{ kill: KillWire }>('/v1/restore/confirm', { reason }),
     ready: () => get<Record<string, unknown>>('/readyz'),
   }
 }

@@ -27,6 +27,7 @@ import { receiptRoutes } from './receipts.ts'
 import { reconcileRoutes } from './reconcile.ts'
 import { reloadRoutes } from './reload.ts'
 import { requestableRoutes } from './requestables.ts'
+import { restoreRoutes } from './restore.ts'
 import { riskRoutes } from './risk.ts'
 import { signalTestRoutes } from './signal-tests.ts'
 import { signalRoutes } from './signals.ts'
@@ -72,6 +73,7 @@ export function createApp(broker: Broker, doors: Doors): App {
   auditRoutes(app, parts)
   receiptRoutes(app, parts)
   reloadRoutes(app, parts)
+  restoreRoutes(app, parts)
   oauthRoutes(app, parts)
   healthRoutes(app, parts)
   documentRoutes(app, parts)

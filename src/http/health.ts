@@ -1,12 +1,20 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { withheld } from '../broker/withheld.ts'
 import { MayflyError } from '../errors.ts'
 import { json, refusals } from './answers.ts'
 import type { App, Parts } from './env.ts'
 
 const RETRY_SECONDS = 5
 
+const readyAnswer = z.strictObject({
+  status: z.literal('ready'),
+  withheld: z.string().optional().openapi({
+    description: 'Why nothing is opened or issued at present; everything else works.',
+  }),
+})
+
 /** For orchestrators and Prometheus; open to all, so they say nothing of tenants. */
-export function healthRoutes(app: App, { metrics, ready }: Parts): void {
+export function healthRoutes(app: App, { broker, metrics, ready }: Parts): void {
   const tags = ['health']
   const livez = createRoute({
     method: 'get',
@@ -25,13 +33,17 @@ export function healthRoutes(app: App, { metrics, ready }: Parts): void {
     summary: 'The broker can take requests',
     security: [],
     responses: {
-      200: json(z.strictObject({ status: z.literal('ready') }), 'It can.'),
+      200: json(readyAnswer, 'It can.'),
       ...refusals('unavailable'),
     },
   })
   app.openapi(readyz, async (c) => {
     const problems = await ready()
-    if (problems.length === 0) return c.json({ status: 'ready' } as const, 200)
+    if (problems.length === 0) {
+      // Ready all the same: ends, kills and heartbeats need a broker that can be reached.
+      const why = withheld(broker)
+      return c.json({ status: 'ready', ...(why && { withheld: why.message }) } as const, 200)
+    }
     throw new MayflyError('unavailable', 'not ready', {
       problems: problems.map((message) => ({ path: '', message })),
       retryAfterSeconds: RETRY_SECONDS,

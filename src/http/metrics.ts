@@ -170,6 +170,14 @@ function standing(broker: Broker, registers: Registry[]): void {
     },
   })
   new Gauge({
+    name: 'mayfly_restore_unconfirmed',
+    help: '1 while a restored database waits for an operator; nothing is opened or issued then',
+    registers,
+    collect() {
+      this.set(store.restoration()?.confirmed === false ? 1 : 0)
+    },
+  })
+  new Gauge({
     name: 'mayfly_provider_trouble',
     help: '1 while nothing is minted at a provider: circuit open, not revocable, clocks apart',
     labelNames: ['provider'],

@@ -18,7 +18,7 @@ export const PROOF_WINDOW_MS = 120_000
 /** The key a proof was made with, and the proof's name: whoever accepts it keeps that until then. */
 export interface CheckedProof {
   readonly key: KeyName
-  readonly once: { readonly id: string; readonly expiresAt: number }
+  readonly once: { readonly id: string; readonly issuedAt: number; readonly expiresAt: number }
 }
 
 export interface Dpop {
@@ -65,6 +65,7 @@ export function createDpop(context: {
           id: createHash('sha256')
             .update(JSON.stringify(['dpop', thumbprint, claims.jti]))
             .digest('hex'),
+          issuedAt: Math.floor(at),
           expiresAt: Math.ceil(at) + PROOF_WINDOW_MS + 1,
         },
       }

@@ -101,6 +101,7 @@ function workloadOf(
   }
   if (rules.oneTime && jti === undefined) throw refused('it has no jti', { issuer: name })
   const end = endOf(issuer, claims, now)
+  const { iat = end - config.max_age_seconds - config.clock_tolerance_seconds } = claims
   const facts = issuer.read(claims)
   if (typeof facts === 'string') throw refused(facts, { issuer: name })
   const confirmation = confirmationOf(claims.cnf)
@@ -124,6 +125,7 @@ function workloadOf(
     claims: { ...flat.claims, ...facts.names },
     lists: flat.lists,
     evidenceId: jti === undefined ? null : evidenceId(url, jti),
+    evidenceIssuedAt: iat * 1_000,
     evidenceExpiresAt: end * 1_000,
     oneTime: rules.oneTime,
   }

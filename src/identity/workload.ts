@@ -26,6 +26,8 @@ export interface Workload {
   readonly lists: Readonly<Record<string, readonly string[]>>
   /** SHA-256 of issuer and `jti`; null where the evidence has no id. */
   readonly evidenceId: string | null
+  /** When it was made, or the earliest it can have been. Epoch milliseconds. */
+  readonly evidenceIssuedAt: number
   /** From then on the evidence is refused anyway, tolerance included. Epoch milliseconds. */
   readonly evidenceExpiresAt: number
   /** The issuer's evidence is good for one use: the caller stores `evidenceId` and refuses it again. */

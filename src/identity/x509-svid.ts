@@ -67,6 +67,7 @@ export function verifySvid(
     claims: { sub: id },
     lists: {},
     evidenceId: null,
+    evidenceIssuedAt: leaf.validFromDate.getTime(),
     evidenceExpiresAt: leaf.validToDate.getTime(),
     oneTime: false,
   }

@@ -24,6 +24,7 @@ export class Checks {
     if (tick - this.#diskAt >= DISK_EVERY_MS) {
       this.#diskAt = tick
       reportLeap(this.#broker)
+      reportRestored(this.#broker)
       await checkDisk(this.#broker)
     }
     if (tick - this.#checkedAt >= CHECK_EVERY_MS) {
@@ -73,6 +74,16 @@ function reportLeap({ health, clock, log }: Broker): void {
   const [known, wall] = [clock.now(), clock.latest()].map((at) => new Date(at).toISOString())
   const fix = `set the clock right, or restart with --accept-time ${wall}`
   log.error({ known, wall, fix }, problem)
+}
+
+/** Until an operator has confirmed it, nothing begins (P8). */
+function reportRestored({ store, log }: Broker): void {
+  const restored = store.restoration()
+  if (restored?.confirmed !== false) return
+  log.error(
+    { detected_at: new Date(restored.at).toISOString(), fix: 'mayfly restore confirm' },
+    'an older database was put in place of this one: nothing is opened or issued until an operator confirms it',
+  )
 }
 
 /** A clock set back, or a time that was wrongly believed: only a person can tell which (P5). */

@@ -39,6 +39,14 @@ export interface Store {
   readonly receipts: ReceiptStore
   /** Distinguishes writers of upstream documents; higher after an older database was restored. */
   readonly epoch: number
+  /**
+   * When this database was last found to have taken the place of its successor, and whether an
+   * operator has said that it shall; undefined: that never happened. What was issued, used or ended
+   * between its copy and then is unknown here.
+   */
+  restoration(): Restoration | undefined
+  /** Records an operator's word together with a kill; undefined if none was waited for. */
+  confirmRestoration(order: KillOrder): Promise<Kill | undefined>
   /** The latest instant this store has ever known (P5). */
   readonly highWater: number
   /** The world and risk mark that live leases were last held against as a whole; undefined before the first. */
@@ -59,6 +67,11 @@ export interface Store {
   /** Whether a durable write would succeed now; rejects with the reason if not. */
   ready(): Promise<void>
   close(): Promise<void>
+}
+
+export interface Restoration {
+  readonly at: number
+  readonly confirmed: boolean
 }
 
 export interface AbandonedUpstream {
@@ -95,15 +108,21 @@ export type NewTask = Pick<
   | 'heartbeatSeconds'
 > & { readonly tokenHash: string }
 
-/** Evidence or a DPoP proof that is good for one use; from `expiresAt` on it is refused anyway. */
+/**
+ * Evidence or a DPoP proof that is good for one use; from `expiresAt` on it is refused anyway. What
+ * was made before an older database was restored may have been used: it counts as used.
+ */
 export interface OneTimeEvidence {
   readonly id: string
+  readonly issuedAt: number
   readonly expiresAt: number
 }
 
 /** The instance of a workload that opens a task, whose first key stays its key. */
 export interface Instance {
   readonly name: string
+  /** When its evidence was made; what it showed before a restore is unknown. */
+  readonly issuedAt: number
   /** Until when a first key is pinned; later evidence of the same instance prolongs it. */
   readonly pinnedUntil: number
 }
@@ -117,6 +136,8 @@ export type OpenTaskResult =
         | 'limit'
         | 'evidence-used'
         | 'proof-used'
+        /** It was made before an older database was restored, and may have shown a key since. */
+        | 'before-restore'
         | 'other-key'
         | 'key-missing'
         /** It is not there any more, for this agent, to be used now. */
@@ -557,7 +578,10 @@ export interface LeaseStore {
   byId(id: LeaseId): Promise<Lease | undefined>
   /** The same for an operator's eyes, also where its row cannot be read as a whole. */
   shown(id: LeaseId): Promise<Lease | undefined>
-  /** The lease if it is active and no kill that has not reached it yet names it (P8). */
+  /**
+   * The lease if it is active, no kill that has not reached it yet names it (P8), and it is not one
+   * that came back with a restored database.
+   */
   honoured(id: LeaseId): Promise<Lease | undefined>
   /** The intent and configured target it was reserved with. */
   orderOf(

@@ -95,8 +95,10 @@ it('P8: a restored database brings no approval back', async () => {
   copyFileSync(`${file}.backup`, file)
   for (const rest of ['-wal', '-shm']) rmSync(`${file}${rest}`, { force: true })
   api = await house.restart()
-  expect((await api.ask(task, { ttl_seconds: 60 })).status).toBe(202)
+  expect((await api.ask(task, { ttl_seconds: 60 })).body.code).toBe('not_revocable_now')
+  const page = { now: api.clock.now(), limit: 9, policyHash: api.broker.world().policy.hash }
   expect((await approve(api, open.id)).status).toBe(409)
+  expect(await api.store.approvals.expireForeign(page)).toBe(1)
   for (const { id } of [used, open]) {
     expect(await api.seen(task, id)).toMatchObject({ state: 'expired', cause: 'restored' })
   }

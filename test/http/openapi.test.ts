@@ -149,6 +149,7 @@ it('real answers are what the document says', async () => {
     ['GET', '/v1/audit/head', admin],
     ['POST', '/v1/reconcile', admin, { dry_run: true }],
     ['POST', '/v1/reload', admin],
+    ['POST', '/v1/restore/confirm', admin, { reason: 'x' }],
     ['POST', '/v1/tasks/{id}/end', task.token, { outcome: 'completed' }],
     ['GET', '/livez', admin],
     ['GET', '/readyz', admin],

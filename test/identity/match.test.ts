@@ -63,6 +63,7 @@ const workload: Workload = {
   confirmation: null,
   pin: '',
   evidenceId: null,
+  evidenceIssuedAt: 0,
   evidenceExpiresAt: 0,
   oneTime: false,
 }

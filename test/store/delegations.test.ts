@@ -141,7 +141,7 @@ describe('a delegation', () => {
     const one = shed()
     const delegation = await delegated(one, await one.openTask())
     const now = one.clock.now()
-    const evidence = { id: 'corp/jti-1', expiresAt: now + 60_000 }
+    const evidence = { id: 'corp/jti-1', issuedAt: now, expiresAt: now + 60_000 }
     const task = (agent: string) => newTask(now, { agent, deadline: now + 60_000 })
     const against = {
       openTasksPerAgent: 10,

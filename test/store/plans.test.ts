@@ -70,11 +70,11 @@ async function useAll(one: Shed): Promise<void> {
   }
   await store.drift.holders('upstream')
   await store.endings.owed()
-  await store.tasks.spend({ id: 'proof', expiresAt: now + 1 }, now)
+  await store.tasks.spend({ id: 'proof', issuedAt: now, expiresAt: now + 1 }, now)
   await store.tasks.open(newTask(now, { proof: 'bound', key: 'jkt:x' }), {
     openTasksPerAgent: 10,
     evidence: undefined,
-    instance: { name: 'pod', pinnedUntil: now + 1 },
+    instance: { name: 'pod', issuedAt: now, pinnedUntil: now + 1 },
     decision: decision(now),
   })
   await store.tasks.due(now, 10)

@@ -26,6 +26,13 @@ interface Unit {
   refuse(error: unknown): void
 }
 
+/** The last event of the chain. */
+interface Head {
+  readonly seq: number
+  readonly hash: string
+  readonly at: number
+}
+
 /** What a unit that did not throw leaves: its events, and its answer for after the commit. */
 interface Outcome {
   settle(): void
@@ -44,12 +51,12 @@ export class GroupCommit {
   readonly #sqlite: BetterSqlite3.Database
   readonly #clock: Clock
   readonly #listeners: (() => void)[] = []
-  readonly #committed: ((head: { readonly seq: number }) => void)[] = []
+  readonly #committed: ((head: Head) => void)[] = []
   readonly #undone: (() => void)[] = []
   #waiting: Unit[] = []
   /** How many units the last commit held. */
   #together = 0
-  #head: { seq: number; hash: string; at: number }
+  #head: Head
   #nudged = false
   #closed = false
   readonly #insertEvent: (row: typeof audit.$inferInsert) => void
@@ -76,7 +83,7 @@ export class GroupCommit {
     }
   }
 
-  get head(): { readonly seq: number; readonly hash: string; readonly at: number } {
+  get head(): Head {
     return this.#head
   }
 
@@ -85,7 +92,7 @@ export class GroupCommit {
   }
 
   /** Calls back after every durable commit, with the head of the chain. */
-  onCommit(listener: (head: { readonly seq: number }) => void): void {
+  onCommit(listener: (head: Head) => void): void {
     this.#committed.push(listener)
   }
 
@@ -233,7 +240,7 @@ export class GroupCommit {
   }
 }
 
-function readHead(sqlite: BetterSqlite3.Database): { seq: number; hash: string; at: number } {
+function readHead(sqlite: BetterSqlite3.Database): Head {
   const row = sqlite.prepare('select seq, hash, at from audit order by seq desc limit 1').get()
   // The row's columns are fixed by the statement above.
   return (

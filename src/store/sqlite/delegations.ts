@@ -16,6 +16,8 @@ interface Rooms {
   readonly lineage: Lineage
   readonly standing: Standing
   readonly record: RecordDecision
+  /** When this database last took its successor's place: what is older may have been used since. */
+  readonly restoredAt: number | undefined
 }
 
 type DelegationRow = typeof delegations.$inferSelect
@@ -36,7 +38,7 @@ export interface DelegationUse {
 }
 
 export function delegationStore(rooms: Rooms): DelegationStore & DelegationUse {
-  const { db, commit, lineage, standing, record } = rooms
+  const { db, commit, lineage, standing, record, restoredAt } = rooms
   const insert = insertStatement(db, delegations)
   // Index: delegations_token.
   const byToken = prepared(
@@ -133,6 +135,9 @@ export function delegationStore(rooms: Rooms): DelegationStore & DelegationUse {
       }
       if (row.usedAt !== null) return { refused: `${row.id} was used before` }
       if (row.expiresAt <= task.createdAt) return { refused: `${row.id} has expired` }
+      if (restoredAt !== undefined && row.createdAt <= restoredAt) {
+        return { refused: `${row.id} was made before an older database was restored` }
+      }
       const planner = taskById.get({ id: row.task })
       if (!planner || isOver(planner, task.createdAt)) {
         return { refused: `the task of ${row.id} has ended` }

@@ -22,6 +22,7 @@ import { leaseStore } from './leases.ts'
 import { lineage as lineageOf } from './lineage.ts'
 import { readMeta, writeMeta } from './meta.ts'
 import { receiptStore } from './receipts.ts'
+import { noteRestored, readRestoration, restorationStore } from './restoration.ts'
 import { riskNow } from './risk-now.ts'
 import { shownTasks } from './shown-tasks.ts'
 import { signalStore } from './signals.ts'
@@ -48,6 +49,8 @@ export function openSqliteStore(options: {
   readonly clockSource: ClockSource
   /** What an operator says the time is: believed where the host's clock leapt ahead and agrees. */
   readonly acceptTime?: number | undefined
+  /** The last event that an anchor outside of this host knows of: it must be in this database. */
+  readonly witness?: { readonly seq: number; readonly hash: string } | undefined
 }): OpenStore {
   const opened = openDatabase(options.path, options.migrations)
   try {
@@ -58,25 +61,28 @@ export function openSqliteStore(options: {
   }
 }
 
-/** How often it is remembered, outside the database, how far the database has come. */
-const REMEMBER_EVERY_MS = 1_000
-
 function buildStore(
   { sqlite, db }: ReturnType<typeof openDatabase>,
-  options: Pick<Parameters<typeof openSqliteStore>[0], 'keysDir' | 'clockSource' | 'acceptTime'>,
+  options: Pick<
+    Parameters<typeof openSqliteStore>[0],
+    'keysDir' | 'clockSource' | 'acceptTime' | 'witness'
+  >,
 ): OpenStore {
   const highWater = readHighWater(sqlite)
   const { clockSource, acceptTime: confirmed } = options
   refuseLeap({ wall: clockSource.wall(), highWater, confirmed })
   const clock = steadyClock(clockSource, highWater)
   const commit = new GroupCommit(sqlite, db, clock)
-  const { epoch, reached } = takeEpoch(sqlite, options.keysDir, commit.head.seq)
-  let rememberedAt = clock.monotonic()
-  commit.onCommit(({ seq }) => {
-    if (clock.monotonic() - rememberedAt < REMEMBER_EVERY_MS) return
-    rememberedAt = clock.monotonic()
-    reached(seq)
+  const now = clock.now()
+  const generation = takeEpoch(sqlite, options.keysDir, {
+    head: commit.head,
+    witness: options.witness,
+    onRestored: () => noteRestored(sqlite, now),
   })
+  const { epoch } = generation
+  commit.onCommit(generation.reached)
+  const found = readRestoration(sqlite, now)
+  const restoredAt = found?.at
   const lineage = lineageOf(db)
   const counts = activeCounts(db)
   commit.onUndo(counts.forget)
@@ -90,7 +96,7 @@ function buildStore(
   const waiting = approvalWaiting(commit)
   const approvals = approvalMoves(db, { lineage, waiting, epoch })
   const take = takingApproval({ db, moves: approvals, record, epoch })
-  const delegations = delegationStore({ db, commit, lineage, standing, record })
+  const delegations = delegationStore({ db, commit, lineage, standing, record, restoredAt })
   const shown = shownTasks(watch)
   const tasks = taskStore({
     db,
@@ -103,6 +109,7 @@ function buildStore(
     standing,
     record,
     delegations,
+    restoredAt,
   })
   const kills = killStore({ db, commit, moves, approvals, standing, endTask: tasks.endWithin })
   const store: Store = {
@@ -121,6 +128,7 @@ function buildStore(
       upstreams,
       record,
       approvals: { take, consume: approvals.consume },
+      restoredAt,
     }),
     endings: endingStore({ db, commit, moves }),
     drift: driftStore({ db, commit, moves }),
@@ -130,6 +138,7 @@ function buildStore(
     acts: actStore({ db, commit, lineage, shown, standing, risk, record }),
     audit: auditStore(db, commit),
     receipts: receiptStore(db),
+    ...restorationStore({ sqlite, commit, epoch, orderKill: kills.orderWithin }, found),
     epoch,
     highWater,
     async enforcedWorld() {
@@ -152,7 +161,7 @@ function buildStore(
     async close() {
       commit.close()
       if (!sqlite.open) return
-      reached(commit.head.seq)
+      generation.close()
       sqlite.close()
     },
   }

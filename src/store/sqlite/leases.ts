@@ -26,7 +26,7 @@ import {
 const STRANDED_MS = 3 * MINT_DEADLINE_MS
 
 export function leaseStore(rooms: LeaseRooms): LeaseStore {
-  const { db, commit, moves, counts, standing } = rooms
+  const { db, commit, moves, counts, standing, restoredAt } = rooms
   const reserved: ReservedRows = new Map()
   commit.onUndo(() => reserved.clear())
   const reserve = reserving(rooms, reserved)
@@ -185,6 +185,8 @@ export function leaseStore(rooms: LeaseRooms): LeaseStore {
     async honoured(id) {
       const row = moves.byId(id)
       if (row?.state !== 'active') return undefined
+      // It may have been ended since this database was copied.
+      if (restoredAt !== undefined && row.createdAt <= restoredAt) return undefined
       const kill = standing.killSince(row.killSeq, () => moves.subjectOf(row))
       return kill === undefined ? leaseOf(row) : undefined
     },

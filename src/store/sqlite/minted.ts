@@ -33,6 +33,8 @@ export interface LeaseRooms {
     readonly take: ReturnType<typeof takingApproval>
     readonly consume: ApprovalMoves['consume']
   }
+  /** When this database last took its successor's place. */
+  readonly restoredAt: number | undefined
 }
 
 /**

@@ -8,10 +8,14 @@ import { param, prepared } from './statement.ts'
 const FORGOTTEN_AT_ONCE = 32
 
 /**
- * Spends what is good for one use, inside the caller's transaction: false if it was used before.
- * What has expired is forgotten, because it is refused for its age.
+ * Spends what is good for one use, inside the caller's transaction: false if it was used before, or
+ * may have been: what it was used for before `restoredAt` is unknown. What has expired is
+ * forgotten, because it is refused for its age.
  */
-export function spender(db: Db): (once: OneTimeEvidence, now: number) => boolean {
+export function spender(
+  db: Db,
+  restoredAt: number | undefined,
+): (once: OneTimeEvidence, now: number) => boolean {
   const insert = prepared(
     db,
     db
@@ -33,8 +37,9 @@ export function spender(db: Db): (once: OneTimeEvidence, now: number) => boolean
       ),
     ),
   )
-  return (once, now) => {
+  return ({ id, issuedAt, expiresAt }, now) => {
     forget.run({ now })
-    return insert.run({ ...once }).changes > 0
+    if (restoredAt !== undefined && issuedAt < restoredAt) return false
+    return insert.run({ id, expiresAt }).changes > 0
   }
 }

@@ -24,6 +24,8 @@ export interface OpeningRooms {
   readonly record: RecordDecision
   readonly delegations: DelegationUse
   readonly shown: ShownTasks
+  /** When this database last took its successor's place. */
+  readonly restoredAt: number | undefined
 }
 
 /**
@@ -33,9 +35,9 @@ export interface OpeningRooms {
 export function opening(
   rooms: OpeningRooms,
 ): (tx: Tx, task: NewTask, against: Parameters<TaskStore['open']>[1]) => OpenTaskResult {
-  const { db, lineage, standing, record, delegations, shown } = rooms
+  const { db, lineage, standing, record, delegations, shown, restoredAt } = rooms
   const insert = insertStatement(db, tasks)
-  const spend = spender(db)
+  const spend = spender(db, restoredAt)
   const pins = pinsOf(db)
   // Index: tasks_agent_open.
   const openOfAgent = prepared(
@@ -64,6 +66,9 @@ export function opening(
       const reason = 'the tree has as many tasks as it may have'
       record(tx, refusedByRail(decision, { rail: 'tree', reason }), null)
       return { ok: false, why: 'tree-limit' }
+    }
+    if (instance && restoredAt !== undefined && instance.issuedAt < restoredAt) {
+      return { ok: false, why: 'before-restore' }
     }
     const mismatch = instance && pins.mismatch(instance, task.key, now)
     if (mismatch) return { ok: false, why: mismatch }

@@ -34,9 +34,9 @@ export type EndTask = (
 ) => boolean
 
 export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTask } {
-  const { db, commit, shown, moves, counts, approvals } = rooms
+  const { db, commit, shown, moves, counts, approvals, restoredAt } = rooms
   const open = opening(rooms)
-  const spend = spender(db)
+  const spend = spender(db, restoredAt)
   const byToken = prepared(
     db,
     db
