@@ -5,6 +5,9 @@ import type { Drift } from './drift.ts'
 
 /** What was known before the upstream was looked at, and what is known since. */
 export interface Known {
+  readonly provider: string
+  /** Every provider that reaches the same upstream: each judges the leases minted through it. */
+  readonly neighbours: ReadonlySet<string>
   readonly startedAt: number
   /** Leases that counted as refused, and still do, and may not be dead. */
   readonly contained: ReadonlyMap<LeaseId, Lease>
@@ -36,7 +39,10 @@ function judgeNamed(item: InventoryItem & { upstreamName: string }, known: Known
   const id = leaseOfName(upstreamName)
   const lease = id && known.named.get(id)
   const facts = { what, upstreamName, ...(works === undefined ? {} : { works }) }
-  if (!lease) return [{ kind: 'unknown-lease', ...facts }]
+  const elsewhere = lease !== undefined && lease.provider !== known.provider
+  if (elsewhere && known.neighbours.has(lease.provider)) return []
+  // A name is no proof: whoever may write at one upstream says nothing of the leases of another.
+  if (!lease || elsewhere) return [{ kind: 'unknown-lease', ...facts }]
   const about = { ...facts, lease }
   if (works === false) return lease.state === 'active' ? [{ kind: 'died-early', ...about }] : []
   const overBefore = lease.endedAt !== null && lease.endedAt < known.startedAt

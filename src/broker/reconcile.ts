@@ -90,6 +90,8 @@ async function differences(
   const again = await seenWorking(broker, { name, provider, startedAt, walk })
   if (items === undefined) return { items, drifts: again }
   const known: Known = {
+    provider: name,
+    neighbours: neighboursOf(broker, name),
     startedAt,
     contained: unchanged(before, await containedOf(broker, name)),
     holders: unchanged(holders, await broker.store.drift.holders(name)),
@@ -118,6 +120,13 @@ async function inventoryOf(
     )
     asked.then(resolve, reject).finally(cancel)
   })
+}
+
+function neighboursOf({ world }: Broker, name: string): ReadonlySet<string> {
+  const { providers } = world()
+  const here = providers.get(name)?.upstream
+  const same = [...providers].filter(([, { upstream }]) => upstream === here)
+  return new Set(same.map(([neighbour]) => neighbour))
 }
 
 /** What counts as refused now, by id. By the earlier clock: what is dead for it is dead (P5). */

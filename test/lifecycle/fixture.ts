@@ -105,8 +105,9 @@ export function station(upstreams: Record<string, Scripted>, anchorPath?: string
     error: note('error'),
   }
   const instances = Object.entries(upstreams).map(([name, upstream]) => {
-    // The lifecycle looks at nothing of an instance but its provider.
-    return [name, { provider: upstream.instance() } as ProviderInstance] as const
+    // The lifecycle looks at nothing else of an instance.
+    const instance = { provider: upstream.instance(), upstream: name }
+    return [name, instance as ProviderInstance] as const
   })
   const world = {
     fingerprint: 'the world of this station',

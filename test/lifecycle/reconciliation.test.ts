@@ -234,6 +234,25 @@ describe('P6: what reconcile leaves alone', () => {
     expect(upstream.released).toEqual([])
   })
 
+  it('P11: who may write at one upstream moves no lease of another by its name', async () => {
+    const [upstream, theirs] = [new Scripted(), new Scripted()]
+    const items: InventoryItem[] = []
+    theirs.inventory = async () => [...items]
+    const one = station({ upstream, theirs })
+    await one.start()
+    const lease = await endedLease(one)
+    const { upstreamName } = lease
+    for (const works of [true, undefined]) {
+      items.splice(0, 1, { upstreamName, what: 'token', ...(works ? { works } : {}) })
+      const order = { repair: 'everything', actor: 'operator:on-call' } as const
+      const { findings } = await reconcileProvider(one.broker, 'theirs', order)
+      expect(findings).toMatchObject([{ drift: { kind: 'unknown-lease' }, repair: 'none' }])
+      await one.pass(10)
+      expect(await one.lease(lease.id)).toEqual(lease)
+    }
+    expect(upstream.calls).toHaveLength(1)
+  })
+
   it('a dry run, and a run by itself, change no more than they may', async () => {
     const given: string[] = []
     const { items, one } = scene({
