@@ -27,15 +27,15 @@ export function createClients(
   const { endpoints = {}, revoke } = settings
   const minting = settings.credentials && keys(settings.credentials, secret)
   const ending = revoke?.credentials ? keys(revoke.credentials, secret) : minting
-  const mint = new STSClient(options(settings, endpoints.sts, minting, 1))
-  const base = new STSClient(options(settings, endpoints.sts, ending, 2))
+  const mint = new STSClient(clientOptions(settings, endpoints.sts, minting, 1))
+  const base = new STSClient(clientOptions(settings, endpoints.sts, ending, 2))
   const roleArn = revoke?.role_arn
   const revoking = roleArn === undefined ? ending : () => assumed(base, roleArn)
   const all = {
     mint,
-    mintIam: new IAMClient(options(settings, endpoints.iam, minting, 2)),
-    revoke: new IAMClient(options(settings, endpoints.iam, revoking, 2)),
-    whoRevokes: new STSClient(options(settings, endpoints.sts, revoking, 2)),
+    mintIam: new IAMClient(clientOptions(settings, endpoints.iam, minting, 2)),
+    revoke: new IAMClient(clientOptions(settings, endpoints.iam, revoking, 2)),
+    whoRevokes: new STSClient(clientOptions(settings, endpoints.sts, revoking, 2)),
   }
   return {
     ...all,
@@ -54,14 +54,14 @@ interface Keys {
 
 type KeySource = Keys | (() => Promise<Keys>)
 
-function options(
-  settings: AwsSettings,
+export function clientOptions(
+  { region }: Pick<AwsSettings, 'region'>,
   endpoint: string | undefined,
   credentials: KeySource | undefined,
   maxAttempts: number,
 ) {
   return {
-    region: settings.region,
+    region,
     maxAttempts,
     requestHandler: {
       connectionTimeout: CONNECT_MS,

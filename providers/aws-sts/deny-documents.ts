@@ -38,8 +38,11 @@ export function documentWriter(installation: string, policyName: string): Writer
 export function documentText(refused: {
   readonly names: readonly string[]
   readonly tags?: readonly TagDenial[]
+  /** A name that no lease bears. */
+  readonly canary?: string
 }): string {
-  const { names, tags = [] } = refused
+  const { tags = [], canary } = refused
+  const names = canary === undefined ? refused.names : [...refused.names, canary]
   const byName = names.length > 0 || tags.length === 0 ? [namesStatement(names)] : []
   return JSON.stringify({
     Version: '2012-10-17',

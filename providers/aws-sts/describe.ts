@@ -14,7 +14,7 @@ const PROPAGATION = { typicalSeconds: 4, worstSeconds: 300 }
 
 /** What a lease on this role would be, before anything is minted. */
 export function describe(request: DescribeRequest<AwsSettings, AwsTarget>): Description | Refusal {
-  const { target, intent } = request
+  const { settings, target, intent } = request
   const compiled = compileScope(intent)
   if ('refused' in compiled) return compiled
   return {
@@ -31,7 +31,7 @@ export function describe(request: DescribeRequest<AwsSettings, AwsTarget>): Desc
     },
     revocability: 'propagating',
     propagation: PROPAGATION,
-    proof: 'expiry',
+    proof: settings.proof ? 'canary' : 'expiry',
     custody: 'none',
     residuals: compiled.residuals,
   }

@@ -1,9 +1,18 @@
-import { defineProvider, type Provider, type ProviderContext } from '../../src/provider.ts'
+import {
+  defineProvider,
+  type EndOrder,
+  type ProofOutcome,
+  type Provider,
+  type ProviderContext,
+} from '../../src/provider.ts'
 import { accountOf, check } from './check.ts'
 import { type AwsClients, createClients } from './clients.ts'
+import { ContainmentTrials } from './containment-trial.ts'
 import { describe } from './describe.ts'
+import { asFarAsKnown } from './end-outcome.ts'
 import { refusedOn } from './inventory.ts'
 import { mint } from './mint.ts'
+import { openProbe } from './probe-session.ts'
 import { RoleDenials } from './role-denials.ts'
 import { RolePolicies } from './role-policies.ts'
 import { type AwsSettings, sessionsOf, settingsSchema, targetSchema } from './settings.ts'
@@ -13,6 +22,8 @@ import { awsVocabulary } from './vocabulary.ts'
 
 const INVENTORY_MS = 30_000
 const ACCOUNT_MS = 5_000
+/** Longer than an end waits for its next try, shorter than AWS takes at worst. */
+const REWRITE_MS = 60_000
 
 /**
  * AWS STS: sessions of a role under a session policy compiled from the intent, ended early by an
@@ -39,13 +50,15 @@ function create(context: ProviderContext<AwsSettings>): Provider {
   const tokens = new TokenWatch(log)
   const minting = { installation, settings, clock, upstream, clients, log, tokens }
   const denials = new Map<string, RoleDenials>()
+  const trials = new Map<string, ContainmentTrials>()
   const roles = () => [...new Set([...rolesOf(context.targets ?? []), ...denials.keys()])]
   const endersAccount = accountOnce(clients)
   const denialsOf = (role: string): RoleDenials => {
     const known = denials.get(role)
     if (known) return known
     const policies = new RolePolicies(clients.revoke, role)
-    const context = { installation, epoch, clock, upstream, log, endersAccount }
+    const rewriteMs = settings.proof ? REWRITE_MS : 0
+    const context = { installation, epoch, clock, upstream, log, endersAccount, rewriteMs }
     const made = new RoleDenials(context, policies)
     denials.set(role, made)
     return made
@@ -58,8 +71,10 @@ function create(context: ProviderContext<AwsSettings>): Provider {
     },
     revoke: async (batch) => {
       const role = batch.group ?? targetSchema.parse(batch.orders[0]?.target).role_arn
+      trialsOf(role)?.want(asFarAsKnown(batch).orders)
       return denialsOf(role).refuse(batch)
     },
+    ...(settings.proof === undefined ? {} : { prove }),
     inventory: async (beside) => {
       const signal = AbortSignal.timeout(INVENTORY_MS)
       const looked = [...new Set([...roles(), ...(beside?.groups ?? [])])]
@@ -68,7 +83,26 @@ function create(context: ProviderContext<AwsSettings>): Provider {
       ).flat()
     },
     check: () => check({ clients, upstream, roles: roles(), apart: settings.revoke !== undefined }),
-    close: async () => clients.close(),
+    close: async () => {
+      await Promise.all([...trials.values()].map((one) => one.close()))
+      clients.close()
+    },
+  }
+
+  function trialsOf(role: string): ContainmentTrials | undefined {
+    const { proof } = settings
+    const known = trials.get(role)
+    if (known || !proof) return known
+    const open = openProbe.bind(undefined, { installation, settings, clients })
+    const [document, { regions }] = [denialsOf(role), proof]
+    const made = new ContainmentTrials({ role, epoch, regions, document, open, clock, log })
+    trials.set(role, made)
+    return made
+  }
+
+  async function prove(orders: readonly EndOrder[]): Promise<readonly ProofOutcome[]> {
+    const byRole = Map.groupBy(orders, ({ group, targetName }) => group ?? targetName)
+    return [...byRole].flatMap(([role, some]) => trialsOf(role)?.proofs(some) ?? [])
   }
 }
 

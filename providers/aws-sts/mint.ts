@@ -61,7 +61,7 @@ function assumeRoleInput(
   if (needed < 1) throw unsendable('the lease is already over')
   const longest = maxSessionSeconds(target)
   if (needed > longest) throw unsendable(`the role gives at most ${longest} s, not ${needed} s`)
-  const externalId = target.external_id ?? `${installation}:${order.tenant}`
+  const externalId = externalIdOf(target, { installation, tenant: order.tenant })
   if (!NAME.test(order.upstreamName)) throw unsendable('the upstream name is not one STS takes')
   if (!EXTERNAL_ID.test(externalId)) {
     throw unsendable(`"${externalId}" does not fit sts:ExternalId; set external_id in the target`)
@@ -82,6 +82,13 @@ function assumeRoleInput(
     ],
     TransitiveTagKeys: ['mayfly-task', 'mayfly-agent', 'mayfly-tenant'],
   }
+}
+
+export function externalIdOf(
+  { external_id }: AwsTarget,
+  { installation, tenant }: { readonly installation: string; readonly tenant: string },
+): string {
+  return external_id ?? `${installation}:${tenant}`
 }
 
 /** Reads the answer; one that does not add up means a credential we cannot vouch for. */

@@ -7,7 +7,9 @@ import {
   documentWriter,
   ROLE_INLINE_CHARACTERS,
 } from './deny-documents.ts'
+import { DocumentVersions } from './document-versions.ts'
 import { asFarAsKnown, enforced } from './end-outcome.ts'
+import { deleteNeedless } from './needless-documents.ts'
 import { Refusals, type Refused, refuses } from './refusals.ts'
 import type { InlinePolicy, RolePolicies } from './role-policies.ts'
 import { charactersBeside, EMPTY_SURVEY, freeShard, type Survey, surveyOf } from './role-survey.ts'
@@ -23,6 +25,8 @@ export interface DenialContext {
   readonly log: ProviderLog
   /** The account of the identity that ends; undefined while STS does not say. */
   readonly endersAccount: () => Promise<string | undefined>
+  /** So long the same document is not written twice. */
+  readonly rewriteMs: number
 }
 
 /** The longest session any role can give. */
@@ -47,8 +51,7 @@ export class RoleDenials {
   readonly #refusals = new Refusals()
   /** Undefined until the role was looked at, and after a write of unknown outcome. */
   #shard: number | undefined
-  /** What our document held when IAM last accepted it, and its text. */
-  #written: (Refused & { readonly text: string }) | undefined
+  readonly #versions: DocumentVersions
   #survey: (Survey & { readonly at: number }) | undefined
   /** The role's MaxSessionDuration, once it was read. */
   #longestSeconds: number | undefined
@@ -58,6 +61,7 @@ export class RoleDenials {
   constructor(context: DenialContext, policies: RolePolicies) {
     this.#context = context
     this.#policies = policies
+    this.#versions = new DocumentVersions(context.clock, context.rewriteMs)
     this.#writes = new SharedWrites(context.clock, (batches, signal) =>
       this.#write(batches, signal),
     )
@@ -66,6 +70,24 @@ export class RoleDenials {
   /** Lists the orders in the role's document; each has its own outcome. */
   refuse(batch: RevokeBatch): Promise<readonly EndOutcome[]> {
     return this.#writes.add(asFarAsKnown(batch))
+  }
+
+  /** Lists it instead of an earlier one; the version that first held it, unless there is no room. */
+  async listCanary(name: string, signal: AbortSignal): Promise<Refused | undefined> {
+    this.#refusals.canary = name
+    await this.#writes.add({ group: null, orders: [], stillRefused: [], signal })
+    return this.#versions.firstWith(name)
+  }
+
+  /** Whether IAM holds our document as it was written last. */
+  async stands(signal: AbortSignal): Promise<boolean> {
+    const found = await this.#policies.read(this.#documentName(), signal)
+    return found !== undefined && found.text === this.#versions.last?.text
+  }
+
+  /** Our document may not be there: the next write is made even if it says the same. */
+  doubt(): void {
+    this.#versions.doubt()
   }
 
   /** The role's documents of this installation, read now. */
@@ -95,12 +117,10 @@ export class RoleDenials {
         'no role of this name is seen, but its account is not known',
       )
     }
+    const { names = [], tags = [] } = this.#versions.last ?? {}
     const refused: Refused = {
-      names: new Set([
-        ...(this.#written?.names ?? []),
-        ...survey.earlier.flatMap(({ refused: theirs }) => theirs),
-      ]),
-      tags: [...(this.#written?.tags ?? []), ...survey.earlier.flatMap(({ tags }) => tags)],
+      names: new Set([...names, ...survey.earlier.flatMap((one) => one.refused)]),
+      tags: [...tags, ...survey.earlier.flatMap((one) => one.tags)],
     }
     // With the role gone, nothing its sessions could do is left.
     const holds = (order: EndOrder) => !roleExists || refuses(refused, order)
@@ -154,11 +174,13 @@ export class RoleDenials {
 
   /** Our document is written whole each time: what somebody did to it is undone by the next write. */
   #noticeChange(policies: readonly InlinePolicy[]): void {
-    const { installation, epoch, log } = this.#context
-    if (this.#written === undefined) return
-    const policy = documentName(installation, { epoch, shard: this.#shard ?? 0 })
+    const { log } = this.#context
+    const written = this.#versions.last
+    if (written === undefined) return
+    const policy = this.#documentName()
     const text = policies.find(({ name }) => name === policy)?.text
-    if (text === this.#written.text) return
+    if (text === written.text) return
+    this.#versions.doubt()
     const what = text === undefined ? 'deleted' : 'edited'
     log.warn({ policy, what }, 'somebody changed a deny document; it is written again')
   }
@@ -178,11 +200,12 @@ export class RoleDenials {
 
   /** Writes the document as far as there is room for it; false: the role does not exist. */
   async #put(survey: Survey, signal: AbortSignal): Promise<boolean> {
-    const { installation, epoch, clock } = this.#context
+    const { clock } = this.#context
     const document = this.#refusals.document(survey)
     if (document === undefined || this.#refusals.size === 0) return true
-    const name = documentName(installation, { epoch, shard: this.#shard ?? 0 })
+    const name = this.#documentName()
     const text = documentText(document)
+    if (this.#versions.isFresh(text)) return true
     try {
       await this.#policies.put({ name, text }, signal)
     } catch (error) {
@@ -194,7 +217,7 @@ export class RoleDenials {
       if (error.outcome === 'unknown') this.#abandonShard()
       throw error
     }
-    this.#written = { names: new Set(document.names), tags: document.tags, text }
+    this.#versions.accepted(document, text)
     this.#copiedSince = document.complete ? (this.#copiedSince ?? clock.now()) : undefined
     return true
   }
@@ -202,28 +225,24 @@ export class RoleDenials {
   /** The write under way may still land: from now on another document is ours. */
   #abandonShard(): void {
     this.#shard = this.#shard === undefined ? undefined : this.#shard + 1
-    this.#written = undefined
+    this.#versions.forget()
     this.#copiedSince = undefined
+    // What refuses it from now on may be that write, and not ours.
+    this.#refusals.canary = undefined
+  }
+
+  #documentName(): string {
+    const { installation, epoch } = this.#context
+    return documentName(installation, { epoch, shard: this.#shard ?? 0 })
   }
 
   /** Removes earlier documents once ours has held all their entries long enough, or all are dead. */
   async #tidy(survey: Survey, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#context
     const settled = this.#copiedSince !== undefined && clock.now() - this.#copiedSince > SETTLE_MS
-    const written = settled ? this.#written : undefined
-    for (const { policyName, text } of survey.earlier) {
-      if (!this.#refusals.makesNeedless(text, written)) continue
-      try {
-        const now = await this.#policies.read(policyName, signal)
-        // Its writer is not as gone as it seemed.
-        if (now && !this.#refusals.makesNeedless(now.text, written)) continue
-        if (now) await this.#policies.delete(policyName, signal)
-      } catch (error) {
-        // It refuses only what is refused or dead anyway; a later write tries again.
-        log.warn({ policy: policyName, error: String(error) }, 'an earlier document stays')
-      }
-      this.#survey = undefined
-    }
+    const written = settled ? this.#versions.last : undefined
+    const facts = { earlier: survey.earlier, refusals: this.#refusals, written, log }
+    if (await deleteNeedless(this.#policies, facts, signal)) this.#survey = undefined
   }
 
   /** An entry is dead when our clock *and* AWS's say so. */

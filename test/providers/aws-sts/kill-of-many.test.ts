@@ -49,10 +49,6 @@ test('P8: a kill of 1,000 leases of one agent on one role is one statement, and 
   expect(compared.items[0].findings).toEqual([])
 }, 300_000)
 
-test.todo(
-  'P6: a lease is proved once a canary of its document version is refused in each region, a control not',
-)
-
 const TICKET = {
   type: 'aws',
   identifier: 'real',

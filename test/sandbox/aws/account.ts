@@ -68,23 +68,33 @@ interface Change {
   readonly text: string | undefined
 }
 
+/** How long a change takes to bite, in milliseconds: everywhere alike, or by region. */
+export type Propagation = number | ReadonlyMap<string, number>
+
+/** What one region's authorisation knows: all changes before `next`. */
+interface Replica {
+  readonly effective: Map<string, string>
+  next: number
+}
+
 /**
- * A role's inline policies as the control plane holds them, and as authorisation sees them
- * `propagationMs` later.
+ * A role's inline policies as the control plane holds them, and as the authorisation of each region
+ * sees them some time later. A region not listed takes as long as the slowest.
  */
 export class InlinePolicies {
-  readonly #propagationMs: number
+  readonly #propagation: Propagation
+  readonly #initial: Readonly<Record<string, string>>
   readonly #stored = new Map<string, string>()
   readonly #parsed = new Map<string, readonly Statement[]>()
-  #effective = new Map<string, string>()
-  #changes: Change[] = []
+  readonly #replicas = new Map<string, Replica>()
+  readonly #changes: Change[] = []
 
-  constructor(propagationMs: number, initial: Readonly<Record<string, string>>) {
-    this.#propagationMs = propagationMs
+  constructor(propagation: Propagation, initial: Readonly<Record<string, string>>) {
+    this.#propagation = propagation
+    this.#initial = initial
     for (const [name, text] of Object.entries(initial)) {
       parsePolicy(text, 'identity')
       this.#stored.set(name, text)
-      this.#effective.set(name, text)
     }
   }
 
@@ -112,15 +122,37 @@ export class InlinePolicies {
     return [...all.values()].reduce((sum, policy) => sum + policy.replace(/\s/g, '').length, 0)
   }
 
-  /** The statements authorisation knows of by `now`. */
-  effective(now: number): readonly Statement[] {
-    while (this.#changes[0] && this.#changes[0].at + this.#propagationMs <= now) {
-      const { name, text } = this.#changes[0]
-      if (text === undefined) this.#effective.delete(name)
-      else this.#effective.set(name, text)
-      this.#changes = this.#changes.slice(1)
+  /** The statements a region's authorisation knows of by `now`. */
+  effective(now: number, region: string): readonly Statement[] {
+    const replica = this.#replicaOf(region)
+    for (;;) {
+      const change = this.#changes[replica.next]
+      if (!change || change.at + this.#delayIn(region) > now) break
+      const { name, text } = change
+      if (text === undefined) replica.effective.delete(name)
+      else replica.effective.set(name, text)
+      replica.next += 1
     }
-    return [...this.#effective.values()].flatMap((text) => this.#parse(text))
+    return [...replica.effective.values()].flatMap((text) => this.#parse(text))
+  }
+
+  /** One region of each delay there is; the last stands for every region that is not listed. */
+  regions(): readonly string[] {
+    const listed = typeof this.#propagation === 'number' ? [] : [...this.#propagation.keys()]
+    return [...listed, 'elsewhere']
+  }
+
+  #delayIn(region: string): number {
+    if (typeof this.#propagation === 'number') return this.#propagation
+    return this.#propagation.get(region) ?? Math.max(0, ...this.#propagation.values())
+  }
+
+  #replicaOf(region: string): Replica {
+    const known = this.#replicas.get(region)
+    if (known) return known
+    const made = { effective: new Map(Object.entries(this.#initial)), next: 0 }
+    this.#replicas.set(region, made)
+    return made
   }
 
   #parse(text: string): readonly Statement[] {

@@ -63,7 +63,9 @@ function requestOf(call: Call, access: Access): AccessRequest {
     resource: access.resource,
     context: contextOf(call, access),
     identity:
-      principal.kind === 'session' ? principal.role.inline.effective(now) : principal.policies,
+      principal.kind === 'session'
+        ? principal.role.inline.effective(now, call.region)
+        : principal.policies,
     boundary: session?.role.boundary,
     session: session?.policy,
     resourcePolicy: access.resourcePolicy,
@@ -89,8 +91,8 @@ export function recordUse(call: Call, operation: string, verdict: Verdict): void
 }
 
 /**
- * Whether the sandbox would still honour a session for anything but GetCallerIdentity: it is
- * neither expired nor under an effective deny of every action on every resource.
+ * Whether the sandbox would still honour a session anywhere, for anything but GetCallerIdentity: it
+ * is neither expired nor, in every region, under an effective deny of every action and resource.
  */
 export function stillWorks(call: Call & { principal: Session }): boolean {
   const { principal, now, account } = call
@@ -102,9 +104,14 @@ export function stillWorks(call: Call & { principal: Session }): boolean {
     identity: [],
     caller: { arn: principal.arn, roleArn: principal.role.arn, accountId: account.id },
   }
-  return ![...principal.role.inline.effective(now), ...(principal.policy ?? [])].some(
-    (s) => s.effect === 'Deny' && s.actions?.includes('*') && applies(s, request),
-  )
+  const { inline } = principal.role
+  const refuses = (s: Statement) =>
+    s.effect === 'Deny' && s.actions?.includes('*') === true && applies(s, request)
+  return inline
+    .regions()
+    .some(
+      (region) => ![...inline.effective(now, region), ...(principal.policy ?? [])].some(refuses),
+    )
 }
 
 function contextOf({ principal, now, region, account }: Call, { keys }: Access): Context {

@@ -110,7 +110,7 @@ function roleFor(call: Call, form: URLSearchParams, operation: string): Role {
 function policiesOf(call: Call, arn: string) {
   const user = [...call.account.users.values()].find((candidate) => candidate.arn === arn)
   const role = [...call.account.roles.values()].find((candidate) => candidate.arn === arn)
-  const policies = user?.policies ?? role?.inline.effective(call.now)
+  const policies = user?.policies ?? role?.inline.effective(call.now, call.region)
   if (!policies) throw noSuch(`${arn} cannot be found.`)
   return policies
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type Answer, answerUnderFaults, Faults } from '../faults.ts'
 import type { Ledger } from '../ledger.ts'
-import { Account } from './account.ts'
+import { Account, type Propagation } from './account.ts'
 import type { Call } from './caller.ts'
 import { iamOperations } from './iam.ts'
 import { parsePolicy } from './policy-document.ts'
@@ -27,8 +27,8 @@ export interface AwsSandboxOptions {
   readonly faults?: Faults
   /** 0 or absent: any free one. */
   readonly port?: number
-  /** How long a change of a role's inline policies takes to bite. Default 4,000. */
-  readonly propagationMs?: number
+  /** How long a change of a role's inline policies takes to bite. Default 4,000 in every region. */
+  readonly propagationMs?: Propagation
   /** The sandbox's own clock; with one of its own, signatures are not checked for freshness. */
   readonly now?: () => number
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type Account, InlinePolicies, newAwsId } from './account.ts'
+import { type Account, InlinePolicies, newAwsId, type Propagation } from './account.ts'
 import { parsePolicy } from './policy-document.ts'
 
 export interface AwsKeys {
@@ -62,7 +62,7 @@ export function newUser(account: Account, name: string, policy: PolicyInput): Aw
   return keys
 }
 
-export function newRole(account: Account, input: RoleInput, propagationMs: number) {
+export function newRole(account: Account, input: RoleInput, propagation: Propagation) {
   const { name, policies = {}, maxSessionSeconds = 3600 } = input
   const arn = `arn:aws:iam::${account.id}:role/${name}`
   const texts = Object.fromEntries(Object.entries(policies).map(([k, v]) => [k, textOf(v)]))
@@ -74,7 +74,7 @@ export function newRole(account: Account, input: RoleInput, propagationMs: numbe
     boundary:
       input.boundary === undefined ? undefined : parsePolicy(textOf(input.boundary), 'identity'),
     maxSessionSeconds,
-    inline: new InlinePolicies(propagationMs, texts),
+    inline: new InlinePolicies(propagation, texts),
   }
   account.roles.set(name, role)
   return { arn, id: role.id }

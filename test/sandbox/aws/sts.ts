@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Answer } from '../faults.ts'
 import { fingerprint } from '../ledger.ts'
 import { newAwsId, type Role, type Session } from './account.ts'
-import { authorizeByTrust, type Call, recordUse, stillWorks } from './caller.ts'
+import { authorize, authorizeByTrust, type Call, recordUse, stillWorks } from './caller.ts'
 import { MalformedPolicy, parsePolicy, type Statement } from './policy-document.ts'
 import { AwsError, element, queryAnswer } from './wire.ts'
 
@@ -17,6 +17,7 @@ const CHAINED_SECONDS = 3600
 export const stsOperations: Record<string, (call: Call, form: URLSearchParams) => Answer> = {
   AssumeRole: assumeRole,
   GetCallerIdentity: getCallerIdentity,
+  GetAccessKeyInfo: getAccessKeyInfo,
 }
 
 /** What a lying STS says: credentials that exist nowhere. */
@@ -41,6 +42,12 @@ function getCallerIdentity(call: Call): Answer {
     'GetCallerIdentity',
     element('Arn', principal.arn) + element('UserId', id) + element('Account', account.id),
   )
+}
+
+/** Unlike GetCallerIdentity it needs a permission, and so can be denied. */
+function getAccessKeyInfo(call: Call): Answer {
+  authorize(call, { action: 'sts:GetAccessKeyInfo', resource: '*' })
+  return queryAnswer('sts', 'GetAccessKeyInfo', element('Account', call.account.id))
 }
 
 function assumeRole(call: Call, form: URLSearchParams): Answer {

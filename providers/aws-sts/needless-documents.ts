@@ -1,0 +1,34 @@
+import type { ProviderLog } from '../../src/provider.ts'
+import type { Refusals, Refused } from './refusals.ts'
+import type { RolePolicies } from './role-policies.ts'
+import type { EarlierDocument } from './role-survey.ts'
+
+/**
+ * Deletes the documents of earlier writers that refuse nothing but what is dead or in `written`, too.
+ * True: one is, or seemed, needless, so the role must be looked at again.
+ */
+export async function deleteNeedless(
+  policies: RolePolicies,
+  facts: {
+    readonly earlier: readonly EarlierDocument[]
+    readonly refusals: Refusals
+    readonly written: Refused | undefined
+    readonly log: ProviderLog
+  },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { earlier, refusals, written, log } = facts
+  const needless = earlier.filter(({ text }) => refusals.makesNeedless(text, written))
+  for (const { policyName } of needless) {
+    try {
+      const now = await policies.read(policyName, signal)
+      // Its writer is not as gone as it seemed.
+      if (now && !refusals.makesNeedless(now.text, written)) continue
+      if (now) await policies.delete(policyName, signal)
+    } catch (error) {
+      // It refuses only what is refused or dead anyway; a later write tries again.
+      log.warn({ policy: policyName, error: String(error) }, 'an earlier document stays')
+    }
+  }
+  return needless.length > 0
+}
