@@ -70,9 +70,7 @@ export function isSelector(value: unknown): value is Selector {
  */
 export function matches(selector: Selector, subject: SelectorSubject): boolean {
   if ('all' in selector) return true
-  const named = SELECTOR_FIELDS.filter((field) => selector[field] !== undefined)
-  if (named.length === 0) return false
-  if (named.every((field) => matchesField(selector, subject, field))) return true
+  if (namesItself(selector, subject)) return true
   return subject.above?.some((one) => matches(selector, one)) ?? false
 }
 
@@ -98,6 +96,17 @@ export function isNarrow(selector: Selector): boolean {
 }
 
 const PARTS_OF_A_TASK = ['entitlement', 'provider', 'target', 'policy_hash'] as const
+
+/** Asked for every signal and block there is, at each decision. */
+function namesItself(selector: SelectorFields, subject: SelectorSubject): boolean {
+  let names = false
+  for (const field of SELECTOR_FIELDS) {
+    if (selector[field] === undefined) continue
+    if (!matchesField(selector, subject, field)) return false
+    names = true
+  }
+  return names
+}
 
 function matchesField(selector: SelectorFields, subject: SelectorSubject, field: SelectorField) {
   if (selector[field] === subject[field]) return true

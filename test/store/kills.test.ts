@@ -69,6 +69,45 @@ describe('P8: a kill', () => {
     expect(await stateOf(part.id)).toBe('open')
   })
 
+  it('of more than it looks ahead reaches each once, whatever ended or was undone meanwhile', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const leases = await Promise.all(Array.from({ length: 5_300 }, () => one.active(task)))
+    const kill = await one.kill({ agent: 'summariser' })
+    const { store, clock } = one
+    await store.kills.advance(clock.now(), 100)
+    const gone = leases.at(4_000)
+    if (!gone) throw new Error('nothing to kill')
+    await one.behind(() => {})
+    await one.store.kills.advance(clock.now(), 100)
+    await one.store.leases.end({
+      id: gone.id,
+      cause: 'ended',
+      lane: 'end',
+      actor: 'mayfly',
+      now: one.clock.now(),
+    })
+    await one.store.endings.contained({
+      id: gone.id,
+      handle: gone.handle,
+      containment: 'proved',
+      exposedUntil: one.clock.now(),
+      proof: undefined,
+      nextDue: null,
+      now: one.clock.now(),
+    })
+    const vanished = one.store.leases.activate('lease_none', one.facts(), one.clock.now())
+    await Promise.allSettled([one.store.kills.advance(one.clock.now(), 100), vanished])
+    await one.advanceKills()
+    const progress = await one.store.kills.progress(kill.id)
+    const counts = Object.values(progress.containments)
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(5_299)
+    expect(await one.lease(gone.id)).toMatchObject({ state: 'ended', cause: 'ended' })
+    expect(await one.store.leases.countActive({})).toBe(0)
+    expect(await one.store.tasks.byId(task.id)).toMatchObject({ state: 'ended' })
+    expect(await one.store.kills.byId(kill.id)).toMatchObject({ done: true })
+  })
+
   it('of a task ends its whole tree', async () => {
     const one = shed()
     const [root, child, grandchild] = [

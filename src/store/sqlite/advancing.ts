@@ -1,5 +1,5 @@
 import type { KillOrder } from '../store.ts'
-import type { Tx } from './commit.ts'
+import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, asc, eq, gt, sql } from './drizzle.ts'
 import type { LeaseMoves } from './lease-moves.ts'
@@ -14,16 +14,22 @@ import type { EndTask } from './tasks.ts'
 
 type KillRow = typeof kills.$inferSelect
 
+const LIVE: ReadonlySet<string> = new Set(['reserved', 'active', 'ending'])
+/** Matches looked up at once: each look passes over all that have their order already. */
+const AHEAD = 5_000
+
 /**
  * Gives what an open kill matches its order, a chunk at a time. Open kills take turns, so that one
  * of everything does not hold up one of a single lease that was ordered after it (P13).
  */
 export function advancing({
   db,
+  commit,
   moves,
   endTask,
 }: {
   readonly db: Db
+  readonly commit: GroupCommit
   readonly moves: LeaseMoves
   readonly endTask: EndTask
 }): (tx: Tx, now: number, limit: number) => { more: boolean; moved: number } {
@@ -39,6 +45,9 @@ export function advancing({
   )
   const reached = insertStatement(db, killLeases)
   let served = 0
+  /** By kill: leases found to match that wait for their order. */
+  const ahead = new Map<number, readonly string[]>()
+  commit.onUndo(() => ahead.clear())
 
   return (tx, now, limit) => {
     const kill = openAfter.get({ after: served }) ?? openAfter.get({ after: 0 })
@@ -53,22 +62,41 @@ export function advancing({
     const cause = causeOf(kill)
     const ending = { cause, lane, actor: kill.orderedBy as KillOrder['actor'], now } as const
 
-    const doomed = leasesOf(kill, reach, limit)
+    const { doomed, last } = leasesOf(kill, reach, limit)
     for (const lease of doomed) {
       moves.end(tx, lease, ending)
       reached({ killSeq: kill.seq, lease: lease.id })
     }
-    const open = kill.endsTasks === 1 ? openTasks(kill, reach, limit - doomed.length) : []
+    const room = last ? limit - doomed.length : 0
+    const open = kill.endsTasks === 1 ? openTasks(kill, reach, room) : []
     const taskCause = cause === 'signal' ? 'signal' : 'killed'
     for (const task of open) endTask(tx, task.id, { ...ending, taskCause, outcome: null })
 
-    const moved = doomed.length + open.length
-    if (moved < limit) db.update(kills).set({ open: 0 }).where(eq(kills.seq, kill.seq)).run()
+    if (open.length < room) {
+      ahead.delete(kill.seq)
+      db.update(kills).set({ open: 0 }).where(eq(kills.seq, kill.seq)).run()
+    }
     tx.nudge()
-    return { more: true, moved }
+    return { more: true, moved: doomed.length + open.length }
   }
 
-  function leasesOf({ seq }: KillRow, { selector, tenants }: Reach, limit: number) {
+  /** The next to get their order; `last`: none is left behind them. */
+  function leasesOf(kill: KillRow, reach: Reach, limit: number) {
+    let waiting = ahead.get(kill.seq) ?? []
+    let last = false
+    if (waiting.length <= limit) {
+      const most = Math.max(AHEAD, limit + 1)
+      waiting = matching(kill, reach, most)
+      last = waiting.length <= limit
+    }
+    ahead.set(kill.seq, waiting.slice(limit))
+    const rows = waiting.slice(0, limit).flatMap((id) => moves.byId(id) ?? [])
+    // One may have ended since it was found.
+    const doomed = rows.filter(({ state, endedAt }) => LIVE.has(state) && endedAt === null)
+    return { doomed, last }
+  }
+
+  function matching({ seq }: KillRow, { selector, tenants }: Reach, most: number): string[] {
     const hasItsOrder = sql`exists (select 1 from kill_leases k where k.kill_seq = ${seq} and k.lease = ${leases.id})`
     const reservedBefore = sql`${leases.killSeq} < ${seq}`
     const where = and(
@@ -77,7 +105,8 @@ export function advancing({
       reservedBefore,
       sql`not ${hasItsOrder}`,
     )
-    return db.select().from(leases).where(where).limit(limit).all()
+    const found = db.select({ id: leases.id }).from(leases).where(where).limit(most).all()
+    return found.map(({ id }) => id)
   }
 
   function openTasks({ createdAt }: KillRow, { selector, tenants }: Reach, limit: number) {

@@ -27,7 +27,14 @@ export function reachOf({ selectorJson, tenantsJson }: ReachRow): Reach {
 
 /** Whether a kill or block names `subject`. One that cannot be read might: it does (P3). */
 export function names(row: ReachRow, subject: SelectorSubject): boolean {
-  const { selector, tenants, unreadable } = reachOf(row)
+  return namesBy(reachOf(row), subject)
+}
+
+/** The same of one that was read before. */
+export function namesBy(
+  { selector, tenants, unreadable }: Reach,
+  subject: SelectorSubject,
+): boolean {
   if (tenants !== null && !tenants.includes(subject.tenant ?? '')) return false
   return unreadable || matches(selector, subject)
 }

@@ -2,7 +2,7 @@ import type { BlockId } from '../../ids.ts'
 import type { SelectorSubject } from '../../model/selector.ts'
 import type { Db } from './database.ts'
 import { and, desc, gt, isNull, or, sql } from './drizzle.ts'
-import { names } from './reach.ts'
+import { names, namesBy, type Reach, reachOf } from './reach.ts'
 import { blocks, kills } from './schema.ts'
 import { param, prepared } from './statement.ts'
 import type { Watch } from './watch.ts'
@@ -48,7 +48,7 @@ export function standing(db: Db, watch: Watch): Standing {
   // Index: kills_open.
   const open = prepared(db, db.select().from(kills).where(sql`${kills.open} = 1`))
 
-  let liveBlocks: ReturnType<typeof live.all> | undefined
+  let liveBlocks: { row: ReturnType<typeof live.all>[number]; reach: Reach }[] | undefined
   watch('blocks', 'id', () => {
     liveBlocks = undefined
   })
@@ -63,12 +63,13 @@ export function standing(db: Db, watch: Watch): Standing {
 
   return {
     blockAgainst(subject, now) {
-      liveBlocks ??= live.all({ now })
+      liveBlocks ??= live.all({ now }).map((row) => ({ row, reach: reachOf(row) }))
       // An expiry that is no number has not passed, as in SQLite's own order of types (P3).
       const block = liveBlocks.find(
-        (row) => (row.expiresAt === null || !(row.expiresAt <= now)) && names(row, subject),
+        ({ row, reach }) =>
+          (row.expiresAt === null || !(row.expiresAt <= now)) && namesBy(reach, subject),
       )
-      return block?.id as BlockId | undefined
+      return block?.row.id as BlockId | undefined
     },
     latestKill: () => killsNow().latest,
     killSince(seq, subject) {
