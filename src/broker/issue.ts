@@ -130,6 +130,7 @@ function reservationOf(
     slots: description.slots && broker.health.slotsInTurn(entitlement.provider, description.slots),
     groupCapacity: description.groupCapacity,
     groupShared: plan.instance.config.definition.oneTenantOf?.(entitlement.target) === undefined,
+    acceptsExpiry: entitlement.weakestRevocability === 'expiry',
     idempotency:
       request.idempotencyKey === undefined
         ? undefined

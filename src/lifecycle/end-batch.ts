@@ -51,8 +51,11 @@ async function worthEnding(
     ({ lease }) => provider.revoke === undefined || lease.revocability === 'expiry',
   )
   await runOutAll(broker, hopeless, 'this upstream cannot end it early; it runs out by itself')
-  const able = batch.filter((ending) => !hopeless.includes(ending))
-  const capacity = batch.find(({ groupCapacity }) => groupCapacity !== null)?.groupCapacity
+  const possible = batch.filter((ending) => !hopeless.includes(ending))
+  const beyond = possible.filter((one) => one.groupCapacity === 0 && one.lane !== 'kill')
+  await runOutAll(broker, beyond, 'it was issued beyond the places for ends; it runs out by itself')
+  const able = possible.filter((ending) => !beyond.includes(ending))
+  const capacity = able.find(({ groupCapacity }) => groupCapacity)?.groupCapacity
   if (!first || typeof capacity !== 'number' || first.lease.group === null) return able
 
   const kills = able.filter(({ lane }) => lane === 'kill')

@@ -450,6 +450,8 @@ export interface Reservation {
   readonly groupCapacity: number | undefined
   /** Whether leases of several tenants may be in its group. */
   readonly groupShared: boolean
+  /** Its entitlement takes it even if only a kill could end it early, for want of such a place. */
+  readonly acceptsExpiry: boolean
   readonly idempotency: { readonly key: string; readonly requestHash: string } | undefined
   readonly touches: Task['touched']
   /** What it was decided on: the asking task and those above it, as they had been touched then. */
@@ -610,6 +612,7 @@ export interface QueuedEnding {
   readonly lane: Lane
   readonly targetSpec: unknown
   /** How many of its group may be refused early at once, but for kills; null: no limit. */
+  /** 0: it was reserved beyond those places. Null: it needs none. */
   readonly groupCapacity: number | null
 }
 

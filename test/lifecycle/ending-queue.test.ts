@@ -408,6 +408,30 @@ describe('a shared document', () => {
   })
 })
 
+it('P17: what was issued beyond the places runs out when it ends, and is refused when it is killed', async () => {
+  const upstream = new Scripted()
+  upstream.revoke = async ({ orders }) => orders.map(enforced)
+  const one = station({ upstream })
+  const task = await one.openTask({ agent: 'many' })
+  const small = { group: 'role', groupCapacity: 4, acceptsExpiry: true }
+  const leases: Lease[] = []
+  for (let n = 0; n < 6; n += 1) leases.push(await one.active(task, small))
+  await one.start()
+  for (const lease of leases.slice(0, 5)) await one.end(lease)
+  await one.pass(1_000)
+  const refused = () => upstream.calls.flatMap(refusedBy)
+  expect(new Set(refused())).toEqual(new Set(leases.slice(0, 3).map((one) => one.upstreamName)))
+  const [, , , fourth] = leases
+  expect(fourth && (await one.lease(fourth.id))).toMatchObject({
+    state: 'ending',
+    containment: 'pending',
+    lastError: expect.stringContaining('runs out by itself'),
+  })
+  await one.kill({ agent: 'many' })
+  await one.pass(1_000)
+  expect(new Set(refused())).toEqual(new Set(leases.map((one) => one.upstreamName)))
+})
+
 describe('a pool account', () => {
   it('P6: is given back only after its last token died, whatever the clock says', async () => {
     const upstream = new Scripted()

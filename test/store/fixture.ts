@@ -229,6 +229,7 @@ export function reservation(
     slots: undefined,
     groupCapacity: undefined,
     groupShared: false,
+    acceptsExpiry: false,
     idempotency: undefined,
     touches: { zones: [], datasets: [], impact: [] },
     decidedOn: [],

@@ -239,6 +239,31 @@ describe('P17: deny capacity', () => {
   })
 })
 
+describe('P17: an entitlement that accepts that its leases may only run out', () => {
+  const group = { group: 'role-a', groupCapacity: 4 }
+  const beyond = { ...group, acceptsExpiry: true }
+
+  it('gets leases beyond the places, which take none of them before they are killed', async () => {
+    const one = shed()
+    const task = await one.openTask({ agent: 'many' })
+    const got = []
+    for (let n = 0; n < 6; n += 1) got.push(await one.active(task, beyond))
+    expect(await one.reserve(task, group)).toEqual({ ok: false, why: 'agent-share' })
+    for (const lease of got) await one.end(lease)
+    // Three of four places are held by it: the rest is still for others.
+    const other = await one.openTask({ agent: 'other' })
+    expect(await one.reserve(other, group)).toMatchObject({ ok: true })
+    const now = one.clock.now()
+    for (const { id, handle } of got) {
+      const facts = { id, handle, exposedUntil: now, proof: undefined, nextDue: null, now }
+      await one.store.endings.contained({ ...facts, containment: 'enforced' })
+    }
+    const third = await one.openTask({ agent: 'third' })
+    expect(await one.reserve(third, group)).toEqual({ ok: false, why: 'capacity' })
+    expect(await one.reserve(third, beyond)).toMatchObject({ ok: true })
+  })
+})
+
 describe('P13: of a group’s deny capacity', () => {
   const group = { group: 'role-a', groupCapacity: 16 }
 

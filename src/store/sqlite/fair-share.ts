@@ -1,6 +1,6 @@
 import type { Reservation } from '../store.ts'
 import type { Db } from './database.ts'
-import { and, eq, gt, isNotNull, sql } from './drizzle.ts'
+import { and, eq, gt, isNotNull, ne, or, sql } from './drizzle.ts'
 import type { TaskRow } from './rows.ts'
 import { leases } from './schema.ts'
 import { param, prepared } from './statement.ts'
@@ -21,7 +21,7 @@ type ShareRefusal = 'capacity' | 'tenant-share' | 'agent-share'
  * several tenants share it, tenants do first, and then the agents within their tenant's part.
  */
 export function fairShare(db: Db): (order: Reservation, task: TaskRow) => ShareRefusal | undefined {
-  const { groupKey, tenant, agent } = leases
+  const { groupKey, groupCapacity, tenant, agent } = leases
   // Index: leases_group, no more rows than the group has places.
   const places = db
     .select({ tenant, agent })
@@ -30,8 +30,8 @@ export function fairShare(db: Db): (order: Reservation, task: TaskRow) => ShareR
       and(
         eq(groupKey, param('group')),
         isNotNull(leases.containment),
-        // Null: refused together with others, without a place of its own.
-        isNotNull(leases.groupCapacity),
+        // Null: refused together with others, without a place of its own. 0: unless it was killed.
+        or(gt(groupCapacity, 0), and(eq(groupCapacity, 0), ne(leases.containment, 'pending'))),
         gt(leases.latestPossibleExpiry, param('now')),
       ),
     )
@@ -49,23 +49,24 @@ export function fairShare(db: Db): (order: Reservation, task: TaskRow) => ShareR
     eq(groupKey, param('group')),
     isReservedOrActive,
     eq(tenant, param('tenant')),
+    gt(groupCapacity, 0),
   )
   const liveOfTenant = atMost(db, ofTenant)
   const liveOfAgent = atMost(db, and(ofTenant, eq(agent, param('agent'))))
 
-  return ({ group, groupCapacity, groupShared, now }, task) => {
-    if (group === null || groupCapacity === undefined) return undefined
-    const held = refused.all({ group, now, limit: groupCapacity })
+  return ({ group, groupCapacity: capacity, groupShared, now }, task) => {
+    if (group === null || capacity === undefined) return undefined
+    const held = refused.all({ group, now, limit: capacity })
     const sum = (rows: typeof held) => rows.reduce((total, { n }) => total + n, 0)
     const all = sum(held)
-    if (all >= groupCapacity) return 'capacity'
+    if (all >= capacity) return 'capacity'
 
-    const holder = { group, tenant: task.tenant, agent: task.agent, limit: groupCapacity }
+    const holder = { group, tenant: task.tenant, agent: task.agent, limit: capacity }
     const ofMyTenant = sum(held.filter((row) => row.tenant === task.tenant))
     const mine = sum(held.filter((row) => row.agent === task.agent))
-    let [part, inPart] = [groupCapacity, all]
+    let [part, inPart] = [capacity, all]
     if (groupShared) {
-      ;[part, inPart] = [shareOf(groupCapacity - (all - ofMyTenant)), ofMyTenant]
+      ;[part, inPart] = [shareOf(capacity - (all - ofMyTenant)), ofMyTenant]
       if (ofMyTenant + liveOfTenant(holder) >= part) return 'tenant-share'
     }
     const share = shareOf(part - (inPart - mine))

@@ -107,7 +107,9 @@ export function reserving(
     }
     if (before?.state === 'reserved') return { ok: false, why: 'in-flight' }
     const replaced = before?.state === 'active' ? before : undefined
-    const limit = limitReached(order, task, replaced)
+    const share = shareReached(order, task)
+    const beyond = share !== undefined && order.acceptsExpiry
+    const limit = limitReached(order, task, replaced) ?? (beyond ? undefined : share)
     if (limit) {
       recordRefusal(tx, order, { rail: limit, reason: LIMIT_REASONS[limit] })
       return { ok: false, why: limit }
@@ -137,7 +139,8 @@ export function reserving(
       const actor = `agent:${task.agent}` as const
       moves.end(tx, replaced, { cause: 'replaced', lane: 'end', actor, now: order.now })
     }
-    const row = rowOf(order, task, { slot, killSeq: standing.latestKill(), granted })
+    const places = beyond ? 0 : (order.groupCapacity ?? null)
+    const row = rowOf(order, task, { slot, places, killSeq: standing.latestKill(), granted })
     insert(row)
     reserved.set(order.id, row)
     counts.moved(row, 1)
@@ -186,7 +189,7 @@ export function reserving(
     const ends = replaced ? 1 : 0
     if (counts.ofTask(task.id) >= limits.activeLeasesPerTask + ends) return 'task-limit'
     if (counts.ofAgent(task.agent) >= limits.activeLeasesPerAgent + ends) return 'agent-limit'
-    return shareReached(order, task)
+    return undefined
   }
 
   /** Null: it takes none. One that is taken is free when what was minted on it must have died. */
@@ -221,9 +224,14 @@ function subjectOf(task: TaskRow, order: Reservation, above: readonly Ancestor[]
 function rowOf(
   order: Reservation,
   task: TaskRow,
-  more: { slot: string | null; killSeq: number; granted: ApprovalRow | undefined },
+  more: {
+    slot: string | null
+    places: number | null
+    killSeq: number
+    granted: ApprovalRow | undefined
+  },
 ): LeaseRow {
-  const { slot, killSeq, granted } = more
+  const { slot, places, killSeq, granted } = more
   return {
     id: order.id,
     task: task.id,
@@ -237,7 +245,7 @@ function rowOf(
     target: order.target,
     targetJson: JSON.stringify(order.targetSpec),
     groupKey: order.group,
-    groupCapacity: order.groupCapacity ?? null,
+    groupCapacity: places,
     intentJson: JSON.stringify(order.intent),
     state: 'reserved',
     containment: null,

@@ -96,7 +96,10 @@ export const leases = sqliteTable(
     /** The entitlement's target as configured when the lease was reserved. */
     targetJson: text('target_json').notNull(),
     groupKey: text('group_key'),
-    /** How many of its group may be refused early at once; null: it takes none of those places. */
+    /**
+     * How many of its group may be refused early at once; null: it takes none of those places; 0: it
+     * was reserved beyond them, and only a kill ends it early.
+     */
     groupCapacity: integer('group_capacity'),
     intentJson: text('intent_json').notNull(),
     state: text('state').notNull(),

@@ -56,7 +56,7 @@ const TICKET = {
   locations: ['arn:aws:s3:::tickets/4711'],
 }
 
-/** A role for two agents; the share of an agent is lifted, so that one can hold this many. */
+/** A role for two agents, of which one may hold this many: their ordinary ends may run out. */
 async function office() {
   const time = new ManualTime()
   const ledger = new Ledger()
@@ -71,16 +71,9 @@ async function office() {
     policies: { permissions: { Version: '2012-10-17', Statement: statement } },
   })
   const keys = sandbox.brokerCredentials
-  const roomy: typeof awsSts = {
-    ...awsSts,
-    describe: (request) => {
-      const described = awsSts.describe(request)
-      return 'refused' in described ? described : { ...described, groupCapacity: 4 * LEASES }
-    },
-  }
   const house = await upstreamHouse({
     time,
-    definition: roomy,
+    definition: awsSts,
     settings: {
       type: 'aws-sts',
       region: sandbox.region,
@@ -91,6 +84,7 @@ async function office() {
     target: { role_arn: role.arn },
     intent: [{ type: 'aws', actions: TICKET.actions, locations: TICKET.locations }],
     change: (document) => {
+      document.entitlements.at(-1).revocability = 'expiry'
       document.limits = {
         active_leases_per_task: LEASES,
         active_leases_per_agent: LEASES,
