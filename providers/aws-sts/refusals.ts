@@ -108,19 +108,21 @@ export class Refusals {
 
   /**
    * What our document must hold: everything, or, where there is no room for that, all but the names
-   * an earlier document still holds. Undefined: even those do not fit.
+   * an earlier document still holds. Undefined: even those do not fit. Copies stay out of the half
+   * that is kept for kills, which a broker that falls again and again would fill with them.
    */
   document(survey: Survey): DenyDocument | undefined {
     const room = ROLE_INLINE_CHARACTERS - charactersBeside(survey)
     const tags = [...this.#tags.values()]
     const names = [...this.#names.keys()]
     const { canary } = this
-    if (canary !== undefined && documentText({ names, tags, canary }).length <= room) {
-      return { names, tags, canary, complete: true }
-    }
-    if (documentText({ names, tags }).length <= room) return { names, tags, complete: true }
     const elsewhere = new Set(survey.earlier.flatMap((one) => one.refused))
     const needed = names.filter((name) => !elsewhere.has(name))
+    const roomForAll = needed.length < names.length ? room - ROLE_INLINE_CHARACTERS / 2 : room
+    if (canary !== undefined && documentText({ names, tags, canary }).length <= roomForAll) {
+      return { names, tags, canary, complete: true }
+    }
+    if (documentText({ names, tags }).length <= roomForAll) return { names, tags, complete: true }
     const fits = documentText({ names: needed, tags }).length <= room
     return fits ? { names: needed, tags, complete: false } : undefined
   }

@@ -325,6 +325,20 @@ describe('the capacity of a role', () => {
     expect(bench.documents()[DOCUMENT]).toHaveLength(2)
   })
 
+  it('P8: a broker that falls again and again leaves room for the next kill', async () => {
+    await using bench = await awsBench()
+    const refused = Array.from({ length: 60 }, () => bench.endOf(bench.order()))
+    for (let start = 0; start < 20; start += 1) {
+      const provider = bench.provider()
+      const next = bench.endOf(bench.order())
+      expect(await bench.end(provider, [next], refused)).toMatchObject([{ ok: true }])
+      refused.push(next)
+      await provider.close()
+    }
+    const listed = new Set(Object.values(bench.documents()).flat())
+    expect(refused.every(({ upstreamName: name }) => listed.has(name))).toBe(true)
+  })
+
   it('P6: leaves an earlier document in place where both do not fit', async () => {
     await using bench = await awsBench()
     const names = Array.from({ length: 250 }, () => upstreamName(newId('lease', idSource)))
