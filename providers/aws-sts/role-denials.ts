@@ -92,7 +92,10 @@ export class RoleDenials {
 
   /** The role's documents of this installation, read now. */
   async documents(signal: AbortSignal): Promise<readonly InlinePolicy[]> {
+    const before = this.#versions.last
     const policies = await this.#policies.all(signal)
+    // What was written meanwhile may not be among them.
+    if (before === this.#versions.last) this.#noticeChange(policies)
     return policies.filter(
       ({ name }) => documentWriter(this.#context.installation, name) !== undefined,
     )

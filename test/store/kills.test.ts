@@ -96,8 +96,6 @@ describe('P8: a kill', () => {
       nextDue: null,
       now: one.clock.now(),
     })
-    const vanished = one.store.leases.activate('lease_none', one.facts(), one.clock.now())
-    await Promise.allSettled([one.store.kills.advance(one.clock.now(), 100), vanished])
     await one.advanceKills()
     const progress = await one.store.kills.progress(kill.id)
     const counts = Object.values(progress.containments)

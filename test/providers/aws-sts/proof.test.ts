@@ -33,6 +33,28 @@ test('P6: a lease is proved once a canary of its document version is refused in 
   expect(body.items[0].findings).toEqual([])
 })
 
+test('P6: an entry that somebody takes out before the proof is written again as soon as that is seen', async () => {
+  const { house, sandbox, ledger } = await office({ [HOME]: 4 * SECOND, [FAR]: 4 * SECOND })
+  const { task, lease } = await house.lend()
+  await end(house, task, lease)
+  await house.until(lease, 'enforced')
+  const writes = sandbox.calls('PutRolePolicy')
+  const [name = '', text = ''] =
+    Object.entries(sandbox.rolePolicies(ROLE)).find(([policy]) => policy.startsWith('mayfly-')) ??
+    []
+  const upstreamName = `mf-${lease.slice('lease_'.length)}`
+  sandbox.putRolePolicy(ROLE, name, text.replaceAll(upstreamName, 'mf-aaaaaaaaaaaaaaaaaaaa'))
+  const { body } = await house.as('admin', 'POST /v1/reconcile', { provider: 'real' })
+  expect(body.items[0].findings).toContainEqual(
+    expect.objectContaining({ kind: 'containment-lost', repair: 'done' }),
+  )
+  await house.until(lease, 'enforced')
+  expect(sandbox.calls('PutRolePolicy')).toBeGreaterThan(writes)
+  expect(sandbox.rolePolicies(ROLE)[name]).toContain(upstreamName)
+  await passing(house, 5 * SECOND)
+  expect(ledger.working().map(({ name: working }) => working)).not.toContain(upstreamName)
+})
+
 const PROBE = 'sts:GetAccessKeyInfo'
 const TICKET = {
   type: 'aws',
