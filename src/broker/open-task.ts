@@ -173,7 +173,9 @@ async function decide(
   const { id, tenant } = agent
   const chain = shown?.chain ?? []
   const above = shown && { above: shown.above, ancestors: chain.map(({ task }) => task) }
-  const risk = await riskOf(broker, { agent: id, tenant, workload: workload.name, ...above }, now)
+  const { name, issuer } = workload
+  const subject = { agent: id, tenant, workload: name, issuer, ...above }
+  const risk = await riskOf(broker, subject, now)
   const decision = broker.world().policy.decide({
     action: 'openTask',
     agent,

@@ -11,8 +11,9 @@ export async function riskOf(
   now: number,
 ): Promise<Risk> {
   const signals = await store.signals.risks(now)
+  const current = world()
   const about = signals.filter((signal) =>
-    aboutOf(world(), signal).some((one) => matches(one, subject)),
+    aboutOf(current, signal).some((one) => matches(one, subject)),
   )
   return riskAt(about, now)
 }
@@ -20,11 +21,11 @@ export async function riskOf(
 /** The same of everybody a task stands for; what names a task names all it delegated. */
 export function riskOfTask(
   broker: Pick<Broker, 'store' | 'world'>,
-  { id, agent, workload, tenant, chain }: Task,
+  { id, agent, workload, tenant, issuer, chain }: Task,
   now: number,
 ): Promise<Risk> {
   const ancestors = chain.map(({ task }) => task)
-  return riskOf(broker, { task: id, ancestors, agent, workload, tenant }, now)
+  return riskOf(broker, { task: id, ancestors, agent, workload, tenant, issuer }, now)
 }
 
 /**

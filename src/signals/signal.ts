@@ -48,8 +48,23 @@ export const signalBodySchema = withoutUndefined<SignalBody>(
     .refine((body) => body.action !== 'risk' || body.level !== undefined, {
       error: 'must be given with action "risk"',
       path: ['level'],
+    })
+    .refine((body) => !onlySetsRisk(body) || PARTS.every((part) => !(part in body.subject)), {
+      error: 'has no risk of its own; name a task, agent, workload, issuer or tenant, or block it',
+      path: ['subject'],
     }),
 )
+
+/** What is done with a credential: decisions ask for the risk of whoever wants one. */
+const PARTS = ['lease', 'entitlement', 'provider', 'target', 'policy_hash'] as const
+
+function onlySetsRisk(body: {
+  readonly action?: SignalAction | undefined
+  readonly level?: RiskLevel | undefined
+}): boolean {
+  const { action, level } = body
+  return action === 'risk' || (action === undefined && level !== undefined && level !== 'HIGH')
+}
 
 /**
  * Parses a signal's JSON. Without an `action`, `HIGH` is kill and block and lower levels only set

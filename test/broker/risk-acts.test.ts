@@ -6,7 +6,7 @@ import { behind, lasting } from '../fixture/behind.ts'
 import { starterPolicies } from '../fixture/broker.ts'
 import { planningHouse } from '../fixture/delegation.ts'
 import { ask, named } from '../fixture/gateway.ts'
-import { type Api, INVOICE, type Opened, testApi } from '../fixture/http.ts'
+import { type Api, INVOICE, OPENING, type Opened, testApi } from '../fixture/http.ts'
 
 const held = async (api: Api, task: Opened): Promise<LeaseId> =>
   (await api.issue(task)).body.lease.id
@@ -47,8 +47,8 @@ describe('P7: a raised risk', () => {
     })
   })
 
-  it('reaches whoever works for its subject, by agent, workload, task and tenant', async () => {
-    for (const subject of ['agent', 'workload', 'task', 'tenant'] as const) {
+  it('reaches whoever works for its subject, by agent, workload, task, tenant and issuer', async () => {
+    for (const subject of ['agent', 'workload', 'task', 'tenant', 'issuer'] as const) {
       const api = await planningHouse()
       const running = new Enforcement(api.broker)
       await running.sweep()
@@ -60,13 +60,21 @@ describe('P7: a raised risk', () => {
         workload: 'corp/robot',
         task: planner.id,
         tenant: 'support',
+        issuer: 'corp',
       }[subject]
       await alarm(api, 'HIGH', { subject: { [subject]: name } })
       await running.sweep()
       expect(await stored(api, below), subject).toEqual(ENDED_BY_RISK)
-      const other = subject === 'tenant' ? ENDED_BY_RISK : ACTIVE
+      const other = ['tenant', 'issuer'].includes(subject) ? ENDED_BY_RISK : ACTIVE
       expect(await stored(api, beside), subject).toEqual(other)
     }
+  })
+
+  it('of an issuer is held against whoever it vouches for, also when a task is opened', async () => {
+    const api = await testApi()
+    await alarm(api, 'HIGH', { subject: { issuer: 'corp' }, action: 'risk' })
+    const opening = { token: await api.evidence(), body: OPENING }
+    expect(await api.refusal('POST /v1/tasks', opening)).toBe('403 policy_denied')
   })
 
   it('that rises again while leases are decided is acted on too', async () => {

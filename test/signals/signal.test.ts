@@ -46,6 +46,18 @@ describe('a signal', () => {
     ])
   })
 
+  it('P3: that only sets risk names whom decisions ask about; what would have no effect is refused', () => {
+    const part = { ...signal, subject: { agent: 'a', entitlement: 'e' } }
+    for (const change of [{ level: 'MEDIUM' }, { level: 'HIGH', action: 'risk' }]) {
+      expect(problems(JSON.stringify({ ...part, ...change }))).toEqual([
+        'subject has no risk of its own; name a task, agent, workload, issuer or tenant, or block it',
+      ])
+      expect(parse({ ...signal, subject: { issuer: 'corp' }, ...change }).action).toBe('risk')
+    }
+    expect(parse({ ...part, level: 'HIGH' }).action).toBe('kill')
+    expect(parse({ ...part, level: 'MEDIUM', action: 'block' }).action).toBe('block')
+  })
+
   it.each([
     ['an unknown field', { ...signal, level: 'HIGH', severity: 9 }],
     ['an unknown level', { ...signal, level: 'CRITICAL' }],
