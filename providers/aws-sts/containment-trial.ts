@@ -17,10 +17,8 @@ const BREATH_MS = 1_000
 export interface TriedDocument {
   /** Writes it with this name in it; undefined: there is no room for that. */
   listCanary(name: string, signal: AbortSignal): Promise<Refused | undefined>
-  /** Whether IAM still holds just what was written last. */
+  /** Whether IAM holds it, and nobody else touched it since its canary was listed. */
   stands(signal: AbortSignal): Promise<boolean>
-  /** It may not be there: the next end writes it again, even if it says the same. */
-  doubt(): void
 }
 
 export interface Trying {
@@ -63,7 +61,6 @@ export class ContainmentTrials {
     for (const order of orders) {
       const proved = this.#proved.get(order.upstreamName)
       if (proved && !proved.told) continue
-      if (proved) this.#trying.document.doubt()
       this.#proved.delete(order.upstreamName)
       const wanted = this.#wanted.get(order.upstreamName)
       if (!wanted || !isSame(wanted, order)) this.#wanted.set(order.upstreamName, order)
@@ -92,14 +89,13 @@ export class ContainmentTrials {
   }
 
   async #try(): Promise<void> {
-    const { clock, log, role, document } = this.#trying
+    const { clock, log, role } = this.#trying
     const fault = await this.#trial().catch((error: unknown) =>
       error instanceof Error ? error.message : 'it failed',
     )
     if (this.#stop.signal.aborted) return
     this.#notBefore = clock.monotonic() + (fault === undefined ? BREATH_MS : PAUSE_MS)
     if (fault === undefined) return
-    document.doubt()
     log.warn({ role, fault }, 'whether the ended leases of this role are refused was not seen')
   }
 
@@ -107,7 +103,8 @@ export class ContainmentTrials {
   async #trial(): Promise<string | undefined> {
     const { epoch, regions, document, clock, open } = this.#trying
     const signal = this.#stop.signal
-    const [some] = this.#wanted.values()
+    // A row that could not be read has no target.
+    const some = [...this.#wanted.values()].find(({ target }) => target !== null)
     if (!some) return undefined
     const sessions: ProbeSession[] = []
     const probe = async (kind: 'canary' | 'control') => {
@@ -125,7 +122,7 @@ export class ContainmentTrials {
       const tried = [...this.#wanted.values()].filter((order) => refuses(written, order))
       const fault = await this.#look(canary, control)
       if (fault !== undefined) return fault
-      if (!(await document.stands(signal))) return 'the deny document is not as it was written'
+      if (!(await document.stands(signal))) return 'somebody changed the deny document'
       const proof = { method: 'canary', regions, at: clock.now() }
       for (const order of tried) {
         // Of one that is another by now, with a session more, a later trial tells.

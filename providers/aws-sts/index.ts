@@ -22,8 +22,6 @@ import { awsVocabulary } from './vocabulary.ts'
 
 const INVENTORY_MS = 30_000
 const ACCOUNT_MS = 5_000
-/** Longer than an end waits for its next try, shorter than AWS takes at worst. */
-const REWRITE_MS = 60_000
 
 /**
  * AWS STS: sessions of a role under a session policy compiled from the intent, ended early by an
@@ -57,8 +55,8 @@ function create(context: ProviderContext<AwsSettings>): Provider {
     const known = denials.get(role)
     if (known) return known
     const policies = new RolePolicies(clients.revoke, role)
-    const rewriteMs = settings.proof ? REWRITE_MS : 0
-    const context = { installation, epoch, clock, upstream, log, endersAccount, rewriteMs }
+    const looksAgain = settings.proof !== undefined
+    const context = { installation, epoch, clock, upstream, log, endersAccount, looksAgain }
     const made = new RoleDenials(context, policies)
     denials.set(role, made)
     return made

@@ -115,16 +115,23 @@ export class Refusals {
     const room = ROLE_INLINE_CHARACTERS - charactersBeside(survey)
     const tags = [...this.#tags.values()]
     const names = [...this.#names.keys()]
-    const { canary } = this
     const elsewhere = new Set(survey.earlier.flatMap((one) => one.refused))
     const needed = names.filter((name) => !elsewhere.has(name))
     const roomForAll = needed.length < names.length ? room - ROLE_INLINE_CHARACTERS / 2 : room
-    if (canary !== undefined && documentText({ names, tags, canary }).length <= roomForAll) {
-      return { names, tags, canary, complete: true }
-    }
-    if (documentText({ names, tags }).length <= roomForAll) return { names, tags, complete: true }
-    const fits = documentText({ names: needed, tags }).length <= room
-    return fits ? { names: needed, tags, complete: false } : undefined
+    const whole = this.#fitting({ names, tags }, roomForAll)
+    if (whole) return { ...whole, complete: true }
+    const rest = this.#fitting({ names: needed, tags }, room)
+    return rest && { ...rest, complete: false }
+  }
+
+  /** With the canary, or else without; undefined: not even so. */
+  #fitting(
+    refused: { readonly names: readonly string[]; readonly tags: readonly TagDenial[] },
+    room: number,
+  ): Omit<DenyDocument, 'complete'> | undefined {
+    const { canary } = this
+    const both = [...(canary === undefined ? [] : [{ ...refused, canary }]), refused]
+    return both.find((one) => documentText(one).length <= room)
   }
 
   /** Whether a document of an earlier writer refuses only what is dead or in `written`, too. */

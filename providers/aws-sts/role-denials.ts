@@ -25,8 +25,8 @@ export interface DenialContext {
   readonly log: ProviderLog
   /** The account of the identity that ends; undefined while STS does not say. */
   readonly endersAccount: () => Promise<string | undefined>
-  /** So long the same document is not written twice. */
-  readonly rewriteMs: number
+  /** Ends are asked for again until they are proved: the same document is not written again then. */
+  readonly looksAgain: boolean
 }
 
 /** The longest session any role can give. */
@@ -51,7 +51,7 @@ export class RoleDenials {
   readonly #refusals = new Refusals()
   /** Undefined until the role was looked at, and after a write of unknown outcome. */
   #shard: number | undefined
-  readonly #versions: DocumentVersions
+  readonly #versions = new DocumentVersions()
   #survey: (Survey & { readonly at: number }) | undefined
   /** The role's MaxSessionDuration, once it was read. */
   #longestSeconds: number | undefined
@@ -61,7 +61,6 @@ export class RoleDenials {
   constructor(context: DenialContext, policies: RolePolicies) {
     this.#context = context
     this.#policies = policies
-    this.#versions = new DocumentVersions(context.clock, context.rewriteMs)
     this.#writes = new SharedWrites(context.clock, (batches, signal) =>
       this.#write(batches, signal),
     )
@@ -79,15 +78,13 @@ export class RoleDenials {
     return this.#versions.firstWith(name)
   }
 
-  /** Whether IAM holds our document as it was written last. */
+  /** Whether IAM holds our document, and nobody touched it since its canary was listed. */
   async stands(signal: AbortSignal): Promise<boolean> {
+    const before = this.#versions.untouched()
     const found = await this.#policies.read(this.#documentName(), signal)
-    return found !== undefined && found.text === this.#versions.last?.text
-  }
-
-  /** Our document may not be there: the next write is made even if it says the same. */
-  doubt(): void {
-    this.#versions.doubt()
+    // One of ours may be on its way while it is read.
+    const after = this.#versions.untouched()
+    return found !== undefined && after.length > 0 && [...before, ...after].includes(found.text)
   }
 
   /** The role's documents of this installation, read now. */
@@ -178,12 +175,11 @@ export class RoleDenials {
   /** Our document is written whole each time: what somebody did to it is undone by the next write. */
   #noticeChange(policies: readonly InlinePolicy[]): void {
     const { log } = this.#context
-    const written = this.#versions.last
-    if (written === undefined) return
+    if (this.#versions.last === undefined) return
     const policy = this.#documentName()
     const text = policies.find(({ name }) => name === policy)?.text
-    if (text === written.text) return
-    this.#versions.doubt()
+    if (this.#versions.mayBe(text)) return
+    this.#versions.touched()
     const what = text === undefined ? 'deleted' : 'edited'
     log.warn({ policy, what }, 'somebody changed a deny document; it is written again')
   }
@@ -203,13 +199,18 @@ export class RoleDenials {
 
   /** Writes the document as far as there is room for it; false: the role does not exist. */
   async #put(survey: Survey, signal: AbortSignal): Promise<boolean> {
-    const { clock } = this.#context
+    const { clock, looksAgain } = this.#context
     const document = this.#refusals.document(survey)
     if (document === undefined || this.#refusals.size === 0) return true
     const name = this.#documentName()
     const text = documentText(document)
-    if (this.#versions.isFresh(text)) return true
+    if (looksAgain && text === this.#versions.last?.text) {
+      const found = await this.#policies.read(name, signal)
+      if (found?.text === text) return true
+      this.#noticeChange(found ? [found] : [])
+    }
     try {
+      this.#versions.offered(text)
       await this.#policies.put({ name, text }, signal)
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error

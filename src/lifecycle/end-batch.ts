@@ -141,7 +141,9 @@ async function settleAll(
   const providerName = batch[0]?.lease.provider ?? ''
   const byLease = new Map(outcomes.map((outcome) => [outcome.lease, outcome]))
   const failed = batch.filter(({ lease }) => !byLease.get(lease.id)?.ok)
-  if (batch.some(({ lease }) => byLease.get(lease.id)?.ok && !isDead(lease, clock.now())))
+  // What was refused before and is only looked at again shows nothing of the next end.
+  const isNew = (lease: Lease) => lease.containment !== 'enforced' && !isDead(lease, clock.now())
+  if (batch.some(({ lease }) => byLease.get(lease.id)?.ok && isNew(lease)))
     health.succeeded(providerName, 'revoke')
   else if (failed.some(({ lease }) => lease.attempts === 0 || ofAll(byLease.get(lease.id))))
     health.failed(providerName, 'revoke')

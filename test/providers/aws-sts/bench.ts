@@ -164,7 +164,12 @@ export class AwsBench {
 
 /** Starts a bench; changes of policies bite at once unless `propagationMs` says otherwise. */
 export async function awsBench(
-  options: { propagationMs?: number; theirs?: number; inline?: Record<string, string> } = {},
+  options: {
+    propagationMs?: number
+    theirs?: number
+    inline?: Record<string, string>
+    allowed?: readonly string[]
+  } = {},
 ): Promise<AwsBench> {
   const clocks = { ours: 0, theirs: options.theirs ?? 0 }
   let bench: AwsBench | undefined
@@ -181,7 +186,7 @@ export async function awsBench(
     policies: {
       permissions: {
         Version: '2012-10-17',
-        Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }],
+        Statement: [{ Effect: 'Allow', Action: options.allowed ?? 's3:*', Resource: '*' }],
       },
       ...options.inline,
     },
