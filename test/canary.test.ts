@@ -13,29 +13,22 @@ import { serve } from '../src/serve.ts'
 import { BrokerProcess } from './crash/broker-process.ts'
 import { furnish } from './crash/furnish.ts'
 import { secretsOf } from './crash/holder.ts'
+import { OWN_SECRET } from './crash/own-api.ts'
 import { OFFERS, startUpstreams, type Upstreams } from './crash/upstreams.ts'
 import { type Fault, Faults } from './sandbox/faults.ts'
 import { SecretSearch } from './secret-search.ts'
 
-const INTENT = OFFERS.filter(({ tenants }) => tenants.includes('red')).map((offer) => ({
+const INTENTS = OFFERS.filter(({ tenants }) => tenants.includes('red')).map((offer) => ({
   type: offer.type,
   identifier: offer.entitlement,
   actions: [...offer.actions],
   locations: [...offer.locations],
 }))
 /** Its tokens are known to no ledger: the broker itself signs them. */
-const OWN_API = {
-  id: 'own-api',
-  tenants: ['red'],
-  provider: 'own',
-  target: { audience: 'https://tickets.example', introspect: 'required' },
-  ceiling: [{ type: 'api', actions: ['tickets:read'], locations: ['/tickets/*'] }],
-}
-const INTENTS = [...INTENT, ...OWN_API.ceiling.map((item) => ({ ...item, identifier: OWN_API.id }))]
+const OWN_API = 'own-api'
 const GATEWAY_TOKEN = `mfg_${randomBytes(32).toString('base64url')}`
-const SERVER_SECRET = `mfr_${randomBytes(32).toString('base64url')}`
 const ENTITLEMENTS = [
-  'own-api',
+  OWN_API,
   'aws-red-0',
   'vault-token',
   'vault-database',
@@ -167,30 +160,14 @@ async function canaryFiles(faults = new Faults()) {
   const dir = mkdtempSync(join(tmpdir(), 'mayfly-canary-'))
   const upstreams = await startUpstreams({ faults, poolSize: 20, propagationMs: 50 })
   const operatorToken = `mfo_${randomBytes(32).toString('base64url')}`
-  const furnished = { ...upstreams, sections: withOwnApi(upstreams.sections) }
+  const gateways = [{ name: 'tools', tenants: ['red'], token_sha256: sha256(GATEWAY_TOKEN) }]
+  const furnished = { ...upstreams, sections: { ...upstreams.sections, gateways } }
   furnish(dir, { upstreams: furnished, operatorToken, anchor: join(dir, 'anchor.jsonl') })
   onTestFinished(async () => {
     await upstreams.close()
     rmSync(dir, { recursive: true, force: true })
   })
   return { dir, upstreams, operatorToken, faults }
-}
-
-function withOwnApi({ providers, entitlements, ...sections }: Upstreams['sections']) {
-  return {
-    ...sections,
-    providers: { ...Object(providers), own: { type: 'jwt' } },
-    entitlements: [...[entitlements].flat(), OWN_API],
-    gateways: [{ name: 'tools', tenants: ['red'], token_sha256: sha256(GATEWAY_TOKEN) }],
-    resource_servers: [
-      {
-        name: 'tickets',
-        tenants: ['red'],
-        audiences: [OWN_API.target.audience],
-        token_sha256: sha256(SERVER_SECRET),
-      },
-    ],
-  }
 }
 
 function sha256(text: string): string {
@@ -220,7 +197,7 @@ async function canaryHouse(): Promise<House> {
   let stopping: Promise<void> | undefined
   const stop = () => (stopping ??= served.stop())
   onTestFinished(stop)
-  const secrets = [operatorToken, GATEWAY_TOKEN, SERVER_SECRET, ...Object.values(upstreams.env)]
+  const secrets = [operatorToken, GATEWAY_TOKEN, OWN_SECRET, ...Object.values(upstreams.env)]
   const answers: House['answers'] = []
   return {
     ...files,
@@ -344,7 +321,7 @@ async function everythingThatFails(house: House): Promise<void> {
 /** Delegation, proofs of a key, gateways and the OAuth endpoints: tokens of their own, used and misused. */
 async function throughOtherDoors(house: House): Promise<void> {
   const { upstreams, note } = house
-  const [intent] = INTENTS.filter(({ identifier }) => identifier === OWN_API.id)
+  const [intent] = INTENTS.filter(({ identifier }) => identifier === OWN_API)
   const task = await openTask(house)
   const delegation = await posted(house, `/v1/tasks/${task.id}/delegations`, {
     authorization: `Bearer ${task.token}`,
@@ -390,7 +367,7 @@ async function throughOtherDoors(house: House): Promise<void> {
     }).toString(),
   })
   expect(exchanged.status).toBe(200)
-  for (const secret of [SERVER_SECRET, `${SERVER_SECRET}x`]) {
+  for (const secret of [OWN_SECRET, `${OWN_SECRET}x`]) {
     const basic = Buffer.from(`tickets:${secret}`).toString('base64')
     note(basic)
     await posted(house, '/oauth2/introspect', {

@@ -3,7 +3,8 @@ import { fingerprint, type Ledger } from '../sandbox/ledger.ts'
 
 export const OWN_AUDIENCE = 'https://tickets.example'
 const NAME = 'tickets'
-const SECRET = `mfr_${Buffer.alloc(32, 0x42).toString('base64url')}`
+/** How it shows the broker who asks. */
+export const OWN_SECRET = `mfr_${Buffer.alloc(32, 0x42).toString('base64url')}`
 
 /**
  * An API that lets in whoever shows a token of the broker that introspection calls active, and
@@ -19,7 +20,7 @@ export class OwnApi {
 
   /** Its entry in `resource_servers`. */
   get configured(): object {
-    const token_sha256 = createHash('sha256').update(SECRET).digest('hex')
+    const token_sha256 = createHash('sha256').update(OWN_SECRET).digest('hex')
     return { name: NAME, audiences: [OWN_AUDIENCE], tenants: ['*'], token_sha256 }
   }
 
@@ -50,7 +51,9 @@ export class OwnApi {
     const answer = await fetch(`${this.#url}/oauth2/introspect`, {
       method: 'POST',
       body: new URLSearchParams({ token }),
-      headers: { authorization: `Basic ${Buffer.from(`${NAME}:${SECRET}`).toString('base64')}` },
+      headers: {
+        authorization: `Basic ${Buffer.from(`${NAME}:${OWN_SECRET}`).toString('base64')}`,
+      },
     }).catch(() => undefined)
     const said = await answer?.json().catch(() => undefined)
     return said !== null && typeof said === 'object' && 'active' in said && said.active === true

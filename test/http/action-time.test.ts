@@ -72,7 +72,8 @@ describe('a tool gateway that asks before each call', () => {
     expect(await verdict(api, { subject: named(task) })).toBe(true)
     await api.call(`POST /v1/tasks/${task.id}/end`, { token: task.token, body: {} })
     expect(await verdict(api, { subject: named(task) })).toBe('task_ended')
-    expect(await verdict(api, { subject: shown(task) })).toBe('task_ended')
+    // Its token is dead: it stands for nobody any more.
+    expect(await verdict(api, { subject: shown(task) })).toBe('unknown_subject')
     const late = await api.open({ ttl_seconds: 60 })
     await api.advance(60_000)
     expect(await verdict(api, { subject: named(late) })).toBe('task_ended')
