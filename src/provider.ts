@@ -308,7 +308,7 @@ export interface InventoryRequest {
 export interface InventoryItem {
   readonly upstreamName?: string
   readonly slot?: string
-  /** It holds for every lease of this group. */
+  /** It holds for every lease of this group; with a name, for that one as far as it is of it. */
   readonly group?: string
   /** It refuses many without naming them: whether this lease is one of those. */
   refuses?(

@@ -13,7 +13,12 @@ export async function refusedOn(
     return (await denials.documents(signal)).flatMap(({ name, text }) => {
       const what = `refused on ${role} by ${name}`
       return [
-        ...namesRefusedBy(text).map((upstreamName) => ({ upstreamName, what, works: false })),
+        ...namesRefusedBy(text).map((upstreamName) => ({
+          upstreamName,
+          group: role,
+          what,
+          works: false,
+        })),
         ...tagDenialsIn(text).map((denial) => ({ ...many(denial, role), what, works: false })),
       ]
     })

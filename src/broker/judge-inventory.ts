@@ -64,13 +64,18 @@ function judgeSlot(item: InventoryItem & { slot: string; works: boolean }, known
 
 /** Of a group everything that is refused is listed: what is not there is refused no more. */
 function missingRefusals(items: readonly InventoryItem[], { contained }: Known): Drift[] {
-  const whole = new Set(items.flatMap(({ group }) => group ?? []))
-  const listed = new Set(items.flatMap(({ upstreamName }) => upstreamName ?? []))
+  const named = items.filter(({ upstreamName }) => upstreamName !== undefined)
+  const listed = new Set(named.map(({ group, upstreamName }) => placeOf(group, upstreamName)))
+  const rest = items.filter(({ upstreamName }) => upstreamName === undefined)
+  const whole = new Set(rest.flatMap(({ group }) => group ?? []))
   const many = items.filter(({ refuses }) => refuses !== undefined)
   return [...contained.values()]
     .filter((lease) => {
       const { group, upstreamName } = lease
-      if (group === null || whole.has(group) || listed.has(upstreamName)) return false
+      if (group === null || whole.has(group)) return false
+      // What another group's document names is refused there, not here.
+      if (listed.has(placeOf(group, upstreamName))) return false
+      if (listed.has(placeOf(undefined, upstreamName))) return false
       return !many.some((item) => item.refuses?.(lease))
     })
     .map((lease) => ({
@@ -79,4 +84,8 @@ function missingRefusals(items: readonly InventoryItem[], { contained }: Known):
       upstreamName: lease.upstreamName,
       lease,
     }))
+}
+
+function placeOf(group: string | undefined, upstreamName: string | undefined): string {
+  return JSON.stringify([group ?? null, upstreamName])
 }

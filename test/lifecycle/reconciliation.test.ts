@@ -118,6 +118,20 @@ describe('P6: an upstream that accepts again what it had refused', () => {
     expect(await one.lease(gone.id)).toMatchObject({ state: 'ending', containment: 'enforced' })
   })
 
+  it('P6: an entry in the document of another group refuses nothing here', async () => {
+    const { upstream, items, one } = scene()
+    upstream.revoke = async ({ orders }) => orders.map(enforced)
+    await one.start()
+    const { id, upstreamName } = await endedLease(one, GROUP)
+    const entry = { upstreamName, what: 'refused by a document', works: false }
+    items.push({ ...entry, group: 'role' })
+    expect((await reconcile(one)).findings).toEqual([])
+    items.splice(0, 1, { ...entry, group: 'elsewhere' })
+    expect((await reconcile(one)).findings).toMatchObject([
+      { drift: { kind: 'containment-lost', lease: { id } }, repair: 'done' },
+    ])
+  })
+
   it('P6: a group that is gone as a whole, or cannot be seen, accuses none of its leases', async () => {
     const { upstream, items, one } = scene()
     upstream.revoke = async ({ orders }) => orders.map(enforced)

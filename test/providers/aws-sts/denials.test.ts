@@ -272,6 +272,7 @@ describe('taking over the documents of an earlier epoch', () => {
     expect(await provider.inventory?.()).toEqual([
       {
         upstreamName: order.upstreamName,
+        group: bench.roleArn,
         what: `refused on ${bench.roleArn} by ${DOCUMENT}`,
         works: false,
       },
