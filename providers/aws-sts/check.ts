@@ -2,9 +2,12 @@ import { type IAMClient, SimulatePrincipalPolicyCommand } from '@aws-sdk/client-
 import { GetCallerIdentityCommand, type STSClient } from '@aws-sdk/client-sts'
 import { SKEW_MS } from '../../src/model/lifetime.ts'
 import type { Finding } from '../../src/provider.ts'
+import { checkProbe, checkRegions } from './check-proof.ts'
 import type { AwsClients } from './clients.ts'
 import { upstreamError } from './errors.ts'
 import { accountOfRole, RolePolicies } from './role-policies.ts'
+import { othersEndHere } from './role-survey.ts'
+import type { AwsSettings } from './settings.ts'
 import type { UpstreamClock } from './upstream-clock.ts'
 
 export interface Checking {
@@ -12,8 +15,8 @@ export interface Checking {
   readonly upstream: UpstreamClock
   /** Every role a target names or a lease was drawn on. */
   readonly roles: readonly string[]
-  /** Whether the ending identity is configured apart from the minting one. */
-  readonly apart: boolean
+  readonly installation: string
+  readonly settings: AwsSettings
 }
 
 const CHECK_MS = 10_000
@@ -22,10 +25,12 @@ const REVOKING = ['iam:PutRolePolicy', 'iam:DeleteRolePolicy', 'iam:GetRolePolic
 /** Looks without changing anything: who we are, what the clock says, what the roles let us do. */
 export async function check(checking: Checking): Promise<readonly Finding[]> {
   const signal = AbortSignal.timeout(CHECK_MS)
-  const { clients, roles, apart } = checking
+  const { clients, roles, installation, settings } = checking
+  const apart = settings.revoke !== undefined
   const minter = await identify(clients.mint, 'minting', signal)
   const ender = apart ? await identify(clients.whoRevokes, 'ending', signal) : minter
   const findings = [minter.finding, ...(apart ? [ender.finding] : []), skewFinding(checking)]
+  findings.push(...(await checkRegions(checking, signal)))
   if (roles.length === 0) {
     findings.push({ level: 'warning', what: 'no role is configured yet, so none was checked' })
   }
@@ -35,7 +40,8 @@ export async function check(checking: Checking): Promise<readonly Finding[]> {
       findings.push(elsewhere(role, account))
       continue
     }
-    findings.push(await canList(clients.revoke, role, signal))
+    findings.push(...(await canList(clients.revoke, { role, installation }, signal)))
+    if (settings.proof) findings.push(await checkProbe(clients.revoke, role, signal))
     if (ender.arn !== undefined) {
       findings.push(await canWrite({ iam: clients.revoke, arn: ender.arn, role, signal }))
     }
@@ -98,21 +104,34 @@ function skewFinding({ upstream }: Checking): Finding {
   return { level: 'blocking', what, fix: 'synchronise this host’s clock' }
 }
 
-async function canList(iam: IAMClient, role: string, signal: AbortSignal): Promise<Finding> {
+async function canList(
+  iam: IAMClient,
+  { role, installation }: { readonly role: string; readonly installation: string },
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
   try {
-    await new RolePolicies(iam, role).names(signal)
-    return { level: 'ok', what: `the inline policies of ${role} can be listed` }
+    const names = await new RolePolicies(iam, role).names(signal)
+    const listed = { level: 'ok', what: `the inline policies of ${role} can be listed` } as const
+    return othersEndHere(names, installation) ? [listed, sharedRole(role)] : [listed]
   } catch (error) {
     const { message, upstreamCode } = upstreamError(error, 'ListRolePolicies')
     if (upstreamCode === 'NoSuchEntity') {
       const what = `${role} does not exist: nothing can be minted on it`
-      return { level: 'warning', what, fix: 'create the role, or correct the target' }
+      return [{ level: 'warning', what, fix: 'create the role, or correct the target' }]
     }
-    return {
-      level: 'blocking',
-      what: `leases on ${role} could not be ended: ${message}`,
-      fix: 'allow the ending identity iam:ListRolePolicies, GetRolePolicy, PutRolePolicy and DeleteRolePolicy on it',
-    }
+    const what = `leases on ${role} could not be ended: ${message}`
+    const fix =
+      'allow the ending identity iam:ListRolePolicies, GetRolePolicy, PutRolePolicy and DeleteRolePolicy on it'
+    return [{ level: 'blocking', what, fix }]
+  }
+}
+
+/** Its agents may bear the same names as ours. */
+function sharedRole(role: string): Finding {
+  return {
+    level: 'warning',
+    what: `another installation ends leases on ${role}, too: many are not refused by one statement there, each takes a place`,
+    fix: 'give each installation roles of its own; delete its mayfly-… policies only once the sessions they name have expired',
   }
 }
 

@@ -90,6 +90,6 @@ function lookOf(error: unknown): Look {
 }
 
 /** AWS's own one of the region, unless another is configured. */
-function endpointIn({ region: home, endpoints, proof }: AwsSettings, region: string) {
+export function endpointIn({ region: home, endpoints, proof }: AwsSettings, region: string) {
   return proof?.endpoints?.[region] ?? (region === home ? endpoints?.sts : undefined)
 }

@@ -31,6 +31,13 @@ export interface Survey {
   readonly shared: boolean
 }
 
+/** Whether another installation ends leases here, by the names of the role's inline policies. */
+export function othersEndHere(names: readonly string[], installation: string): boolean {
+  return names.some(
+    (name) => ANY_DOCUMENT.test(name) && documentWriter(installation, name) === undefined,
+  )
+}
+
 /** A document of whatever installation. */
 const ANY_DOCUMENT = /^mayfly-.+-\d+-e\d+$/
 

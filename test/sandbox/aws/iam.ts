@@ -77,8 +77,10 @@ export const iamOperations: Record<string, (call: Call, form: URLSearchParams) =
     const source = form.get('PolicySourceArn') ?? ''
     authorize(call, { action: 'iam:SimulatePrincipalPolicy', resource: source })
     const policies = policiesOf(call, source)
+    const named = members(form, 'ResourceArns')
+    const resources = named.length > 0 ? named : ['*']
     const results = members(form, 'ActionNames').flatMap((action) =>
-      members(form, 'ResourceArns').map((resource) => {
+      resources.map((resource) => {
         const user = { ...call.principal, kind: 'user' as const, policies }
         // Only what an identity's own policies say is simulated, so a user stands for a role too.
         const verdict = decide(
