@@ -12,7 +12,7 @@ import {
   NATIVE_FLOOR_SECONDS,
   targetSchema,
 } from './settings.ts'
-import { type TokenWatch, tokenSize, tooLarge } from './token-size.ts'
+import { fullness, type TokenWatch, tokenSize, tooLarge } from './token-size.ts'
 import type { UpstreamClock } from './upstream-clock.ts'
 
 export interface Minting {
@@ -141,6 +141,7 @@ function minted(
       issued_at: issuedAt(order, { expiration, seconds, upstreamTime }),
     },
     ...(upstreamTime === undefined ? {} : { upstreamTime }),
+    ...fullness(answer),
   }
 }
 

@@ -14,6 +14,11 @@ export function tokenSize(answer: AssumeRoleCommandOutput): Readonly<Record<stri
   }
 }
 
+export function fullness(answer: AssumeRoleCommandOutput): { readonly fullness?: number } {
+  const { token_percent } = tokenSize(answer)
+  return token_percent === undefined ? {} : { fullness: token_percent / 100 }
+}
+
 /** Says once for each role that its sessions nearly do not fit, before one does not. */
 export class TokenWatch {
   readonly #log: ProviderLog

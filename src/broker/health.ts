@@ -58,6 +58,7 @@ export class Health {
   readonly #refusedSlots = new Map<string, number>()
   readonly #drift = new Map<string, ReadonlyMap<DriftKind, number>>()
   readonly #lost = new Map<string, number>()
+  readonly #fullness = new Map<string, number>()
   #diskProblem: string | undefined
 
   constructor(clock: Clock) {
@@ -174,6 +175,16 @@ export class Health {
   /** How often that happened since the start, by provider. */
   lostContainments(): ReadonlyMap<string, number> {
     return this.#lost
+  }
+
+  /** A credential took this part of the room its upstream gives it: beyond 1 it is refused. */
+  filled(provider: string, fullness: number): void {
+    this.#fullness.set(provider, Math.max(fullness, this.#fullness.get(provider) ?? 0))
+  }
+
+  /** The fullest credential of each provider since the start, where its upstream says so. */
+  fullest(): ReadonlyMap<string, number> {
+    return this.#fullness
   }
 
   /** How each direction of each provider fares that was asked: one may be open without the other. */

@@ -45,11 +45,15 @@ export async function mintReserved(
 
 /** One call under the mint deadline. A late answer is still written down, so that it is ended. */
 export function askUpstream(broker: Broker, { lease, plan, key, how }: MintCall): Promise<Minted> {
-  const { store, clock, log } = broker
+  const { store, clock, log, health } = broker
   const { provider } = plan.instance
   const ask = how === 'renew' ? (provider.renew ?? provider.mint) : provider.mint
   return withDeadline(clock, {
-    run: (signal) => ask.call(provider, orderOf({ lease, plan, key, how }, signal)),
+    run: async (signal) => {
+      const minted = await ask.call(provider, orderOf({ lease, plan, key, how }, signal))
+      if (minted.fullness !== undefined) health.filled(lease.provider, minted.fullness)
+      return minted
+    },
     late: (minted) => {
       store.leases
         .activate(lease.id, factsOf(lease, plan, minted), clock.now())

@@ -39,6 +39,16 @@ export function upstreamGauges(
     },
   })
   new Gauge({
+    name: 'mayfly_credential_fullness_ratio',
+    help: 'the fullest credential since the start, of what its upstream takes (AWS: the session token); beyond 1 it mints nothing',
+    labelNames,
+    registers,
+    collect() {
+      this.reset()
+      for (const [provider, ratio] of health.fullest()) this.set({ provider }, ratio)
+    },
+  })
+  new Gauge({
     name: 'mayfly_circuit_open',
     help: '1 while a provider failed too often in this direction: nothing is minted there meanwhile',
     labelNames: ['provider', 'direction'],

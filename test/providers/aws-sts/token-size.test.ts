@@ -1,8 +1,13 @@
 import type { AssumeRoleCommandOutput } from '@aws-sdk/client-sts'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { awsSts } from '../../../providers/aws-sts/index.ts'
 import { TokenWatch, tooLarge } from '../../../providers/aws-sts/token-size.ts'
 import { UpstreamError } from '../../../src/provider.ts'
-import { awsBench } from './bench.ts'
+import { ManualTime } from '../../fixture/time.ts'
+import { upstreamHouse } from '../../fixture/upstream-house.ts'
+import { startAwsSandbox } from '../../sandbox/aws/index.ts'
+import { Ledger } from '../../sandbox/ledger.ts'
+import { awsBench, ROLE } from './bench.ts'
 
 describe('how full a session token is', () => {
   it('is kept with the lease, as STS answered it', async () => {
@@ -47,4 +52,35 @@ describe('how full a session token is', () => {
     const other = new UpstreamError('refused', 'no', 'AccessDenied')
     expect(tooLarge(other, input)).toBe(other)
   })
+})
+
+it('the fullest session token of a provider is a metric', async () => {
+  const time = new ManualTime()
+  const sandbox = await startAwsSandbox({ ledger: new Ledger(), now: time.wall })
+  onTestFinished(() => sandbox.close())
+  const { arn: role_arn } = sandbox.addRole({ name: ROLE, externalId: 'test-house:support' })
+  const { accessKeyId: access_key_id, secretAccessKey } = sandbox.brokerCredentials
+  const house = await upstreamHouse({
+    time,
+    definition: awsSts,
+    settings: {
+      type: 'aws-sts',
+      region: sandbox.region,
+      endpoints: { sts: sandbox.endpoint, iam: sandbox.endpoint },
+      credentials: { access_key_id, secret_access_key: 'env:BROKER' },
+    },
+    secrets: { 'env:BROKER': secretAccessKey },
+    target: { role_arn },
+    intent: [{ type: 'aws', actions: ['s3:GetObject'], locations: ['arn:aws:s3:::tickets/4711'] }],
+  })
+  const metric = async () => {
+    const lines = (await house.call('GET /metrics')).text.split('\n')
+    return lines.filter((line) => line.startsWith('mayfly_credential_fullness_ratio'))
+  }
+  expect(await metric()).toEqual([])
+  const { lease } = await house.lend()
+  const { body } = await house.as('admin', `GET /v1/leases/${lease}`)
+  expect(body.state).toBe('active')
+  const [line = ''] = await metric()
+  expect(line).toMatch(/^mayfly_credential_fullness_ratio\{provider="real"\} 0\.\d+$/)
 })
