@@ -33,28 +33,40 @@ const region = z.string().regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, 'must be a region s
 const MOST_REGIONS = 40
 
 /** One AWS account's `providers.<name>`. `credentials` absent: the SDK's own chain. */
-export const settingsSchema = z.strictObject({
-  type: z.literal('aws-sts'),
-  region,
-  endpoints: z.strictObject({ sts: endpoint.optional(), iam: endpoint.optional() }).optional(),
-  credentials: credentials.optional(),
-  /** The identity that ends leases, apart from the one that mints. */
-  revoke: z
-    .strictObject({ role_arn: roleArn.optional(), credentials: credentials.optional() })
-    .optional(),
-  /** Where it is looked whether ended leases are refused; absent: nowhere, and none is ever proved. */
-  proof: z
-    .strictObject({
-      regions: z
-        .array(region)
-        .min(1, 'must name every region in which leases can be used')
-        .max(MOST_REGIONS)
-        .refine((all) => new Set(all).size === all.length, 'must name each region once'),
-      /** STS of a region, where it is not AWS's own. */
-      endpoints: z.record(region, endpoint).optional(),
-    })
-    .optional(),
-})
+export const settingsSchema = z
+  .strictObject({
+    type: z.literal('aws-sts'),
+    region,
+    endpoints: z.strictObject({ sts: endpoint.optional(), iam: endpoint.optional() }).optional(),
+    credentials: credentials.optional(),
+    /** The identity that ends leases, apart from the one that mints. */
+    revoke: z
+      .strictObject({ role_arn: roleArn.optional(), credentials: credentials.optional() })
+      .optional(),
+    /** Where it is looked whether ended leases are refused; absent: nowhere, and none is ever proved. */
+    proof: z
+      .strictObject({
+        regions: z
+          .array(region)
+          .min(1, 'must name every region in which leases can be used')
+          .max(MOST_REGIONS)
+          .refine((all) => new Set(all).size === all.length, 'must name each region once'),
+        /** STS of a region, where it is not AWS's own. */
+        endpoints: z.record(region, endpoint).optional(),
+      })
+      .refine(
+        ({ regions, endpoints = {} }) => Object.keys(endpoints).every((r) => regions.includes(r)),
+        {
+          path: ['endpoints'],
+          error: 'must be of regions that are listed',
+        },
+      )
+      .optional(),
+  })
+  .refine(({ region: home, proof }) => proof?.regions.includes(home) !== false, {
+    path: ['proof', 'regions'],
+    error: 'must hold `region`, where sessions are used unless they say otherwise',
+  })
 
 /** An entitlement's `target`: the role its leases are drawn on. */
 export const targetSchema = z.strictObject({

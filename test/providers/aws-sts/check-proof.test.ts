@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { documentText } from '../../../providers/aws-sts/deny-documents.ts'
+import { awsSts } from '../../../providers/aws-sts/index.ts'
 import { type AwsBench, awsBench } from './bench.ts'
 
 const PROBE = 'sts:GetAccessKeyInfo'
@@ -47,6 +48,20 @@ it('doctor warns of a role on which another installation ends leases, too', asyn
   await using alone = await awsBench({ inline: { 'mayfly-acme-0-e1': theirs } })
   const findings = await alone.provider().check()
   expect(findings.filter(({ what }) => what.includes('another installation'))).toEqual([])
+})
+
+it('P16: refuses a proof that leaves its own region out, names one twice or an endpoint of none', () => {
+  const parse = (proof: object) => {
+    const read = awsSts.settings.safeParse({ type: 'aws-sts', region: 'us-east-1', proof })
+    return read.success ? 'ok' : read.error.issues.map(({ path }) => path.join('.')).join()
+  }
+  expect(parse({ regions: ['us-east-1', 'eu-west-1'] })).toBe('ok')
+  expect(parse({ regions: ['eu-west-1'] })).toBe('proof.regions')
+  expect(parse({ regions: [] })).toContain('proof.regions')
+  expect(parse({ regions: ['us-east-1', 'us-east-1'] })).toContain('proof.regions')
+  const endpoints = { 'eu-west-1': 'https://sts.example.com' }
+  expect(parse({ regions: ['us-east-1'], endpoints })).toBe('proof.endpoints')
+  expect(parse({ regions: ['us-east-1'], action: 'sts:GetCallerIdentity' })).toContain('proof')
 })
 
 async function look(bench: AwsBench, endpoints: Record<string, string>): Promise<string[]> {

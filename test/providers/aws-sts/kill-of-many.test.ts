@@ -9,13 +9,14 @@ import { Ledger } from '../../sandbox/ledger.ts'
 import { ROLE } from './bench.ts'
 
 const LEASES = 1_000
+const FAR = 'eu-west-1'
 const ROLE_CHARACTERS = 10_240
 /** Issued longest ago, with a minute between: nothing is in doubt. */
 const MINUTE = 60_000
 
 type Credential = Record<string, string>
 
-test('P8: a kill of 1,000 leases of one agent on one role is one statement, and no other agent feels it', async () => {
+test('P8: a kill of 1,000 leases of one agent on one role is one statement, is proved, and no other agent feels it', async () => {
   const { house, sandbox, ledger } = await office()
   const [killed, spared] = [await house.open({ intent: [TICKET] }), await other(house)]
   const doomed = await issue(house, killed, LEASES)
@@ -36,10 +37,15 @@ test('P8: a kill of 1,000 leases of one agent on one role is one statement, and 
   expect(documents.length).toBeLessThanOrEqual(ROLE_CHARACTERS)
   expect(documents).toContain('"aws:PrincipalTag/mayfly-agent":"summariser"')
 
-  await house.pass(4_000)
+  for (let tries = 0; tries < 200 && (await progress()).proved < LEASES; tries += 1) {
+    await house.pass(500)
+  }
+  expect(await progress()).toMatchObject({ proved: LEASES, remaining: 0 })
+  expect(sandbox.calls('PutRolePolicy')).toBeLessThan(10)
   expect(await works(sandbox, doomed)).toEqual({ AccessDenied: LEASES })
   expect(await works(sandbox, [kept])).toEqual({ ok: 1 })
-  expect(ledger.working()).toHaveLength(1)
+  const probes = /^mf-(canary|control)-/
+  expect(ledger.working().filter(({ name = '' }) => !probes.test(name))).toHaveLength(1)
 
   // The other agent goes on: what is refused together takes none of the role's places.
   const [more = {}] = await issue(house, spared, 1)
@@ -64,7 +70,7 @@ async function office() {
   onTestFinished(() => sandbox.close())
   sandbox.putBucket('tickets')
   sandbox.putObject('tickets', '4711', 'the printer is on fire')
-  const statement = [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }]
+  const statement = [{ Effect: 'Allow', Action: ['s3:*', 'sts:GetAccessKeyInfo'], Resource: '*' }]
   const role = sandbox.addRole({
     name: ROLE,
     externalId: 'test-house:support',
@@ -79,6 +85,7 @@ async function office() {
       region: sandbox.region,
       endpoints: { sts: sandbox.endpoint, iam: sandbox.endpoint },
       credentials: { access_key_id: keys.accessKeyId, secret_access_key: 'env:BROKER' },
+      proof: { regions: [sandbox.region, FAR], endpoints: { [FAR]: sandbox.endpoint } },
     },
     secrets: { 'env:BROKER': keys.secretAccessKey },
     target: { role_arn: role.arn },
