@@ -38,8 +38,8 @@ export interface Trying {
  * The proof that a role's leases are refused: a canary that was allowed before the version of the
  * document that lists it, and them, is refused in each region, while a control, which no document
  * ever lists, stays allowed. A canary proves nothing of a version written after its own: what is
- * ended meanwhile waits for the next one. One trial of a role at a time, beside all ends, which never
- * wait for it; what it saw is told to whoever asks next. Nothing outlives a restart: a new instance
+ * ended meanwhile waits for the next one. One trial of a role at a time, beside all ends, which wait
+ * for no more of it than its one write; what it saw is told to whoever asks next. Nothing outlives a restart: a new instance
  * begins with a new canary.
  */
 export class ContainmentTrials {

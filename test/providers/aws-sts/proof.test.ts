@@ -163,6 +163,23 @@ test('P6: an IAM that did nothing of what it said is found out, and asked again'
   expect(ledger.working().map(({ name }) => name)).not.toContain(upstream_name)
 })
 
+test('P6: a canary whose listing has no known outcome proves nothing', async () => {
+  const { house, ledger, sandbox, warned } = await office({ [HOME]: 0, [FAR]: 10 * SECOND })
+  const { task, lease } = await house.lend()
+  // The end is written before the canary is there to be listed; that write is lost, tried twice.
+  sandbox.faults.plan('AssumeRole', { kind: 'slow', ms: 200 })
+  await end(house, task, lease)
+  await house.until(lease, 'enforced')
+  sandbox.faults.plan('PutRolePolicy', { kind: 'lose' }, 2)
+  await passing(house, 30 * SECOND)
+  expect(await shown(house, lease)).toMatchObject({ state: 'ending', containment: 'enforced' })
+  expect(warned()).toEqual([expect.stringContaining('no known outcome')])
+  await proved(house, lease)
+  const { upstream_name } = await shown(house, lease)
+  expect(ledger.working().map(({ name }) => name)).not.toContain(upstream_name)
+  expect(canaries(ledger)).toHaveLength(2)
+})
+
 test('P6: what was proved and works again is refused and proved anew', async () => {
   const { house, sandbox, ledger } = await office({ [HOME]: 0, [FAR]: 0 })
   const { task, lease } = await house.lend()
