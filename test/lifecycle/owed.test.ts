@@ -9,4 +9,3 @@ test.todo(
 test.todo(
   'P17: a role whose IAM answers 200 without writing is found out, and nothing is minted on it meanwhile',
 )
-test.todo('P13: one damaged row among 100,000 tasks, kills, signals, decisions or audit events')
