@@ -12,5 +12,7 @@ export default defineConfig({
     ],
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    // A machine in use starts threads and processes late; what never comes fails all the same.
+    expect: { poll: { timeout: 10_000 } },
   },
 })
