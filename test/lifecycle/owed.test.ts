@@ -2,6 +2,9 @@ import { test } from 'vitest'
 
 // Promises that are kept only in part. Each line says what is missing.
 test.todo(
+  'DESIGN §10: open + issue + end reach 50 % of the floor, also late in a full run (measured 45 to 55 %)',
+)
+test.todo(
   'P6: a clock stepped forward by less than 14 days calls a lease expired, though its upstream still honours it until its clean-up ends it',
 )
 test.todo(

@@ -237,7 +237,12 @@ describe('P14: no statement reads more than what it is about', () => {
     ['silent tasks', /"heartbeat_due_at" <= \?/, 'tasks_heartbeat'],
     ['what a task delegated to', /"tasks"\."parent" = /, 'tasks_parent'],
     ['a tree', /^select .* from "tasks" where .*with recursive tree/s, 'tasks_parent'],
-    ['who is below an agent', /with recursive below/, 'tasks_agent'],
+    ['who is below an agent', /with recursive below/, 'tasks_agent_open (agent=?)'],
+    [
+      'what a kill of an agent names',
+      /^select count.*from "leases".*recursive below/s,
+      'leases_agent (agent=?)',
+    ],
     ['a delegation by its token', /"delegations"\."token_hash" = \?/, 'delegations_token'],
     ['what a task delegated', /count.*"delegations"\."task" = \?/, 'delegations_task'],
     ['approvals of a task', /"approvals"\."agent" = \? and .*"task" = \?/, 'approvals_open'],
