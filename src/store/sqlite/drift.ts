@@ -4,7 +4,8 @@ import type { GroupCommit } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, asc, eq, gt, isNotNull, isNull, sql } from './drizzle.ts'
 import type { LeaseMoves } from './lease-moves.ts'
-import { type LeaseRow, laneOf, laneRank, leaseOf } from './rows.ts'
+import { queuedEnding } from './queued-ending.ts'
+import { type LeaseRow, laneRank } from './rows.ts'
 import { leases } from './schema.ts'
 import { isActive, isContained, isNotEnded } from './states.ts'
 
@@ -45,7 +46,7 @@ export function driftStore(rooms: {
       const rows = db.select().from(leases).where(where).all()
       return new Map(
         rows.flatMap((row) => {
-          const lease = queued(row)?.lease
+          const lease = queuedEnding(row)?.lease
           return lease && row.slot !== null ? [[row.slot, lease]] : []
         }),
       )
@@ -112,7 +113,7 @@ export function driftStore(rooms: {
       .all()
     const last = rows.length === limit ? rows.at(-1) : undefined
     const next: DriftPage['after'] = last && [last.row.latestPossibleExpiry, last.rowid]
-    return { leases: rows.map(({ row }) => queued(row)).filter((one) => one !== undefined), next }
+    return { leases: rows.map(({ row }) => queuedEnding(row)).filter((one) => one !== undefined), next }
   }
 }
 
@@ -121,18 +122,4 @@ function isAs(row: LeaseRow, seen: QueuedEnding['lease']): boolean {
   const same = row.state === seen.state && row.containment === seen.containment
   const loses = row.state === 'ended' || row.state === 'failed' || row.containment === 'enforced'
   return same && loses && (row.handleJson ?? 'null') === JSON.stringify(seen.handle)
-}
-
-/** Undefined: nobody can read it; the ending queue keeps it in quarantine. */
-function queued(row: LeaseRow): QueuedEnding | undefined {
-  try {
-    return {
-      lease: leaseOf(row),
-      lane: laneOf(row.laneRank) ?? 'cleanup',
-      targetSpec: JSON.parse(row.targetJson),
-      groupCapacity: row.groupCapacity,
-    }
-  } catch {
-    return undefined
-  }
 }

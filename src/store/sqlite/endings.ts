@@ -6,6 +6,7 @@ import { groupUse } from './group-use.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { shown } from './legible.ts'
 import { among, beforeId, pageOf } from './paging.ts'
+import { nameOnly, queuedEnding } from './queued-ending.ts'
 import { type LeaseRow, laneOf, laneRank, leaseOf } from './rows.ts'
 import { leases } from './schema.ts'
 import { param, prepared } from './statement.ts'
@@ -68,7 +69,7 @@ export function endingStore(rooms: {
       )
       const rows = db.select().from(leases).where(where).all()
       const others = rows.filter((row) => !but.some((id) => id === row.id))
-      return others.map((row) => read(row) ?? nameOnly(row))
+      return others.map((row) => queuedEnding(row) ?? nameOnly(row))
     },
     groupUse: async (group, now) => groupUse(db, group, now),
     contained: (order) =>
@@ -209,37 +210,10 @@ export function endingStore(rooms: {
 }
 
 function readAll(rows: readonly LeaseRow[]): { read: QueuedEnding[]; unreadable: LeaseRow[] } {
-  const endings = rows.map(read)
+  const endings = rows.map(queuedEnding)
   return {
     read: endings.filter((ending) => ending !== undefined),
     unreadable: rows.filter((_, at) => endings[at] === undefined),
-  }
-}
-
-function read(row: LeaseRow): QueuedEnding | undefined {
-  try {
-    return {
-      lease: leaseOf(row),
-      lane: laneOf(row.laneRank) ?? 'cleanup',
-      targetSpec: JSON.parse(row.targetJson),
-      groupCapacity: row.groupCapacity,
-    }
-  } catch {
-    return undefined
-  }
-}
-
-/**
- * A row nobody can read, by what needs no reading: its name is enough to keep it refused, as for a
- * mint of unknown outcome. To leave it out would let it work again.
- */
-function nameOnly(row: LeaseRow): QueuedEnding {
-  const unread = { scopeJson: '{}', residualsJson: '[]', proofJson: null, handleJson: null }
-  return {
-    lease: leaseOf({ ...row, ...unread }),
-    lane: laneOf(row.laneRank) ?? 'cleanup',
-    targetSpec: null,
-    groupCapacity: row.groupCapacity,
   }
 }
 
