@@ -9,19 +9,17 @@ const MOST_TOLD = 50
 
 export interface BlastRadius extends Omit<Reached, 'upstreams'> {
   readonly upstreams: readonly UpstreamHit[]
-  /** How many leases an upstream can be told to refuse before they expire. */
+  /** How many leases an upstream can be told to refuse before they expire, and was not yet. */
   readonly refusable: number
+  /** How many an upstream has accepted to refuse already. */
+  readonly refused: number
   /** How many only run out, whoever kills them. */
   readonly runsOut: number
   /** The latest moment something of them can work if nothing can be ended early. */
   readonly exposedUntil: number | undefined
 }
 
-interface UpstreamHit extends Pick<Reached['upstreams'][number], 'provider' | 'revocability'> {
-  readonly leases: number
-  readonly exposedUntil: number
-  readonly refusable: boolean
-}
+type UpstreamHit = Reached['upstreams'][number] & { readonly refusable: boolean }
 
 /** What a kill would match and break, within the same tenants, changing nothing. */
 export async function killDryRun(
@@ -37,12 +35,14 @@ export async function killDryRun(
     const refuses = providers.get(upstream.provider)?.provider.revoke !== undefined
     return { ...upstream, refusable: refuses && upstream.revocability !== 'expiry' }
   })
-  const sum = (of: readonly UpstreamHit[]) => of.reduce((total, { leases }) => total + leases, 0)
+  const refusable = hit.filter((one) => one.refusable)
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
   return {
     ...radius,
     upstreams: hit,
-    refusable: sum(hit.filter(({ refusable }) => refusable)),
-    runsOut: sum(hit.filter(({ refusable }) => !refusable)),
+    refusable: sum(refusable.map(({ leases, refused }) => leases - refused)),
+    refused: sum(hit.map(({ refused }) => refused)),
+    runsOut: sum(hit.map((one) => (one.refusable ? 0 : one.leases - one.refused))),
     exposedUntil:
       hit.length === 0 ? undefined : Math.max(...hit.map(({ exposedUntil }) => exposedUntil)),
   }

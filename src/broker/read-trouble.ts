@@ -118,7 +118,12 @@ export async function retryEndings(
   const tenants = tenantsFor(broker, by.operator, 'kill')
   const { provider } = which
   const order = { tenants, ...(provider === undefined ? {} : { provider }) }
-  return await broker.store.endings.retryNow(order, by.actor, broker.clock.now())
+  const retried = await broker.store.endings.retryNow(order, by.actor, broker.clock.now())
+  // One that was taken out of the configuration may still owe something.
+  if (retried === 0 && provider !== undefined && !broker.world().providers.has(provider)) {
+    throw notFound('provider')
+  }
+  return retried
 }
 
 /** Whether an order for `theirs` (null: every tenant) stays within what `tenants` may see. */

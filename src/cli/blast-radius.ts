@@ -8,8 +8,10 @@ export function printRadius(
   terminal: Terminal,
   { radius, counts, now }: { radius: BlastRadiusWire; counts: KillWire['counts']; now: number },
 ): void {
-  const { refusable, runs_out, exposed_until, upstreams, entitlements, agents, tasks } = radius
+  const { refusable, refused, runs_out, exposed_until } = radius
+  const { upstreams, entitlements, agents, tasks } = radius
   if (refusable > 0) terminal.line(`  ends     ${plural(refusable, 'lease')} before they expire`)
+  if (refused > 0) terminal.line(`  refused  ${plural(refused, 'lease')} already, by an end before`)
   if (runs_out > 0) {
     const last = latest(upstreams.filter((upstream) => !upstream.refusable))
     terminal.line(
@@ -54,7 +56,7 @@ export function printRadius(
       { title: 'AGENT', cell: (t) => t.agent },
       { title: 'TENANT', cell: (t) => t.tenant, spare: true },
       { title: 'LEASES', cell: (t) => String(t.leases) },
-      { title: 'TASK THEN', cell: (t) => (t.ends ? 'ends' : 'goes on without') },
+      { title: 'TASK THEN', cell: (t) => then(t) },
       { title: 'PURPOSE (AGENT SAYS)', cell: (t) => t.purpose },
     ],
     tasks,
@@ -62,6 +64,11 @@ export function printRadius(
   )
   const more = counts.tasks - tasks.length
   if (more > 0) terminal.line(terminal.paint('dim', `and ${plural(more, 'more task')}`))
+}
+
+function then({ ends, ended }: BlastRadiusWire['tasks'][number]): string {
+  if (ended) return 'has ended'
+  return ends ? 'ends' : 'goes on without'
 }
 
 function latest(upstreams: BlastRadiusWire['upstreams']): string | undefined {

@@ -63,10 +63,10 @@ export function progressText({ counts, progress, state }: KillWire, now: number)
   ]
   const { remaining, exposed_until, oldest_ending_since } = progress
   if (remaining > 0) {
-    const since = when(oldest_ending_since, now)
     parts.push(
       `${plural(remaining, 'lease')} could still work, the last ${when(exposed_until, now)}`,
     )
+    const since = when(oldest_ending_since, now)
     if (since !== undefined) parts.push(`waiting since ${since}`)
   }
   return parts.join(', ') || 'nothing to end'

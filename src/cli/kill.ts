@@ -6,7 +6,7 @@ import { printRadius } from './blast-radius.ts'
 import { type Context, type ExitCode, UsageError } from './command.ts'
 import { isOver, progressText, waitForKill } from './kill-progress.ts'
 import { plural } from './plural.ts'
-import { safe } from './terminal.ts'
+import { safe, type Terminal } from './terminal.ts'
 
 /** What `mayfly kill` was told; selector flags by their name in the selector. */
 export interface KillFlags {
@@ -109,12 +109,11 @@ function printKill(
     if (wouldBlock) terminal.line(`  blocks   ${what}: nothing would be issued for it`)
     const radius = kill.blast_radius
     if (radius) printRadius(terminal, { radius, counts, now: now() })
+    noteIfNobody(terminal, counts)
     return
   }
   terminal.line(terminal.paint('bold', `killed ${what}: ${found}`))
-  if (counts.leases + counts.tasks + counts.agents === 0) {
-    terminal.line('  note     nothing live matched: is the name right? mayfly agents ls, leases ls')
-  }
+  noteIfNobody(terminal, counts)
   terminal.line(`  order    ${kill.id}`)
   if (counts.leases > 0) terminal.line(`  so far   ${progressText(kill, now())}`)
   if (block === undefined) {
@@ -124,4 +123,9 @@ function printKill(
     terminal.line(`  lift     mayfly blocks lift ${block}`)
   }
   terminal.line(`  watch    mayfly kills show ${kill.id}, mayfly endings ls`)
+}
+
+function noteIfNobody(terminal: Terminal, counts: KillWire['counts']): void {
+  if (counts.leases + counts.tasks + counts.agents > 0) return
+  terminal.line('  note     nothing live matched: is the name right? mayfly agents ls, leases ls')
 }

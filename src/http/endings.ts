@@ -48,7 +48,7 @@ export function endingRoutes(app: App, { broker, guards }: Parts): void {
     request: { body: optionalBody(which) },
     responses: {
       200: json(z.strictObject({ retried: z.int() }), 'How many are due now.'),
-      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden'),
+      ...refusals(...BODY_REFUSALS, 'unauthenticated', 'forbidden', 'not_found'),
     },
   })
   // Served as a parameter, because Hono's fast router holds no word beside that of `{id}/retry`, and

@@ -289,6 +289,8 @@ export interface KillWire {
 /** Whom a kill would hit; the lists hold the 50 with the most leases. */
 export interface BlastRadiusWire {
   refusable: number
+  /** Leases that their upstream refuses already. */
+  refused: number
   /** Leases that only run out, whoever kills them. */
   runs_out: number
   exposed_until?: string
@@ -297,6 +299,7 @@ export interface BlastRadiusWire {
     revocability: Revocability
     refusable: boolean
     leases: number
+    refused: number
     exposed_until: string
   }[]
   entitlements: { entitlement: string; leases: number }[]
@@ -308,8 +311,9 @@ export interface BlastRadiusWire {
     /** The agent's own text. */
     purpose: string
     leases: number
-    /** False: it goes on without these leases. */
+    /** False: it goes on without these leases, unless it has ended. */
     ends: boolean
+    ended: boolean
   }[]
 }
 

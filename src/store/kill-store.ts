@@ -32,6 +32,8 @@ export interface BlastRadius {
     readonly provider: string
     readonly revocability: Lease['revocability']
     readonly leases: number
+    /** Of them those that the upstream has accepted to refuse already. */
+    readonly refused: number
     /** The latest of theirs. */
     readonly exposedUntil: number
   }[]
@@ -50,6 +52,8 @@ export interface BlastRadius {
     readonly leases: number
     /** False: it only loses these leases. */
     readonly ends: boolean
+    /** It is over already, these leases of it are not. */
+    readonly ended: boolean
   }[]
 }
 

@@ -19,23 +19,40 @@ const ordered: KillWire = {
 const whose = { agent: 'planner', tenant: 'support' }
 const radius: KillWire['blast_radius'] = {
   refusable: 2,
+  refused: 1,
   runs_out: 1,
   exposed_until: soon,
   upstreams: [
-    { provider: 'gcp', revocability: 'expiry', refusable: false, leases: 1, exposed_until: soon },
+    {
+      provider: 'gcp',
+      revocability: 'expiry',
+      refusable: false,
+      leases: 1,
+      refused: 0,
+      exposed_until: soon,
+    },
     {
       provider: 'vault',
       revocability: 'immediate',
       refusable: true,
-      leases: 2,
+      leases: 3,
+      refused: 1,
       exposed_until: soon,
     },
   ],
   entitlements: [{ entitlement: 'tickets-read', leases: 3 }],
   agents: [{ ...whose, tasks: 62, leases: 3 }],
   tasks: [
-    { id: 'task_a', ...whose, purpose: 'refund \u001b[2K\u202e order 12', leases: 2, ends: true },
-    { id: 'task_b', ...whose, purpose: 'read', leases: 1, ends: false },
+    {
+      id: 'task_a',
+      ...whose,
+      purpose: 'refund \u001b[2K\u202e order 12',
+      leases: 2,
+      ends: true,
+      ended: false,
+    },
+    { id: 'task_b', ...whose, purpose: 'read', leases: 1, ends: false, ended: false },
+    { id: 'task_c', ...whose, purpose: 'write', leases: 1, ends: false, ended: true },
   ],
 }
 
@@ -73,9 +90,11 @@ describe('a dry run', () => {
     expect(stdout).toMatch(/ends +2 leases before they expire/)
     expect(stdout).toMatch(/runs out 1 lease only by itself, the last in 4m/)
     expect(stdout).toMatch(/gcp +1 +no: runs out +in 4m/)
-    expect(stdout).toMatch(/vault +2 +immediate +in 4m/)
+    expect(stdout).toMatch(/vault +3 +immediate +in 4m/)
+    expect(stdout).toMatch(/refused +1 lease already, by an end before/)
     expect(stdout).toMatch(/task_b .* goes on without +read/)
-    expect(stdout).toContain('and 60 more tasks')
+    expect(stdout).toMatch(/task_c .* has ended +write/)
+    expect(stdout).toContain('and 59 more tasks')
   })
 
   it('prints the purpose of an agent as text, whatever it holds', async () => {

@@ -43,6 +43,8 @@ it('endings are listed and tried again for one provider alone', async () => {
   expect(event).toMatchObject({ type: 'ending.retried', data: { endings: 1, provider: 'other' } })
   expect((await api.as('billing', 'POST /v1/endings/retry', {})).body).toEqual({ retried: 0 })
   expect((await api.as('responder', 'POST /v1/endings/retry', { providr: 'x' })).status).toBe(400)
+  const nobody = await api.as('responder', 'POST /v1/endings/retry', { provider: 'nope' })
+  expect([nobody.status, nobody.body.code]).toEqual([404, 'not_found'])
   expect((await api.as('responder', 'POST /v1/endings/retry')).body).toEqual({ retried: 2 })
 })
 

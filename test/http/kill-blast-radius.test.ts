@@ -35,8 +35,8 @@ it('a dry run says which tasks, agents and entitlements break, what can be ended
   const whose = { agent: 'summariser', tenant: 'support' }
   expect(radius.agents).toEqual([{ ...whose, tasks: 2, leases: 3 }])
   expect(radius.tasks).toEqual([
-    { id: busy.id, ...whose, purpose: 'refund order 12', leases: 3, ends: true },
-    { id: idle.id, ...whose, purpose: 'read the manual', leases: 0, ends: true },
+    { id: busy.id, ...whose, purpose: 'refund order 12', leases: 3, ends: true, ended: false },
+    { id: idle.id, ...whose, purpose: 'read the manual', leases: 0, ends: true, ended: false },
   ])
   expect(await api.store.audit.head()).toEqual(before)
 })
@@ -88,6 +88,24 @@ it('P11: a dry run shows an operator nothing of other tenants', async () => {
   }
 })
 
+it('a dry run tells what is refused already, and which tasks are over, from what it would end', async () => {
+  const api = await testApi()
+  const [over, open] = [await api.open(), await api.open()]
+  const { lease } = (await api.issue(over)).body
+  await api.issue(open)
+  await api.call(`POST /v1/tasks/${over.id}/end`, { token: over.token, body: {} })
+  const { id, handle } = (await api.store.leases.byId(lease.id)) ?? raise()
+  const now = api.clock.now()
+  const seen = { id, handle, exposedUntil: now, proof: undefined, nextDue: null, now }
+  await api.store.endings.contained({ ...seen, containment: 'enforced' })
+  const order = { selector: { agent: 'summariser' }, ...DRILL }
+  const { kill } = (await api.as('responder', 'POST /v1/kills', order)).body
+  expect(kill.blast_radius).toMatchObject({ refusable: 1, refused: 1, runs_out: 0 })
+  const tasks = kill.blast_radius.tasks as { id: string; ends: boolean; ended: boolean }[]
+  expect(tasks.find((task) => task.id === over.id)).toMatchObject({ ends: false, ended: true })
+  expect(tasks.find((task) => task.id === open.id)).toMatchObject({ ends: true, ended: false })
+})
+
 it('a dry run over many tasks tells the 50 with the most leases, and how many there are', async () => {
   const api = await testApi({ change: (doc) => Object.assign(doc, { limits: ROOM }) })
   const tasks: string[] = []
@@ -125,7 +143,10 @@ it('a kill is told by containment, with what remains and until when that could w
   const now = api.clock.now()
   const seen = { id, handle, exposedUntil: now, proof: undefined, nextDue: null, now }
   await api.store.endings.contained({ ...seen, containment: 'enforced' })
-  expect(await look()).toMatchObject({ state: 'ending', progress: { pending: 0, enforced: 1 } })
+  const refused = await look()
+  expect(refused).toMatchObject({ state: 'ending', progress: { pending: 0, enforced: 1 } })
+  // It waits for its upstream no more, only for its own end.
+  expect(refused.progress.oldest_ending_since).toBeUndefined()
   await api.store.endings.contained({ ...seen, containment: 'proved' })
   const over = await look()
   expect(over).toMatchObject({ state: 'ended', progress: { enforced: 0, proved: 1, remaining: 0 } })

@@ -16,7 +16,9 @@ const progressAnswer = z.strictObject({
   proved: z.int().openapi({ description: 'Seen refused.' }),
   expired: z.int().openapi({ description: 'Died by themselves.' }),
   remaining: z.int().openapi({ description: 'Neither proved nor expired yet.' }),
-  oldest_ending_since: instant.optional(),
+  oldest_ending_since: instant.optional().openapi({
+    description: 'Since when the longest of those pending or unknown has waited for its upstream.',
+  }),
   exposed_until: instant.optional().openapi({
     description: 'Until when the last of those remaining could still work.',
   }),
@@ -25,6 +27,7 @@ const progressAnswer = z.strictObject({
 const blastRadiusAnswer = z
   .strictObject({
     refusable: z.int().openapi({ description: 'Leases that can be ended before they expire.' }),
+    refused: z.int().openapi({ description: 'Leases that their upstream refuses already.' }),
     runs_out: z.int().openapi({ description: 'Leases that only run out, whoever kills them.' }),
     exposed_until: instant.optional(),
     upstreams: z.array(
@@ -33,6 +36,7 @@ const blastRadiusAnswer = z
         revocability: z.enum(REVOCABILITIES),
         refusable: z.boolean(),
         leases: z.int(),
+        refused: z.int(),
         exposed_until: instant,
       }),
     ),
@@ -54,7 +58,10 @@ const blastRadiusAnswer = z
           .string()
           .openapi({ description: 'In the words of the agent: show, do not trust.' }),
         leases: z.int(),
-        ends: z.boolean().openapi({ description: 'False: it goes on without these leases.' }),
+        ends: z.boolean().openapi({
+          description: 'False: it goes on without these leases, unless it has ended.',
+        }),
+        ended: z.boolean().openapi({ description: 'It is over; these leases of it are not yet.' }),
       }),
     ),
   })
@@ -138,9 +145,11 @@ function progressWire(progress: KillProgress): KillWire['progress'] {
 }
 
 function radiusWire(radius: BlastRadius): BlastRadiusWire {
-  const { refusable, runsOut, exposedUntil, upstreams, entitlements, agents, tasks } = radius
+  const { refusable, refused, runsOut, exposedUntil } = radius
+  const { upstreams, entitlements, agents, tasks } = radius
   return {
     refusable,
+    refused,
     runs_out: runsOut,
     ...known({ exposed_until: rfc3339OrNone(exposedUntil ?? null) }),
     upstreams: upstreams.map(({ exposedUntil: until, ...upstream }) => ({

@@ -62,6 +62,7 @@ export function radiusOf(
         provider: leases.provider,
         revocability: leases.revocability,
         leases: count,
+        refused: sql<number>`count(*) filter (where ${leases.containment} = 'enforced')`,
         exposedUntil: sql<number>`max(${leases.exposedUntil})`,
       })
       .from(leases)
@@ -81,12 +82,12 @@ export function radiusOf(
       from broken b join tasks t on t.id = b.id
       group by t.agent, t.tenant order by 4 desc, 1 limit ${limit}`),
     tasks: db
-      .all<Omit<BlastRadius['tasks'][number], 'ends'> & { ends: number }>(
-        sql`${broken} select b.id, t.agent, t.tenant, t.purpose, b.leases, b.ends
+      .all<Omit<BlastRadius['tasks'][number], 'ends' | 'ended'> & { ends: number; ended: number }>(
+        sql`${broken} select b.id, t.agent, t.tenant, t.purpose, b.leases, b.ends, t.state = 'ended' as ended
           from broken b join tasks t on t.id = b.id
           order by b.leases desc, b.id limit ${limit}`,
       )
-      .map((task) => ({ ...task, ends: task.ends === 1 })),
+      .map((task) => ({ ...task, ends: task.ends === 1, ended: task.ended === 1 })),
   }
 }
 

@@ -113,7 +113,10 @@ export function driftStore(rooms: {
       .all()
     const last = rows.length === limit ? rows.at(-1) : undefined
     const next: DriftPage['after'] = last && [last.row.latestPossibleExpiry, last.rowid]
-    return { leases: rows.map(({ row }) => queuedEnding(row)).filter((one) => one !== undefined), next }
+    return {
+      leases: rows.map(({ row }) => queuedEnding(row)).filter((one) => one !== undefined),
+      next,
+    }
   }
 }
 

@@ -13,7 +13,9 @@ export function killProgress(db: Db, id: KillId): KillProgress {
       containment: leases.containment,
       count: sql<number>`count(*)`,
       remaining: sql<number>`count(*) filter (where ${isEnding})`,
-      oldest: sql<number | null>`min(${leases.endingSince}) filter (where ${isEnding})`,
+      oldest: sql<
+        number | null
+      >`min(${leases.endingSince}) filter (where ${isEnding} and ${leases.containment} in ('pending', 'unknown'))`,
       exposedUntil: sql<number | null>`max(${leases.exposedUntil}) filter (where ${isEnding})`,
     })
     .from(kills)
