@@ -5,6 +5,7 @@
  * compiles an intent into the upstream's own least privilege. An instance talks to one upstream.
  * What an upstream cannot do is absent from the instance, never a no-op that succeeds.
  */
+
 import type { z } from 'zod'
 import type { Clock } from './clock.ts'
 import type { LeaseId, TaskId } from './ids.ts'
@@ -13,6 +14,7 @@ import type { GroupUse } from './model/group-use.ts'
 import type { IntentItem, Refusal, Vocabulary } from './model/intent.ts'
 import type { KeyName } from './model/key.ts'
 import type { ContainmentProof, Revocability } from './model/lease.ts'
+import type { UpstreamWriter } from './model/upstream-writer.ts'
 import type { Secret } from './secret.ts'
 
 export interface ProviderDefinition<Settings = unknown, Target = unknown> {
@@ -122,11 +124,7 @@ export interface ProviderContext<Settings> {
   readonly name: string
   /** Part of every upstream name. */
   readonly installation: string
-  /**
-   * Distinguishes writers of upstream documents: a restored store has a higher one, adopts what it
-   * finds of lower ones, and never drops an entry it does not know to be dead.
-   */
-  readonly epoch: number
+  readonly writer: UpstreamWriter
   readonly settings: Settings
   /** Every configured target of this instance, for `check`; each as the definition's `target`. */
   readonly targets?: readonly unknown[]

@@ -49,7 +49,7 @@ async function reload(
   }
   const { config, policies, shadow } = loaded
   const tokens = ownTokens(broker, before.config.server.publicUrl)
-  const parts = { clock, log, epoch: store.epoch, policies, shadow, ownTokens: tokens }
+  const parts = { clock, log, writer: store.writer, policies, shadow, ownTokens: tokens }
   const next = buildWorld(config, parts, before)
   await assertReloadable(broker, next)
   const changes = diffConfig(before.config, config)

@@ -79,7 +79,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
   try {
     const signer = createSigner({ keysDir: config.keysDir, clock })
     const tokens = ownTokens({ signer, store }, config.server.publicUrl)
-    const parts = { clock, log, epoch: store.epoch, policies, shadow, ownTokens: tokens }
+    const parts = { clock, log, writer: store.writer, policies, shadow, ownTokens: tokens }
     let world: World = buildWorld(config, parts)
     const broker: Broker = {
       store,

@@ -4,13 +4,14 @@ import { ShadowPolicies } from './broker/shadow.ts'
 import type { Clock } from './clock.ts'
 import type { Config, ProviderConfig } from './config.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
+import type { UpstreamWriter } from './model/upstream-writer.ts'
 import type { PolicyEngine } from './policy/engine.ts'
 import type { OwnTokens } from './provider.ts'
 
 export interface WorldParts {
   readonly clock: Clock
   readonly log: Log
-  readonly epoch: number
+  readonly writer: UpstreamWriter
   /** Compiled from the configuration's policies. */
   readonly policies: PolicyEngine
   /** Compiled from those to be asked beside; absent where there are none. */
@@ -89,12 +90,12 @@ export async function closeUnused(before: World, after: World | undefined): Prom
 function createInstance(
   config: Config,
   provider: ProviderConfig,
-  { clock, log, epoch, ownTokens }: WorldParts,
+  { clock, log, writer, ownTokens }: WorldParts,
 ): ProviderInstance {
   const created = provider.definition.create({
     name: provider.name,
     installation: config.installation,
-    epoch,
+    writer,
     settings: provider.settings,
     targets: targetsOf(config, provider.name),
     clock,

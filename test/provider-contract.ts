@@ -23,6 +23,7 @@ import {
 } from '../src/provider.ts'
 import { Secret } from '../src/secret.ts'
 import { idSource } from './fixture/ids.ts'
+import { writerOf } from './fixture/writer.ts'
 import type { Fault, Faults } from './sandbox/faults.ts'
 import type { Ledger } from './sandbox/ledger.ts'
 
@@ -323,7 +324,7 @@ class Bench {
     this.provider = setup.definition.create({
       name: 'under-test',
       installation: 'contract',
-      epoch: 1,
+      writer: writerOf(),
       settings: setup.definition.settings.parse(setup.settings),
       clock: this.#clock,
       secret: (reference) => new Secret(secretOf(setup, reference)),

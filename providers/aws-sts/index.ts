@@ -41,7 +41,8 @@ export const awsSts = defineProvider({
 })
 
 function create(context: ProviderContext<AwsSettings>): Provider {
-  const { settings, installation, epoch, clock, log } = context
+  const { settings, installation, writer, clock, log } = context
+  const { epoch } = writer
   const clients = createClients(settings, (reference) => context.secret(reference))
   const upstream = new UpstreamClock(clock)
   for (const client of [clients.mint, clients.revoke]) upstream.watch(client)
@@ -56,7 +57,7 @@ function create(context: ProviderContext<AwsSettings>): Provider {
     if (known) return known
     const policies = new RolePolicies(clients.revoke, role)
     const looksAgain = settings.proof !== undefined
-    const context = { installation, epoch, clock, upstream, log, endersAccount, looksAgain }
+    const context = { installation, role, writer, clock, upstream, log, endersAccount, looksAgain }
     const made = new RoleDenials(context, policies)
     denials.set(role, made)
     return made

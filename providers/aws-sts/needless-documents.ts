@@ -4,7 +4,7 @@ import type { RolePolicies } from './role-policies.ts'
 import type { EarlierDocument } from './role-survey.ts'
 
 /**
- * Deletes the documents of earlier writers that refuse nothing but what is dead or in `written`, too.
+ * Deletes the documents of other writers that refuse nothing but what is dead or in `settled`, too.
  * True: one is, or seemed, needless, so the role must be looked at again.
  */
 export async function deleteNeedless(
@@ -12,18 +12,18 @@ export async function deleteNeedless(
   facts: {
     readonly earlier: readonly EarlierDocument[]
     readonly refusals: Refusals
-    readonly written: Refused | undefined
+    readonly settled: Refused
     readonly log: ProviderLog
   },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { earlier, refusals, written, log } = facts
-  const needless = earlier.filter(({ text }) => refusals.makesNeedless(text, written))
+  const { earlier, refusals, settled, log } = facts
+  const needless = earlier.filter(({ text }) => refusals.makesNeedless(text, settled))
   for (const { policyName } of needless) {
     try {
       const now = await policies.read(policyName, signal)
       // Its writer is not as gone as it seemed.
-      if (now && !refusals.makesNeedless(now.text, written)) continue
+      if (now && !refusals.makesNeedless(now.text, settled)) continue
       if (now) await policies.delete(policyName, signal)
     } catch (error) {
       // It refuses only what is refused or dead anyway; a later write tries again.

@@ -1,6 +1,6 @@
 import type { EndOrder } from '../../src/provider.ts'
 import { documentText, namesIn, ROLE_INLINE_CHARACTERS } from './deny-documents.ts'
-import { charactersBeside, type Survey } from './role-survey.ts'
+import { charactersBeside, type EarlierDocument, type Survey } from './role-survey.ts'
 import { keyOfTags, refusesByTags, type TagDenial, tagDenialsIn } from './tag-denials.ts'
 
 /** An entry outlives what it refuses by this much: clocks differ, and a removal revives. */
@@ -12,13 +12,21 @@ export interface Refused {
   readonly tags: readonly Omit<TagDenial, 'until'>[]
 }
 
+/** How long what is found may live. */
+export interface Lives {
+  readonly now: number
+  /** The instant by every clock. */
+  readonly surely: number
+  /** What nobody knows lives as long as any session of the role could. */
+  readonly sessionMs: number
+  readonly latestExpiry: (name: string) => number | undefined
+}
+
 /** What our document is to hold. */
 export interface DenyDocument {
   readonly names: readonly string[]
   readonly tags: readonly TagDenial[]
   readonly canary?: string
-  /** Every entry there is, also those that an earlier document holds. */
-  readonly complete: boolean
 }
 
 /** Whether these refuse every session of the lease. */
@@ -34,8 +42,10 @@ export class Refusals {
   /** Upstream name → the instant after which its entry is surely not needed. */
   readonly #names = new Map<string, number>()
   readonly #tags = new Map<string, TagDenial>()
-  /** Names found in earlier documents and taken over; those not in `#names` are dead. */
+  /** Names found in other documents and taken over; those not in `#names` are dead, or under tags. */
   readonly #adopted = new Set<string>()
+  /** Names that have no entry because a statement by tags refuses them, and its key. */
+  readonly #underTags = new Map<string, string>()
   /** Listed beside the leases where there is room for it: none of them ever lacks a place by it. */
   canary: string | undefined
 
@@ -68,25 +78,25 @@ export class Refusals {
     const key = keyOfTags(denial.tags)
     const [before, names] = [this.#tags.get(key), new Map(this.#names)]
     this.#keepTags({ ...denial, until: denial.until + MARGIN_MS })
-    for (const order of orders) if (this.#byTags(order)) this.#names.delete(order.upstreamName)
+    for (const order of orders) {
+      if (!this.#byTags(order) || !this.#names.delete(order.upstreamName)) continue
+      this.#underTags.set(order.upstreamName, key)
+    }
     if (this.document(survey) !== undefined) return
     if (before) this.#tags.set(key, before)
     else this.#tags.delete(key)
     for (const [name, until] of names) this.#names.set(name, until)
   }
 
-  /** What earlier documents hold and nobody told us of. Returns how many entries that are. */
-  adopt(
-    { earlier }: Survey,
-    longest: { readonly sessionMs: number; readonly now: number; readonly surely: number },
-  ): number {
-    const { sessionMs, now, surely } = longest
+  /** What other documents hold and nobody told us of. Returns how many entries that are. */
+  adopt({ own, earlier }: Survey, lives: Lives): number {
+    const { sessionMs, now, surely, latestExpiry } = lives
     let found = 0
-    for (const { names, tags } of earlier) {
+    for (const { names, tags } of own ? [own, ...earlier] : earlier) {
       for (const name of names) {
         if (this.#adopted.has(name)) continue
         this.#adopted.add(name)
-        this.#keep(name, now + sessionMs + MARGIN_MS)
+        this.#keep(name, (latestExpiry(name) ?? now + sessionMs) + MARGIN_MS)
         found += 1
       }
       for (const one of tags) {
@@ -107,46 +117,58 @@ export class Refusals {
   }
 
   /**
-   * What our document must hold: everything, or, where there is no room for that, all but the names
-   * an earlier document still holds. Undefined: even those do not fit. Copies stay out of the half
-   * that is kept for kills, which a broker that falls again and again would fill with them.
+   * What our document must hold: what no other one does. Undefined: even that does not fit. Where
+   * `copies` are wanted, also what others hold, the smallest first, so that those can go; but none of
+   * that takes from the half that is kept for kills.
    */
-  document(survey: Survey): DenyDocument | undefined {
+  document(survey: Survey, copies = false): DenyDocument | undefined {
     const room = ROLE_INLINE_CHARACTERS - charactersBeside(survey)
-    const tags = [...this.#tags.values()]
-    const names = [...this.#names.keys()]
-    const elsewhere = new Set(survey.earlier.flatMap((one) => one.refused))
-    const needed = names.filter((name) => !elsewhere.has(name))
-    const roomForAll = needed.length < names.length ? room - ROLE_INLINE_CHARACTERS / 2 : room
-    const whole = this.#fitting({ names, tags }, roomForAll)
-    if (whole) return { ...whole, complete: true }
-    const rest = this.#fitting({ names: needed, tags }, room)
-    return rest && { ...rest, complete: false }
+    const { earlier } = survey
+    const elsewhere = new Set(earlier.flatMap(({ refused }) => refused))
+    const tags = [...this.#tags.values()].filter((one) => !earlier.some((by) => saysAll(by, one)))
+    const needed = { names: [...this.#names.keys()].filter((name) => !elsewhere.has(name)), tags }
+    const most = copies ? this.#withCopies(needed, survey) : needed
+    return this.#fitting(most, room)
+  }
+
+  #withCopies(needed: DenyDocument, { earlier, ...survey }: Survey): DenyDocument {
+    const room = ROLE_INLINE_CHARACTERS / 2 - charactersBeside({ earlier, ...survey })
+    const smallestFirst = earlier.toSorted((a, b) => a.characters - b.characters)
+    return smallestFirst.reduce((most, { names, tags }) => {
+      const kept = names.filter((name) => this.#names.has(name))
+      const alike = tags.flatMap((one) => this.#tags.get(keyOfTags(one.tags)) ?? [])
+      const more = {
+        names: [...new Set([...most.names, ...kept])],
+        tags: [...new Set([...most.tags, ...alike])],
+      }
+      return documentText(more).length <= room ? more : most
+    }, needed)
   }
 
   /** With the canary, or else without; undefined: not even so. */
-  #fitting(
-    refused: { readonly names: readonly string[]; readonly tags: readonly TagDenial[] },
-    room: number,
-  ): Omit<DenyDocument, 'complete'> | undefined {
+  #fitting(refused: DenyDocument, room: number): DenyDocument | undefined {
     const { canary } = this
     const both = [...(canary === undefined ? [] : [{ ...refused, canary }]), refused]
     return both.find((one) => documentText(one).length <= room)
   }
 
-  /** Whether a document of an earlier writer refuses only what is dead or in `written`, too. */
-  makesNeedless(text: string, written: Refused | undefined): boolean {
-    const names = namesIn(text).every(
-      (name) =>
-        this.#adopted.has(name) && (!this.#names.has(name) || written?.names.has(name) === true),
-    )
+  /** Whether a document of another writer refuses only what is dead or in `settled`, too. */
+  makesNeedless(text: string, settled: Refused): boolean {
+    const refusesTags = (key: string, before: number) =>
+      settled.tags.some((one) => keyOfTags(one.tags) === key && one.before >= before)
+    const names = namesIn(text).every((name) => {
+      if (!this.#adopted.has(name)) return false
+      if (this.#names.has(name)) return settled.names.has(name)
+      const tags = this.#tags.get(this.#underTags.get(name) ?? '')
+      return tags === undefined || refusesTags(keyOfTags(tags.tags), tags.before)
+    })
     return (
       names &&
       tagDenialsIn(text).every((one) => {
         const key = keyOfTags(one.tags)
         const kept = this.#tags.get(key)
         if (!kept || kept.before < one.before) return kept === undefined
-        return written?.tags.some((w) => keyOfTags(w.tags) === key && w.before >= one.before)
+        return refusesTags(key, one.before)
       })
     )
   }
@@ -170,4 +192,10 @@ export class Refusals {
     const until = Math.max(denial.until, known?.until ?? 0)
     this.#tags.set(key, { tags: denial.tags, before, until })
   }
+}
+
+/** Whether a document refuses all that these tags do. */
+function saysAll({ tags }: EarlierDocument, denial: TagDenial): boolean {
+  const key = keyOfTags(denial.tags)
+  return tags.some((one) => keyOfTags(one.tags) === key && one.before >= denial.before)
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/clock.ts'
+import type { UpstreamWriter } from '../../src/model/upstream-writer.ts'
 import type { EndOrder, EndOutcome, ProviderLog, RevokeBatch } from '../../src/provider.ts'
 import { UpstreamError } from '../../src/provider.ts'
 import {
@@ -10,16 +11,17 @@ import {
 import { DocumentVersions } from './document-versions.ts'
 import { asFarAsKnown, enforced } from './end-outcome.ts'
 import { deleteNeedless } from './needless-documents.ts'
-import { Refusals, type Refused, refuses } from './refusals.ts'
+import { type DenyDocument, Refusals, type Refused, refuses } from './refusals.ts'
 import type { InlinePolicy, RolePolicies } from './role-policies.ts'
-import { charactersBeside, EMPTY_SURVEY, freeShard, type Survey, surveyOf } from './role-survey.ts'
+import { charactersBeside, EMPTY_SURVEY, type Survey, surveyOf } from './role-survey.ts'
 import { SharedWrites } from './shared-writes.ts'
 import { tagDenialsFor } from './tag-denials.ts'
 import type { UpstreamClock } from './upstream-clock.ts'
 
 export interface DenialContext {
   readonly installation: string
-  readonly epoch: number
+  readonly role: string
+  readonly writer: UpstreamWriter
   readonly clock: Clock
   readonly upstream: UpstreamClock
   readonly log: ProviderLog
@@ -35,14 +37,17 @@ const LONGEST_SESSION_SECONDS = 43_200
 const SURVEY_MS = 5 * 60_000
 /** A copy is relied on alone only once it has had time to bite everywhere. */
 const SETTLE_MS = 5 * 60_000
+/** Who falls sooner never lives to remove what it copied, and its copies would only fill the role. */
+const COPIES_AFTER_MS = 60_000
 
 /**
  * The one writer of one role's deny document, rebuilt from what it was told and what it found
- * upstream, never read back from itself. Writes are one at a time; what comes while one is under
- * way shares the next. A document another process wrote, or whose last write has an unknown
- * outcome, is never written again (a late write must not undo a newer one): a new shard takes
- * over, and the old one stays until its entries are copied and settled, or dead. An entry is dead
- * when our clock *and* AWS's say so.
+ * upstream. Writes are one at a time; what comes while one is under way shares the next. A late
+ * write must not undo a newer one: a document whose last write has an unknown outcome, or that was
+ * written by a process of which a write may still arrive, is never written again. Another shard
+ * takes over, and the old one stays until its entries are copied and settled, or dead. What stands
+ * under our own name, by a process long gone, goes on where it is. An entry is dead when our clock
+ * *and* AWS's say so.
  */
 export class RoleDenials {
   readonly #context: DenialContext
@@ -55,12 +60,12 @@ export class RoleDenials {
   #survey: (Survey & { readonly at: number }) | undefined
   /** The role's MaxSessionDuration, once it was read. */
   #longestSeconds: number | undefined
-  /** Since when our document holds every name of the earlier ones. */
-  #copiedSince: number | undefined
+  readonly #copiesFrom: number
 
   constructor(context: DenialContext, policies: RolePolicies) {
     this.#context = context
     this.#policies = policies
+    this.#copiesFrom = context.clock.monotonic() + COPIES_AFTER_MS
     this.#writes = new SharedWrites(context.clock, (batches, signal) =>
       this.#write(batches, signal),
     )
@@ -117,11 +122,7 @@ export class RoleDenials {
         'no role of this name is seen, but its account is not known',
       )
     }
-    const { names = [], tags = [] } = this.#versions.last ?? {}
-    const refused: Refused = {
-      names: new Set([...names, ...survey.earlier.flatMap((one) => one.refused)]),
-      tags: [...tags, ...survey.earlier.flatMap((one) => one.tags)],
-    }
+    const refused = this.#refusedBy(survey)
     // With the role gone, nothing its sessions could do is left.
     const holds = (order: EndOrder) => !roleExists || refuses(refused, order)
     const full = this.#fullMessage(survey)
@@ -133,6 +134,16 @@ export class RoleDenials {
         holds(order) ? enforced(order, refused) : { lease: order.lease, ok: false, error: full },
       ),
     )
+  }
+
+  /** By all documents together; what stands under our name counts as found until we write it. */
+  #refusedBy({ own, earlier }: Survey): Refused {
+    const { last } = this.#versions
+    const others = own && last === undefined ? [own, ...earlier] : earlier
+    return {
+      names: new Set([...(last?.names ?? []), ...others.flatMap(({ refused }) => refused)]),
+      tags: [...(last?.tags ?? []), ...others.flatMap(({ tags }) => tags)],
+    }
   }
 
   /** Where many end at once one statement refuses them all, and their own entries go. */
@@ -157,12 +168,13 @@ export class RoleDenials {
 
   /** What else the role holds; names in earlier documents that are new to us are taken over. */
   async #look(signal: AbortSignal): Promise<Survey> {
-    const { clock, installation, epoch, log } = this.#context
+    const { clock, installation, role, writer, log } = this.#context
+    const { epoch } = writer
     const known = this.#survey
     if (known && clock.now() - known.at < SURVEY_MS) return known
     const policies = await this.#policies.all(signal).catch(noneIfRoleGone)
     if (policies === undefined) return EMPTY_SURVEY
-    this.#shard ??= freeShard(policies, { installation, epoch })
+    this.#shard ??= writer.shardFor(role)
     const survey = surveyOf(policies, { installation, writer: { epoch, shard: this.#shard } })
     if (survey.outdated)
       log.warn({ epoch }, 'a later epoch writes this role: this broker is outdated')
@@ -186,22 +198,28 @@ export class RoleDenials {
 
   /** Nobody knows when those leases die, so: as long as any session of the role could live. */
   async #adopt(survey: Survey, signal: AbortSignal): Promise<void> {
-    if (survey.earlier.length === 0) return
-    const { clock, log } = this.#context
+    // What we have written ourselves is known.
+    const { own, ...others } = survey
+    const found = this.#versions.last === undefined ? survey : others
+    if (found.earlier.length === 0 && own === undefined) return
+    const { clock, log, writer } = this.#context
     this.#longestSeconds ??= await this.#policies.maxSessionSeconds(signal)
     const sessionMs = (this.#longestSeconds ?? LONGEST_SESSION_SECONDS) * 1_000
-    const longest = { sessionMs, now: clock.now(), surely: this.#surely() }
-    const entries = this.#refusals.adopt(survey, longest)
-    if (entries === 0) return
-    this.#copiedSince = undefined
-    log.info({ entries }, 'took over entries of earlier documents')
+    const entries = this.#refusals.adopt(found, {
+      sessionMs,
+      now: clock.now(),
+      surely: this.#surely(),
+      latestExpiry: (name) => writer.latestExpiry(name),
+    })
+    if (entries > 0) log.info({ entries }, 'took over entries of earlier documents')
   }
 
   /** Writes the document as far as there is room for it; false: the role does not exist. */
   async #put(survey: Survey, signal: AbortSignal): Promise<boolean> {
     const { clock, looksAgain } = this.#context
-    const document = this.#refusals.document(survey)
-    if (document === undefined || this.#refusals.size === 0) return true
+    const copies = clock.monotonic() >= this.#copiesFrom
+    const document = this.#refusals.document(survey, copies)
+    if (document === undefined || isEmpty(document)) return true
     const name = this.#documentName()
     const text = documentText(document)
     if (looksAgain && text === this.#versions.last?.text) {
@@ -221,31 +239,29 @@ export class RoleDenials {
       if (error.outcome === 'unknown') this.#abandonShard()
       throw error
     }
-    this.#versions.accepted(document, text)
-    this.#copiedSince = document.complete ? (this.#copiedSince ?? clock.now()) : undefined
+    this.#versions.accepted(document, text, clock.monotonic())
     return true
   }
 
   /** The write under way may still land: from now on another document is ours. */
   #abandonShard(): void {
-    this.#shard = this.#shard === undefined ? undefined : this.#shard + 1
+    this.#shard = undefined
     this.#versions.forget()
-    this.#copiedSince = undefined
     // What refuses it from now on may be that write, and not ours.
     this.#refusals.canary = undefined
   }
 
   #documentName(): string {
-    const { installation, epoch } = this.#context
-    return documentName(installation, { epoch, shard: this.#shard ?? 0 })
+    const { installation, role, writer } = this.#context
+    this.#shard ??= writer.shardFor(role)
+    return documentName(installation, { epoch: writer.epoch, shard: this.#shard })
   }
 
-  /** Removes earlier documents once ours has held all their entries long enough, or all are dead. */
+  /** Removes other documents once ours has held all their entries long enough, or all are dead. */
   async #tidy(survey: Survey, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#context
-    const settled = this.#copiedSince !== undefined && clock.now() - this.#copiedSince > SETTLE_MS
-    const written = settled ? this.#versions.last : undefined
-    const facts = { earlier: survey.earlier, refusals: this.#refusals, written, log }
+    const settled = this.#versions.heldSince(clock.monotonic() - SETTLE_MS)
+    const facts = { earlier: survey.earlier, refusals: this.#refusals, settled, log }
     if (await deleteNeedless(this.#policies, facts, signal)) this.#survey = undefined
   }
 
@@ -262,6 +278,10 @@ export class RoleDenials {
       'to managed policies or wait for listed leases to die'
     )
   }
+}
+
+function isEmpty({ names, tags, canary }: DenyDocument): boolean {
+  return names.length === 0 && tags.length === 0 && canary === undefined
 }
 
 function noneIfRoleGone(error: unknown): undefined {

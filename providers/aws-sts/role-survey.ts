@@ -8,7 +8,7 @@ import {
 import type { InlinePolicy } from './role-policies.ts'
 import { type TagDenial, tagDenialsIn } from './tag-denials.ts'
 
-/** A document of this installation by an earlier writer, which refuses what it names by itself. */
+/** A document of this installation by another writer, which refuses what it names by itself. */
 export interface EarlierDocument {
   readonly policyName: string
   readonly text: string
@@ -20,8 +20,10 @@ export interface EarlierDocument {
   readonly characters: number
 }
 
-/** What a role's inline policies hold beside the document of one writer. */
+/** What a role's inline policies hold, for one writer. */
 export interface Survey {
+  /** What stands under the writer's own name. */
+  readonly own?: EarlierDocument
   readonly earlier: readonly EarlierDocument[]
   /** Characters of all the rest, which is not ours to write. */
   readonly othersCharacters: number
@@ -53,43 +55,37 @@ export function surveyOf(
   { installation, writer }: { installation: string; writer: Writer },
 ): Survey {
   const earlier: EarlierDocument[] = []
+  let own: EarlierDocument | undefined
   let othersCharacters = 0
   let outdated = false
   let shared = false
   for (const { name, text } of policies) {
     const by = documentWriter(installation, name)
-    const characters = countedCharacters(text)
-    if (by && by.epoch === writer.epoch && by.shard === writer.shard) continue
-    if (by && isEarlier(by, writer)) {
-      const [names, tags] = [namesIn(text), tagDenialsIn(text)]
-      const refused = namesRefusedBy(text)
-      earlier.push({ policyName: name, text, names, refused, tags, characters })
+    if (by && by.epoch <= writer.epoch) {
+      const document = readDocument(name, text)
+      if (by.epoch === writer.epoch && by.shard === writer.shard) own = document
+      else earlier.push(document)
     } else {
-      othersCharacters += characters
+      othersCharacters += countedCharacters(text)
       outdated ||= by !== undefined
       shared ||= by === undefined && ANY_DOCUMENT.test(name)
     }
   }
-  return { earlier, othersCharacters, outdated, shared }
+  return { ...(own && { own }), earlier, othersCharacters, outdated, shared }
+}
+
+function readDocument(policyName: string, text: string): EarlierDocument {
+  return {
+    policyName,
+    text,
+    names: namesIn(text),
+    refused: namesRefusedBy(text),
+    tags: tagDenialsIn(text),
+    characters: countedCharacters(text),
+  }
 }
 
 /** Characters of everything but the writer's own document. */
 export function charactersBeside(survey: Survey): number {
   return survey.earlier.reduce((sum, { characters }) => sum + characters, survey.othersCharacters)
-}
-
-/** The first shard of the epoch that nobody wrote yet. */
-export function freeShard(
-  policies: readonly InlinePolicy[],
-  { installation, epoch }: { installation: string; epoch: number },
-): number {
-  const shards = policies.flatMap(({ name }) => {
-    const by = documentWriter(installation, name)
-    return by?.epoch === epoch ? [by.shard + 1] : []
-  })
-  return Math.max(0, ...shards)
-}
-
-function isEarlier(by: Writer, writer: Writer): boolean {
-  return by.epoch < writer.epoch || (by.epoch === writer.epoch && by.shard < writer.shard)
 }

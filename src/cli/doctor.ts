@@ -42,7 +42,8 @@ async function checkProvider(
     instance = provider.definition.create({
       name: provider.name,
       installation: config.installation,
-      epoch: 0, // nothing is written, so no writer's epoch is taken
+      // Nothing is written.
+      writer: { epoch: 0, shardFor: () => 0, latestExpiry: () => undefined },
       settings: provider.settings,
       targets: config.entitlements
         .filter((entitlement) => entitlement.provider === provider.name)

@@ -4,6 +4,7 @@
  * value, never an exception; a failed commit rejects, and nothing of it happened.
  */
 import type { AuditDraft } from '../audit/events.ts'
+import type { UpstreamWriter } from '../model/upstream-writer.ts'
 import type { ActStore } from './act-store.ts'
 import type { ApprovalStore } from './approval-store.ts'
 import type { AuditStore } from './audit-store.ts'
@@ -46,6 +47,7 @@ export interface Store {
   readonly receipts: ReceiptStore
   /** Distinguishes writers of upstream documents; higher after an older database was restored. */
   readonly epoch: number
+  readonly writer: UpstreamWriter
   /**
    * When this database was last found to have taken the place of its successor, and whether an
    * operator has said that it shall; undefined: that never happened. What was issued, used or ended

@@ -13,6 +13,7 @@ import { newId, upstreamName } from '../../src/ids.ts'
 import type { EndOrder, MintOrder, Provider } from '../../src/provider.ts'
 import { Secret } from '../../src/secret.ts'
 import { idSource } from '../fixture/ids.ts'
+import { writerOf } from '../fixture/writer.ts'
 import { type AwsSandbox, startAwsSandbox } from '../sandbox/aws/index.ts'
 import { Ledger } from '../sandbox/ledger.ts'
 
@@ -260,7 +261,7 @@ function providerAt(
   return awsSts.create({
     name: 'aws',
     installation: 'interop',
-    epoch: 1,
+    writer: writerOf(),
     settings: awsSts.settings.parse({
       type: 'aws-sts',
       region: 'us-east-1',

@@ -14,6 +14,7 @@ import type { IntentItem } from '../../src/model/intent.ts'
 import type { EndOrder, Minted, MintOrder, Provider } from '../../src/provider.ts'
 import { Secret } from '../../src/secret.ts'
 import { idSource } from '../fixture/ids.ts'
+import { writerOf } from '../fixture/writer.ts'
 import { anyLocation, anyPath, pathMatcher } from '../providers/vault/path-oracle.ts'
 import { MINT_POLICY, REVOKE_POLICY } from '../providers/vault/upstream.ts'
 
@@ -354,7 +355,7 @@ async function connect(server: RealServer): Promise<Provider> {
   return definition.create({
     name: 'interop',
     installation: RUN,
-    epoch: 1,
+    writer: writerOf(),
     settings: definition.settings.parse({
       type: 'vault',
       address: server.address,

@@ -29,6 +29,7 @@ import { signalStore } from './signals.ts'
 import { standing as standingOf } from './standing.ts'
 import { takingApproval } from './taking-approval.ts'
 import { taskStore } from './tasks.ts'
+import { upstreamWriter } from './upstream-writer.ts'
 import { upstreamsOf } from './upstreams.ts'
 import { watching } from './watch.ts'
 
@@ -140,6 +141,7 @@ function buildStore(
     receipts: receiptStore(db),
     ...restorationStore({ sqlite, commit, epoch, orderKill: kills.orderWithin }, found),
     epoch,
+    writer: upstreamWriter(db, { epoch, restoredAt, now }),
     highWater,
     async enforcedWorld() {
       return readMeta(sqlite, 'enforced_world')

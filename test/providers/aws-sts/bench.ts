@@ -4,9 +4,11 @@ import type { Clock } from '../../../src/clock.ts'
 import { newId, upstreamName } from '../../../src/ids.ts'
 import type { IntentItem } from '../../../src/model/intent.ts'
 import { SKEW_MS } from '../../../src/model/lifetime.ts'
+import type { UpstreamWriter } from '../../../src/model/upstream-writer.ts'
 import type { EndOrder, Minted, MintOrder, Provider } from '../../../src/provider.ts'
 import { Secret } from '../../../src/secret.ts'
 import { idSource } from '../../fixture/ids.ts'
+import { writerOf } from '../../fixture/writer.ts'
 import { type AwsKeys, type AwsSandbox, startAwsSandbox } from '../../sandbox/aws/index.ts'
 import { Ledger } from '../../sandbox/ledger.ts'
 
@@ -41,8 +43,18 @@ export class AwsBench {
   }
 
   #ticks = 0
+  readonly #processes = new Map<number, number>()
 
-  provider(options: { epoch?: number; settings?: object; keys?: AwsKeys } = {}): Provider {
+  /** Each provider is a process that was started shortly after the last. */
+  #nextProcess(epoch: number): number {
+    const process = this.#processes.get(epoch) ?? 0
+    this.#processes.set(epoch, process + 1)
+    return process
+  }
+
+  provider(
+    options: { epoch?: number; writer?: UpstreamWriter; settings?: object; keys?: AwsKeys } = {},
+  ): Provider {
     const { epoch = 1, keys = this.sandbox.brokerCredentials } = options
     const secrets = new Map([['env:BROKER', keys.secretAccessKey]])
     const clock: Clock = {
@@ -58,7 +70,7 @@ export class AwsBench {
     return awsSts.create({
       name: 'aws',
       installation: INSTALLATION,
-      epoch,
+      writer: options.writer ?? writerOf({ epoch, process: this.#nextProcess(epoch) }),
       settings: awsSts.settings.parse({
         type: 'aws-sts',
         region: this.sandbox.region,

@@ -3,7 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { documentText } from '../../../providers/aws-sts/deny-documents.ts'
 import { newId, upstreamName } from '../../../src/ids.ts'
+import type { EndOrder } from '../../../src/provider.ts'
 import { idSource } from '../../fixture/ids.ts'
+import { writerOf } from '../../fixture/writer.ts'
 import { type AwsBench, awsBench, ROLE } from './bench.ts'
 
 const MINUTE = 60_000
@@ -149,7 +151,8 @@ describe('ending leases on one role', () => {
     bench.sandbox.faults.clear()
     const [outcome] = await bench.end(provider, [bench.endOf(order)])
     expect(outcome).toMatchObject({ ok: true, containment: 'enforced' })
-    expect(bench.documents()['mayfly-acme-1-e1']).toEqual([order.upstreamName])
+    // It had arrived, so no other document is needed.
+    expect(bench.documents()).toEqual({ [DOCUMENT]: [order.upstreamName] })
   })
 
   it('P6: a write that lands late does not undo a newer one', async () => {
@@ -199,6 +202,8 @@ describe('taking over the documents of an earlier epoch', () => {
     await bench.end(earlier, [bench.endOf(order, minted)])
     const later = bench.provider({ epoch: 2 })
     await bench.end(later, [bench.endOf(bench.order())])
+    bench.pass(MINUTE)
+    await bench.end(later, [bench.endOf(bench.order())])
     expect(bench.documents()['mayfly-acme-0-e2']).toContain(order.upstreamName)
     expect(bench.documents()['mayfly-acme-0-e1']).toEqual([order.upstreamName])
     bench.pass(6 * MINUTE)
@@ -215,10 +220,26 @@ describe('taking over the documents of an earlier epoch', () => {
     await bench.end(provider, [bench.endOf(bench.order())])
     bench.pass(64 * MINUTE)
     await bench.end(provider, [bench.endOf(bench.order())])
-    expect(bench.documents()['mayfly-acme-0-e2']).toContain(unknown)
+    expect(Object.values(bench.documents()).flat()).toContain(unknown)
     bench.pass(2 * MINUTE)
     await bench.end(provider, [bench.endOf(bench.order())])
     expect(Object.values(bench.documents()).flat()).not.toContain(unknown)
+  })
+
+  it('P8: what the store knows to be dead takes no room, however it was found', async () => {
+    await using bench = await awsBench()
+    const first = bench.provider()
+    const ending = bench.endOf(bench.order())
+    await bench.end(first, [ending])
+    await first.close()
+    const latestExpiry = (name: string) =>
+      name === ending.upstreamName ? ending.latestPossibleExpiry : undefined
+    const writer = { ...writerOf({ process: 1 }), latestExpiry }
+    const second = bench.provider({ writer })
+    await bench.end(second, [bench.endOf(bench.order())])
+    bench.pass(ending.latestPossibleExpiry - Date.now() + 6 * MINUTE)
+    await bench.end(second, [bench.endOf(bench.order())])
+    expect(Object.keys(bench.documents())).toEqual(['mayfly-acme-1-e1'])
   })
 
   it('P6: a restart of the same epoch does not lose what its document refuses', async () => {
@@ -338,6 +359,29 @@ describe('the capacity of a role', () => {
     }
     const listed = new Set(Object.values(bench.documents()).flat())
     expect(refused.every(({ upstreamName: name }) => listed.has(name))).toBe(true)
+  })
+
+  it('P8: a broker that falls all the time goes on in the documents of those long gone', async () => {
+    await using bench = await awsBench()
+    const refused: EndOrder[] = []
+    for (let life = 0; life < 90; life += 1) {
+      // Started every five seconds, and the number of whoever is gone for two minutes is free.
+      const provider = bench.provider({ writer: writerOf({ process: life % 27 }) })
+      const ending = [bench.endOf(bench.order()), bench.endOf(bench.order())]
+      if (life % 8 === 0) {
+        bench.sandbox.faults.plan('PutRolePolicy', { kind: 'lose' }, 2)
+        await expect(bench.end(provider, ending, refused)).rejects.toThrow()
+      }
+      const outcomes = await bench.end(provider, ending, refused)
+      expect(outcomes, `life ${life}`).toMatchObject([{ ok: true }, { ok: true }])
+      refused.push(...ending)
+      await provider.close()
+      bench.pass(5_000)
+    }
+    const listed = Object.values(bench.documents()).flat()
+    expect(new Set(listed)).toEqual(new Set(refused.map((order) => order.upstreamName)))
+    expect(listed).toHaveLength(refused.length)
+    expect(Object.keys(bench.documents()).length).toBeLessThanOrEqual(28)
   })
 
   it('P6: leaves an earlier document in place where both do not fit', async () => {

@@ -85,6 +85,8 @@ describe('refusing many sessions of a role together', () => {
       use: inUse(bench, []),
     })
     expect(ended).toMatchObject([{ ok: true }])
+    bench.pass(MINUTE)
+    await end(bench, second, { orders: another, stillRefused: doomed })
     bench.pass(6 * MINUTE)
     await end(bench, second, { orders: another, stillRefused: doomed })
     await end(bench, second, { orders: another, stillRefused: doomed })

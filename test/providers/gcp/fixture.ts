@@ -10,6 +10,7 @@ import { MINT_DEADLINE_MS, SKEW_MS } from '../../../src/model/lifetime.ts'
 import type { EndOrder, Minted, MintOrder, Provider } from '../../../src/provider.ts'
 import { Secret } from '../../../src/secret.ts'
 import { idSource } from '../../fixture/ids.ts'
+import { writerOf } from '../../fixture/writer.ts'
 import {
   type GcpSandbox,
   MINT_PERMISSIONS,
@@ -87,7 +88,7 @@ export function createProvider(given: {
   return gcp.create({
     name: 'gcp',
     installation: 'test',
-    epoch: 1,
+    writer: writerOf(),
     settings: gcp.settings.parse(given.settings),
     clock: given.clock ?? wallClock(),
     ...(given.targets && { targets: given.targets }),

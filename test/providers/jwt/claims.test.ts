@@ -3,6 +3,7 @@ import { claimsOf } from '../../../providers/jwt/claims.ts'
 import { jwt } from '../../../providers/jwt/index.ts'
 import type { OwnTokens, ProviderContext } from '../../../src/provider.ts'
 import { realTime } from '../../fixture/real-time.ts'
+import { writerOf } from '../../fixture/writer.ts'
 import { AUDIENCE, ISSUER, OwnBroker } from './own-broker.ts'
 
 const DETAIL = { type: 'api', actions: ['read'], locations: ['/x'] }
@@ -48,7 +49,7 @@ it('P17: a broker that cannot keep its key says so before it mints', async () =>
   const context: ProviderContext<unknown> = {
     name: 'own',
     installation: 'test',
-    epoch: 1,
+    writer: writerOf(),
     settings: jwt.settings.parse({ type: 'jwt' }),
     clock: { ...realTime, now: Date.now, earliest: Date.now, latest: Date.now },
     secret: () => {

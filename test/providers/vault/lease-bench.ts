@@ -14,6 +14,7 @@ import type {
 } from '../../../src/provider.ts'
 import { Secret } from '../../../src/secret.ts'
 import { idSource } from '../../fixture/ids.ts'
+import { writerOf } from '../../fixture/writer.ts'
 import type { VaultSandbox } from '../../sandbox/vault/index.ts'
 import { startVaultUpstream, type VaultUpstream } from './upstream.ts'
 
@@ -54,7 +55,7 @@ export class LeaseBench {
     this.provider = definition.create({
       name: 'under-test',
       installation: 'bench',
-      epoch: 1,
+      writer: writerOf(),
       settings: definition.settings.parse({ ...settings, ...options.settings }),
       ...(options.targets === undefined ? {} : { targets: options.targets }),
       clock: this.clock,

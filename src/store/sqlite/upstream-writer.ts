@@ -1,0 +1,74 @@
+import type BetterSqlite3 from 'better-sqlite3'
+import { leaseOfName } from '../../ids.ts'
+import type { UpstreamWriter } from '../../model/upstream-writer.ts'
+import type { Db } from './database.ts'
+import { eq } from './drizzle.ts'
+import { readMeta, writeMeta } from './meta.ts'
+import { leases } from './schema.ts'
+import { param, prepared } from './statement.ts'
+
+/**
+ * What a killed process has sent arrives within this time, or never: Linux gives up the connections
+ * of a process that is gone after about 100 s (`tcp_orphan_retries`, ip-sysctl).
+ */
+const ARRIVES_WITHIN_MS = 120_000
+/** Far more processes than can have come and gone within that time. */
+const PROCESSES = 1_000
+const KEY = 'writers'
+
+/** Who this process is to the documents it writes upstream. */
+export function upstreamWriter(
+  db: Db,
+  facts: { readonly epoch: number; readonly restoredAt: number | undefined; readonly now: number },
+): UpstreamWriter {
+  const { epoch, restoredAt = 0, now } = facts
+  const process = takeNumber(db.$client, now)
+  const given = new Map<string, number>()
+  const { state, createdAt, latestPossibleExpiry: at } = leases
+  const known = prepared(
+    db,
+    db
+      .select({ state, createdAt, at })
+      .from(leases)
+      .where(eq(leases.id, param('id'))),
+  )
+  return {
+    epoch,
+    shardFor(place) {
+      const before = given.get(place) ?? 0
+      given.set(place, before + 1)
+      return process + before * PROCESSES
+    },
+    latestExpiry(name) {
+      const id = leaseOfName(name)
+      const lease = id === undefined ? undefined : known.get({ id })
+      // One that lives may be renewed; one from before a restore may have been.
+      const settled = lease && (lease.state === 'ending' || lease.state === 'ended')
+      return settled && lease.createdAt >= restoredAt ? lease.at : undefined
+    },
+  }
+}
+
+/**
+ * The lowest number of no process of which something may still arrive upstream. Whoever had one
+ * before is gone by now: a store has one process at a time.
+ */
+function takeNumber(sqlite: BetterSqlite3.Database, now: number): number {
+  const gone = goneSince(readMeta(sqlite, KEY)).map((at) => Math.min(at ?? now, now))
+  const free = gone.findIndex((at) => at <= now - ARRIVES_WITHIN_MS)
+  const number = free === -1 ? gone.length : free
+  const next = [...gone.slice(0, number), null, ...gone.slice(number + 1)]
+  writeMeta(sqlite, KEY, JSON.stringify(next))
+  return number
+}
+
+/** Since when the process of each number is gone; null: when last written down it was not. */
+function goneSince(text: string | undefined): readonly (number | null)[] {
+  try {
+    const known: unknown = JSON.parse(text ?? '[]')
+    if (Array.isArray(known) && known.every((at) => at === null || Number.isSafeInteger(at)))
+      return known
+  } catch {}
+  // Nobody can read any more who ran lately: whoever it was had one of these.
+  return Array.from({ length: PROCESSES / 2 }, () => null)
+}
