@@ -73,4 +73,6 @@ export interface AuditEvent extends AuditDraft {
   readonly at: string
   readonly prev: string
   readonly hash: string
+  /** Some part of its row cannot be read and is left empty. */
+  readonly unreadable?: true
 }

@@ -4,6 +4,7 @@ import { GENESIS, type HashedEvent, hashEvent } from './chain.ts'
 export interface ChainedEvent extends HashedEvent {
   readonly prev: string
   readonly hash: string
+  readonly unreadable?: true | undefined
 }
 
 /** One line of an anchor: the head of the chain as it was, kept where the host cannot rewrite it. */
@@ -81,6 +82,7 @@ export class ChainVerifier {
 
   #problemOf(event: ChainedEvent): string | undefined {
     if (event.seq !== this.#seq + 1) return `event ${event.seq}: expected number ${this.#seq + 1}`
+    if (event.unreadable) return `event ${event.seq}: cannot be read`
     if (event.prev !== this.#prev) return `event ${event.seq}: does not follow the one before it`
     if (event.hash !== recomputed(event)) return `event ${event.seq}: was changed`
     return undefined

@@ -23,8 +23,8 @@ export async function inputsOf(
   const read = agentDescription.array().safeParse(request.inputs)
   const [own, ...above] = read.data ?? []
   if (!own || own.action === 'openTask') return read.data ?? []
-  const of = task === null ? undefined : await store.tasks.byId(task)
-  if (!of) return []
+  const of = task === null ? undefined : await store.tasks.shown(task)
+  if (!of || of.unreadable) return []
   return [{ ...own, workload: { ...own.workload, claims: { ...of.claims } } }, ...above]
 }
 

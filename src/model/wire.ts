@@ -454,6 +454,8 @@ export interface AuditEventWire {
   data: Record<string, unknown>
   prev: string
   hash: string
+  /** Its row is damaged: what cannot be read is left empty. */
+  unreadable?: true
 }
 
 export interface AuditHeadWire {

@@ -13,6 +13,3 @@ test.todo(
 test.todo(
   'P8: a broker that is killed hundreds of times in a quarter of an hour leaves room for kills on its AWS roles: what its predecessors wrote is merged sooner',
 )
-test.todo(
-  'P13: one damaged row among 100,000 kills, signals, decisions or audit events, and that a damaged task is visible among as many',
-)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { approvalRequest, shed } from './fixture.ts'
+import { ChainVerifier } from '../../src/audit/verify.ts'
+import { approvalRequest, chain, shed } from './fixture.ts'
 
 /** One row nobody can read must not stand in the way of the others (P13), nor live for ever (P7). */
 describe('P13: a task whose row cannot be read', () => {
@@ -49,6 +50,38 @@ describe('P13: a kill whose row cannot be read', () => {
     await house.advanceKills()
     expect(await house.lease(other.id)).toMatchObject({ state: 'active' })
     expect(await house.lease(named.id)).toMatchObject({ state: 'ending', cause: 'killed' })
+  })
+})
+
+describe('P13: an audit event whose row cannot be read', () => {
+  it.each(["at = 'then'", 'at = 9e18', "hash = x'00'", "data_json = '{'"])(
+    'keeps nothing from its start where it is the last, and the chain goes on (%s)',
+    async (damage) => {
+      const house = shed()
+      const task = await house.openTask()
+      const before = (await house.store.audit.head()).seq
+      await house.behind((sqlite) =>
+        sqlite.prepare(`update audit set ${damage} where seq = ?`).run(before),
+      )
+      expect(house.clock.now()).toBeLessThan(Date.UTC(2027, 1))
+      const lease = await house.active(task)
+      expect(await house.types(lease.id)).toEqual(['lease.reserved', 'lease.activated'])
+      const verifier = new ChainVerifier()
+      for (const event of await chain(house.store)) verifier.add(event)
+      expect(verifier.result().problems[0]).toBe(`event ${before}: cannot be read`)
+    },
+  )
+
+  it('hides no order of a kill from its receipt', async () => {
+    const house = shed()
+    await house.openTask()
+    const kill = await house.kill({ agent: 'nobody' })
+    await house.behind((sqlite) => {
+      sqlite.exec("update audit set data_json = '{' where type = 'task.opened'")
+      sqlite.exec("update audit set at = 'then' where type = 'task.opened'")
+    })
+    const order = await house.store.receipts.orderOfKill(kill)
+    expect(order).toMatchObject({ actor: 'operator:on-call' })
   })
 })
 

@@ -42,6 +42,7 @@ export const auditEventAnswer = z
     data: z.record(z.string(), z.unknown()),
     prev: z.string(),
     hash: z.string(),
+    unreadable,
   })
   .openapi('AuditEvent')
 
@@ -73,6 +74,7 @@ export function decisionWire(
 }
 
 export function auditEventWire(event: AuditEvent): AuditEventWire {
-  const { seq, at, type, actor, tenant, task, lease, data, prev, hash } = event
-  return { seq, at, type, actor, ...known({ tenant, task, lease }), data: { ...data }, prev, hash }
+  const { seq, at, type, actor, tenant, task, lease, data, prev, hash, unreadable } = event
+  const about = known({ tenant, task, lease })
+  return { seq, at, type, actor, ...about, data: { ...data }, prev, hash, ...known({ unreadable }) }
 }

@@ -6,7 +6,7 @@ import type { LeaseMoves } from './lease-moves.ts'
 import { causeOf } from './minted.ts'
 import { leaseWhere, taskWhere } from './named.ts'
 import { type Reach, reachOf } from './reach.ts'
-import { laneOf } from './rows.ts'
+import { killOf, laneOf } from './rows.ts'
 import { killLeases, kills, leases, tasks } from './schema.ts'
 import { insertStatement, param, prepared } from './statement.ts'
 import { isLive, isOpen } from './states.ts'
@@ -60,7 +60,9 @@ export function advancing({
     }
     const lane = laneOf(kill.laneRank) === 'end' ? 'end' : 'kill'
     const cause = causeOf(kill)
-    const ending = { cause, lane, actor: kill.orderedBy as KillOrder['actor'], now } as const
+    const { orderedBy } = killOf(kill)
+    const actor = orderedBy === '' ? 'mayfly' : (orderedBy as KillOrder['actor']) // it was one
+    const ending = { cause, lane, actor, now } as const
 
     const { doomed, last } = leasesOf(kill, reach, limit)
     for (const lease of doomed) {
@@ -68,7 +70,7 @@ export function advancing({
       reached({ killSeq: kill.seq, lease: lease.id })
     }
     const room = last ? limit - doomed.length : 0
-    const open = kill.endsTasks === 1 ? openTasks(kill, reach, room) : []
+    const open = kill.endsTasks === 0 ? [] : openTasks(kill, reach, room)
     const taskCause = cause === 'signal' ? 'signal' : 'killed'
     for (const task of open) endTask(tx, task.id, { ...ending, taskCause, outcome: null })
 
@@ -109,10 +111,10 @@ export function advancing({
     return found.map(({ id }) => id)
   }
 
-  function openTasks({ createdAt }: KillRow, { selector, tenants }: Reach, limit: number) {
+  function openTasks(kill: KillRow, { selector, tenants }: Reach, limit: number) {
     const where = taskWhere(selector, tenants)
     if (where === 'none' || limit === 0) return []
-    const openedBefore = sql`${tasks.createdAt} <= ${createdAt}`
+    const openedBefore = sql`${tasks.createdAt} <= ${killOf(kill).createdAt}`
     const matching = and(where, isOpen, openedBefore)
     return db.select({ id: tasks.id }).from(tasks).where(matching).limit(limit).all()
   }

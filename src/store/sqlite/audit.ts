@@ -3,6 +3,7 @@ import type { AuditStore } from '../store.ts'
 import type { GroupCommit } from './commit.ts'
 import type { Db } from './database.ts'
 import { and, asc, eq, gt, inArray, isNull, or, sql } from './drizzle.ts'
+import { shown } from './legible.ts'
 import { among } from './paging.ts'
 import { audit, leases } from './schema.ts'
 
@@ -41,7 +42,12 @@ function ofTask(task: string) {
   )
 }
 
+/** Never throws: an event that cannot be read keeps its place, for whoever checks the chain (P12). */
 export function eventOf(row: typeof audit.$inferSelect): AuditEvent {
+  return shown(audit, row, readEvent)
+}
+
+function readEvent(row: typeof audit.$inferSelect): AuditEvent {
   return {
     seq: row.seq,
     at: new Date(row.at).toISOString(),

@@ -6,6 +6,7 @@ import { MayflyError } from '../../errors.ts'
 import type { Db } from './database.ts'
 import { audit } from './schema.ts'
 import { insertStatement } from './statement.ts'
+import { storedInstant } from './stored-json.ts'
 
 /** What a unit of work may do besides reading and writing rows. */
 export interface Tx {
@@ -240,16 +241,16 @@ export class GroupCommit {
   }
 }
 
+/** The chain goes on behind an event that cannot be read; its verification names that one. */
 function readHead(sqlite: BetterSqlite3.Database): Head {
   const row = sqlite.prepare('select seq, hash, at from audit order by seq desc limit 1').get()
-  // The row's columns are fixed by the statement above.
-  return (
-    (row as { seq: number; hash: string; at: number } | undefined) ?? {
-      seq: 0,
-      hash: GENESIS,
-      at: 0,
-    }
-  )
+  if (row === undefined) return { seq: 0, hash: GENESIS, at: 0 }
+  const { seq, hash, at } = row as Record<'seq' | 'hash' | 'at', unknown> // as selected
+  return {
+    seq: Number(seq),
+    hash: typeof hash === 'string' ? hash : '',
+    at: storedInstant(at) ?? 0,
+  }
 }
 
 function storeRefusal(error: unknown): unknown {

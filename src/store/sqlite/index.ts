@@ -172,7 +172,12 @@ function buildStore(
 
 function readHighWater(sqlite: BetterSqlite3.Database): number {
   // A commit with events needs no mark of its own: they bear its time.
-  const lastEvent = sqlite.prepare('select at from audit order by seq desc limit 1').pluck().get()
+  const lastEvent = sqlite
+    .prepare(
+      "select at from audit where typeof(at) = 'integer' and at < 8.64e15 order by seq desc limit 1",
+    )
+    .pluck()
+    .get()
   const highWater = Math.max(Number(readMeta(sqlite, 'high_water') ?? 0), Number(lastEvent ?? 0))
   if (Number.isSafeInteger(highWater)) return highWater
   throw new MayflyError(

@@ -1,6 +1,9 @@
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
-import { getTableColumns } from './drizzle.ts'
-import { storedInstant, storedJson } from './stored-json.ts'
+import { CONTAINMENTS, type LeaseState } from '../../model/lease.ts'
+import type { TaskState } from '../../model/task.ts'
+import type { DecisionRecord } from '../store.ts'
+import { getTableColumns, getTableName } from './drizzle.ts'
+import { LATEST, storedInstant, storedJson } from './stored-json.ts'
 
 /**
  * A row as far as it can be read, for whoever looks at it: what cannot be read is left empty, and
@@ -15,16 +18,15 @@ export function shown<T extends SQLiteTable, R extends object>(
   for (const [key, column] of Object.entries(getTableColumns(table))) {
     const value = legible[key]
     if (value === null && !column.notNull) continue
-    const blank = key.endsWith('Json') ? blankJson(key, value) : blankPlain(key, column, value)
+    const blank = key.endsWith('Json')
+      ? blankJson(key, value)
+      : (blankPlain(key, column, value) ?? blankWord(`${getTableName(table)}.${key}`, value))
     if (blank !== undefined) legible[key] = blank.instead
   }
   const whole = Object.entries(row).every(([key, value]) => legible[key] === value)
   const result = read(legible as T['$inferSelect']) // every column is of its kind now
   return whole ? result : { ...result, unreadable: true }
 }
-
-/** The end of 9999: such a value sorts after every number, and a page that ends with it goes on. */
-const LATEST = 253_402_300_799_999
 
 function blankPlain(
   key: string,
@@ -34,6 +36,12 @@ function blankPlain(
   if (dataType === 'string') return typeof value === 'string' ? undefined : { instead: '' }
   if (storedInstant(value) !== undefined) return undefined
   return { instead: !notNull ? null : key === 'createdAt' || key === 'at' ? LATEST : 0 }
+}
+
+/** What is none of the words a column knows is shown as the one that promises least. */
+function blankWord(column: string, value: unknown): { instead: string } | undefined {
+  const known = WORDS[column]
+  return !known || known.words.some((word) => word === value) ? undefined : known
 }
 
 function blankJson(key: string, value: unknown): { instead: string | null } | undefined {
@@ -71,4 +79,15 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   railsJson: TEXTS,
   reasonsJson: TEXTS,
   touchedJson: { is: isTouched, blank: '{"zones":[],"datasets":[],"impact":[]}' },
+}
+
+const TASK_STATES: readonly TaskState[] = ['open', 'ended']
+const LEASE_STATES: readonly LeaseState[] = ['reserved', 'active', 'ending', 'ended', 'failed']
+const OUTCOMES: readonly DecisionRecord['outcome'][] = ['permit', 'deny', 'needs-approval']
+
+const WORDS: Readonly<Record<string, { words: readonly string[]; instead: string }>> = {
+  'tasks.state': { words: TASK_STATES, instead: 'open' },
+  'leases.state': { words: LEASE_STATES, instead: 'ending' },
+  'leases.containment': { words: CONTAINMENTS, instead: 'unknown' },
+  'decisions.outcome': { words: OUTCOMES, instead: 'deny' },
 }

@@ -30,7 +30,7 @@ export function receiptStore(db: Db): ReceiptStore {
             gte(audit.seq, first),
             lte(audit.seq, first + EVENTS_TO_ORDER),
             eq(audit.type, 'kill.ordered'),
-            sql`json_extract(${audit.dataJson}, '$.kill') = ${id}`,
+            sql`case when json_valid(${audit.dataJson}) then json_extract(${audit.dataJson}, '$.kill') end = ${id}`,
           ),
         )
         .orderBy(asc(audit.seq))
@@ -90,7 +90,13 @@ export function receiptStore(db: Db): ReceiptStore {
     let [from, to] = [1, head + 1]
     while (from < to) {
       const middle = Math.floor((from + to) / 2)
-      const row = db.select({ at: audit.at }).from(audit).where(eq(audit.seq, middle)).get()
+      const row = db
+        .select({ at: audit.at })
+        .from(audit)
+        .where(and(gte(audit.seq, middle), sql`typeof(${audit.at}) = 'integer'`))
+        .orderBy(asc(audit.seq))
+        .limit(1)
+        .get()
       if (row !== undefined && row.at < at) from = middle + 1
       else to = middle
     }

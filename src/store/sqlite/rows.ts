@@ -23,10 +23,10 @@ import type {
 } from '../../model/lease.ts'
 import { LANES } from '../../model/lease.ts'
 import type { Proof, Task, TaskCause, TaskOutcome, TaskState } from '../../model/task.ts'
-import type { Block, DecisionRecord, Kill, KillCounts } from '../store.ts'
+import type { Block, DecisionRecord, Kill, KillCounts, KillOrder } from '../store.ts'
 import { reachOf } from './reach.ts'
 import type * as schema from './schema.ts'
-import { storedInstant, storedJson } from './stored-json.ts'
+import { LATEST, storedInstant, storedJson } from './stored-json.ts'
 
 export type LeaseRow = typeof schema.leases.$inferSelect
 export type TaskRow = typeof schema.tasks.$inferSelect
@@ -175,19 +175,25 @@ export function decisionOf(row: typeof schema.decisions.$inferSelect): DecisionR
 export function killOf(row: typeof schema.kills.$inferSelect): Kill {
   const { selector, tenants, unreadable } = reachOf(row)
   const counts = storedJson(row.countsJson)
+  const createdAt = storedInstant(row.createdAt)
+  const plain = [row.reason, row.orderedBy].every((text) => typeof text === 'string')
+  const known = CAUSES.has(row.cause) && [row.open, row.endsTasks].every((bit) => BITS.has(bit))
   return {
     id: row.id as KillId,
     selector,
     tenants,
-    reason: String(row.reason),
-    orderedBy: String(row.orderedBy),
-    createdAt: storedInstant(row.createdAt) ?? 0,
+    reason: textOf(row.reason),
+    orderedBy: textOf(row.orderedBy),
+    createdAt: createdAt ?? LATEST,
     block: row.block as BlockId | null,
     counts: isCounts(counts) ? counts : { leases: 0, tasks: 0, agents: 0 },
-    done: row.open === 0,
-    unreadable: unreadable || !isCounts(counts),
+    done: row.open !== 1,
+    unreadable: unreadable || !isCounts(counts) || createdAt === undefined || !plain || !known,
   }
 }
+
+const CAUSES: ReadonlySet<unknown> = new Set<KillOrder['cause']>(['killed', 'signal'])
+const BITS: ReadonlySet<unknown> = new Set([0, 1])
 
 function isCounts(value: unknown): value is KillCounts {
   if (typeof value !== 'object' || value === null) return false
@@ -200,13 +206,17 @@ export function blockOf(row: typeof schema.blocks.$inferSelect): Block {
   return {
     id: row.id as BlockId,
     ...reachOf(row),
-    reason: String(row.reason),
-    createdBy: String(row.createdBy),
-    createdAt: storedInstant(row.createdAt) ?? 0,
+    reason: textOf(row.reason),
+    createdBy: textOf(row.createdBy),
+    createdAt: storedInstant(row.createdAt) ?? LATEST,
     expiresAt: storedInstant(row.expiresAt) ?? null,
     liftedAt: row.liftedAt,
     liftedBy: row.liftedBy,
   }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
 
 /** Most are nobody's executor. */

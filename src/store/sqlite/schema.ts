@@ -366,6 +366,7 @@ export const signals = sqliteTable(
     index('signals_topic')
       .on(t.source, t.subjectJson, t.topic, t.eventAt)
       .where(sql`level is not null`),
+    index('signals_received').on(t.receivedAt, t.id),
     index('signals_risk').on(t.receivedAt).where(sql`level is not null and superseded_at is null`),
   ],
 )

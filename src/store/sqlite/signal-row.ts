@@ -3,7 +3,9 @@ import { isRiskLevel } from '../../model/risk.ts'
 import { isSelector, type Selector } from '../../model/selector.ts'
 import type { KillCounts, Signal, SignalAbout } from '../store.ts'
 import type * as schema from './schema.ts'
-import { storedInstant, storedJson } from './stored-json.ts'
+import { LATEST, storedInstant, storedJson } from './stored-json.ts'
+
+const ACTIONS: readonly Signal['action'][] = ['kill', 'block', 'risk', 'note']
 
 /**
  * A signal as far as its row can be read; never throws, so that one bad row harms no other (P13).
@@ -20,6 +22,10 @@ export function signalOf(row: typeof schema.signals.$inferSelect): Signal {
     effective: nobody ? [] : selectors(storedJson(row.effectiveJson)),
     about: row.aboutJson === null ? null : about(storedJson(row.aboutJson)),
     matched: counts(storedJson(row.matchedJson)),
+    action: ACTIONS.find((action) => action === row.action),
+    texts: [row.source, row.messageId, row.reason].every((text) => typeof text === 'string')
+      ? 'all'
+      : undefined,
   }
   const unreadable = Object.values(read).includes(undefined)
   const { subject, effective = subject === undefined ? [] : [subject] } = read
@@ -28,11 +34,11 @@ export function signalOf(row: typeof schema.signals.$inferSelect): Signal {
     source: String(row.source),
     messageId: String(row.messageId),
     bodyHash: row.bodyHash,
-    receivedAt: read.receivedAt ?? 0,
+    receivedAt: read.receivedAt ?? LATEST,
     subject: subject ?? {},
     effective,
     level: unreadable ? 'HIGH' : (read.level ?? null),
-    action: row.action as Signal['action'], // shown, never acted on again
+    action: read.action ?? 'note', // shown, never acted on again
     reason: String(row.reason),
     expiresAt: unreadable ? null : (read.expiresAt ?? null),
     about: read.about ?? null,

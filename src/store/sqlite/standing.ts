@@ -3,6 +3,7 @@ import type { SelectorSubject } from '../../model/selector.ts'
 import type { Db } from './database.ts'
 import { and, desc, gt, isNull, or, sql } from './drizzle.ts'
 import { names, namesBy, type Reach, reachOf } from './reach.ts'
+import { killOf } from './rows.ts'
 import { blocks, kills } from './schema.ts'
 import { param, prepared } from './statement.ts'
 import type { Watch } from './watch.ts'
@@ -80,7 +81,7 @@ export function standing(db: Db, watch: Watch): Standing {
     hasOpenKills: () => killsNow().open.length > 0,
     isDoomed(task, openedAt) {
       return killsNow().open.some(
-        (kill) => kill.endsTasks === 1 && openedAt <= kill.createdAt && names(kill, task),
+        (kill) => kill.endsTasks !== 0 && openedAt <= killOf(kill).createdAt && names(kill, task),
       )
     },
   }

@@ -1,0 +1,1 @@
+CREATE INDEX `signals_received` ON `signals` (`received_at`,`id`);
