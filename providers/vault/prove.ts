@@ -1,7 +1,7 @@
 /** Looks again at ended leases; one whose handle is not known whole can never be proved. */
-import type { EndOrder, ProofOutcome } from '../../src/provider.ts'
+import { type EndOrder, type ProofOutcome, UpstreamError } from '../../src/provider.ts'
 import { provable } from './ended-target.ts'
-import { lookFor } from './evidence.ts'
+import { type Evidence, lookFor } from './evidence.ts'
 import { parseHandle } from './handle.ts'
 import { type Upstream, vaultOf } from './upstream.ts'
 
@@ -21,9 +21,15 @@ export async function prove(
       outcomes.push({ lease })
       continue
     }
-    const evidence = await lookFor(upstream, handle, signal)
+    const evidence = await lookFor(upstream, handle, signal).catch(unseen)
     if (evidence.seen === 'gone' && provable(order)) outcomes.push({ lease, proof: evidence.proof })
     else outcomes.push(evidence.seen === 'alive' ? { lease, works: true } : { lease })
   }
   return outcomes
+}
+
+/** A look that fails has seen nothing, and says nothing of the others. */
+function unseen(error: unknown): Evidence {
+  if (error instanceof UpstreamError) return { seen: 'unseen' }
+  throw error
 }

@@ -93,6 +93,21 @@ describe('ending a lease at vault', () => {
     expect(proof?.proof).toMatchObject({ method: 'lookup' })
   })
 
+  it('P13: a look that fails hides nothing of what the others saw', async () => {
+    const orders = [bench.order(), bench.order()]
+    const ended = await Promise.all(
+      orders.map(async (order) => {
+        const minted = await bench.mint(order)
+        await bench.end(order, minted)
+        return bench.endOf(order, minted)
+      }),
+    )
+    bench.vault.faults.plan('POST auth/token/lookup-accessor', { kind: 'lose' }, 1)
+    const [first, second] = (await bench.provider.prove?.(ended)) ?? []
+    expect(first).toEqual({ lease: orders[0]?.lease })
+    expect(second).toMatchObject({ proof: { method: 'lookup' } })
+  })
+
   it('P6: ends by name what nobody has a handle for, and does not call that proved', async () => {
     const order = bench.order()
     const minted = await bench.mint(order)
