@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { MayflyError } from '../errors.ts'
 import { isId } from '../ids.ts'
 import type { Selector } from '../model/selector.ts'
@@ -18,16 +19,43 @@ export type {
   Signal,
 } from '../store/store.ts'
 
+export interface FollowedKill {
+  readonly kill: Kill
+  readonly progress: KillProgress
+}
+
 /** A kill with how far its leases have come. One that reaches beyond the operator is unknown. */
 export async function findKill(
   broker: Broker,
   by: OperatorCaller,
   id: string,
-): Promise<{ readonly kill: Kill; readonly progress: KillProgress }> {
+): Promise<FollowedKill> {
   const tenants = tenantsFor(broker, by.operator, 'readLeases')
   const kill = isId('kill', id) ? await broker.store.kills.byId(id) : undefined
   if (!kill || !within(tenants, kill.tenants)) throw notFound('kill')
   return { kill, progress: await broker.store.kills.progress(kill.id) }
+}
+
+/** The kills of the operator's tenants and nobody else, the last one ordered first. */
+export async function listKills(
+  broker: Broker,
+  by: OperatorCaller,
+  page: Page,
+): Promise<Listing<FollowedKill>> {
+  const tenants = tenantsFor(broker, by.operator, 'readLeases')
+  const { kills } = broker.store
+  const { items, next } = await filteredPage(page, {
+    fetch: (part) => kills.list(part),
+    place: (kill) => `${kill.createdAt}.${kill.id}`,
+    keep: (kill) => within(tenants, kill.tenants),
+  })
+  const followed: FollowedKill[] = []
+  for (const kill of items) {
+    followed.push({ kill, progress: await kills.progress(kill.id) })
+    // Each may have ended thousands: others are served in between (P13).
+    await setImmediate()
+  }
+  return { items: followed, next }
 }
 
 /** A block that the operator may lift. */

@@ -1,10 +1,11 @@
-import type { AgentConfig, EntitlementConfig } from '../config.ts'
+import type { AgentConfig, EntitlementConfig, ProviderConfig } from '../config.ts'
 import { type RiskLevel, riskAt } from '../model/risk.ts'
 import { matches } from '../model/selector.ts'
 import type { Description } from '../provider.ts'
 import type { Page } from '../store/store.ts'
 import type { OperatorCaller } from './authenticate.ts'
 import type { Broker, World } from './broker.ts'
+import type { Circuit, Direction } from './health.ts'
 import { mayRead, tenantsFor } from './operator.ts'
 import { type Listing, pageOfAll } from './page.ts'
 
@@ -23,6 +24,16 @@ export interface EntitlementStanding {
   readonly tenants: readonly string[]
   readonly description: Description | undefined
   readonly activeLeases: number
+}
+
+type Fare = Pick<Circuit, 'open' | 'failures'>
+
+/** A configured provider and how it fares. */
+export interface ProviderStanding {
+  readonly provider: ProviderConfig
+  readonly circuits: Readonly<Record<Direction, Fare>>
+  /** Why nothing is minted there now, as far as something is to be ended early. */
+  readonly problem: string | undefined
 }
 
 export async function listAgents(
@@ -81,6 +92,39 @@ export async function listEntitlements(
   )
   return { items: standings, next }
 }
+
+/** The providers of what is there for the operator's tenants; of all, where they see every tenant. */
+export async function listProviders(
+  broker: Broker,
+  by: OperatorCaller,
+  page: Page,
+): Promise<Listing<ProviderStanding>> {
+  const { health } = broker
+  const { providers, entitlements } = broker.world()
+  const tenants = tenantsFor(broker, by.operator, 'readLeases')
+  const served = [...entitlements.values()].filter((entitlement) =>
+    entitlement.tenants.some((tenant) => mayRead(tenants, tenant)),
+  )
+  const theirs = [...providers.values()].filter(
+    ({ config }) => tenants === null || served.some(({ provider }) => provider === config.name),
+  )
+  const { items, next } = pageOfAll(theirs, page, ({ config }) => config.name)
+  const circuits = health.circuits()
+  const problems = new Map(health.report().map(({ provider, problem }) => [provider, problem]))
+  const standings = items.map(({ config: provider }): ProviderStanding => {
+    const fareOf = (direction: Direction): Fare =>
+      circuits.find((one) => one.provider === provider.name && one.direction === direction) ??
+      UNASKED
+    return {
+      provider,
+      circuits: { mint: fareOf('mint'), revoke: fareOf('revoke') },
+      problem: problems.get(provider.name),
+    }
+  })
+  return { items: standings, next }
+}
+
+const UNASKED: Fare = { open: false, failures: 0 }
 
 /** What a lease on the whole ceiling would be; undefined while its provider cannot say. */
 export function describeCeiling(

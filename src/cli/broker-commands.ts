@@ -5,6 +5,7 @@ import { SELECTOR_FIELDS } from '../model/selector.ts'
 import type { Run } from './command.ts'
 
 const lists = () => import('./lists.ts')
+const trouble = () => import('./trouble-lists.ts')
 const acts = () => import('./acts.ts')
 const killing = () => import('./kill.ts')
 
@@ -18,9 +19,11 @@ export function addBrokerCommands(program: Command, run: Run): void {
   addLeaseCommands(program, run)
   addApprovalCommands(program, run)
   addKillCommand(program, run)
-  program
-    .command('kills')
-    .description('orders to end leases')
+  const kills = program.command('kills').description('orders to end leases')
+  paged(kills.command('ls'))
+    .description('list orders, newest first')
+    .action((flags) => run(async (context) => (await trouble()).listKills(context, flags)))
+  kills
     .command('show <id>')
     .description('one order, and how far its leases have come')
     .option('--wait [duration]', WAIT)
@@ -154,7 +157,7 @@ function addTroubleCommands(program: Command, run: Run): void {
   paged(blocks.command('ls'))
     .description('list blocks')
     .option('--all', 'also those lifted or run out')
-    .action((flags) => run(async (context) => (await lists()).listBlocks(context, flags)))
+    .action((flags) => run(async (context) => (await trouble()).listBlocks(context, flags)))
   blocks
     .command('lift <id>')
     .description('undo a block')
@@ -162,7 +165,7 @@ function addTroubleCommands(program: Command, run: Run): void {
   const risk = program.command('risk').description('who is in trouble')
   paged(risk.command('ls'))
     .description('list known risk')
-    .action((flags) => run(async (context) => (await lists()).listRisk(context, flags)))
+    .action((flags) => run(async (context) => (await trouble()).listRisk(context, flags)))
   risk
     .command('clear <signals...>')
     .description('take back what these signals say: a false alarm, or trouble that is over')
@@ -172,7 +175,7 @@ function addTroubleCommands(program: Command, run: Run): void {
   paged(endings.command('ls'))
     .description('list what is ending, with tries and errors')
     .option('--provider <name>')
-    .action((flags) => run(async (context) => (await lists()).listEndings(context, flags)))
+    .action((flags) => run(async (context) => (await trouble()).listEndings(context, flags)))
   endings
     .command('retry [lease]')
     .description('try one lease again now, all of a provider, or all')
@@ -188,7 +191,7 @@ function addTroubleCommands(program: Command, run: Run): void {
     )
   paged(program.command('signals').description('trouble that was reported').command('ls'))
     .description('list received signals')
-    .action((flags) => run(async (context) => (await lists()).listSignals(context, flags)))
+    .action((flags) => run(async (context) => (await trouble()).listSignals(context, flags)))
   addSignalCommand(program, run)
   program
     .command('restore')
@@ -233,6 +236,9 @@ function addInventoryCommands(program: Command, run: Run): void {
   paged(program.command('entitlements').description('what may be asked for').command('ls'))
     .description('list entitlements')
     .action((flags) => run(async (context) => (await lists()).listEntitlements(context, flags)))
+  paged(program.command('providers').description('where credentials come from').command('ls'))
+    .description('list providers, and whether minting and ending works there')
+    .action((flags) => run(async (context) => (await trouble()).listProviders(context, flags)))
   const decisions = program.command('decisions').description('what was decided, and why')
   paged(decisions.command('ls'))
     .description('list decisions')

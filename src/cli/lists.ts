@@ -1,12 +1,11 @@
-import type { ApiClient, DecisionFilter, LeaseFilter, Paging, TaskFilter } from '../client/http.ts'
+import type { DecisionFilter, LeaseFilter, Paging, TaskFilter } from '../client/http.ts'
 import { formatDuration } from '../duration.ts'
-import { describeSelector } from '../model/selector.ts'
-import type { DecisionWire, IntentItemWire, LeaseWire, PageWire, RiskWire } from '../model/wire.ts'
+import type { DecisionWire, IntentItemWire, LeaseWire } from '../model/wire.ts'
 import type { Context, ExitCode } from './command.ts'
-import type { Column } from './table.ts'
+import { list, marked } from './list.ts'
 import { when } from './when.ts'
 
-/** `ls` of every noun: one page of the API as a table, newest as the API orders it. */
+/** `ls` of what works here, of what is configured, and of what was decided. */
 
 export function listLeases(context: Context, filter: LeaseFilter): Promise<ExitCode> {
   const now = context.now()
@@ -34,11 +33,6 @@ function isOver({ state }: LeaseWire): boolean {
 export function stateOf(lease: LeaseWire): string {
   const { state, containment } = lease
   return marked(containment === undefined ? state : `${state}/${containment}`, lease)
-}
-
-/** A damaged row is told as such: what else it shows may be empty for that alone. */
-function marked(text: string, { unreadable }: { unreadable?: true }): string {
-  return unreadable ? `${text} (unreadable)` : text
 }
 
 export function listTasks(context: Context, filter: TaskFilter): Promise<ExitCode> {
@@ -112,120 +106,6 @@ export function listDecisions(context: Context, filter: DecisionFilter): Promise
   })
 }
 
-export function listEndings(
-  context: Context,
-  filter: Paging & { provider?: string },
-): Promise<ExitCode> {
-  const now = context.now()
-  return list(context, {
-    page: (api) => api.endings(filter),
-    empty: 'nothing is ending',
-    columns: [
-      { title: 'LEASE', cell: (e) => e.lease, keep: true },
-      { title: 'AGENT', cell: (e) => e.agent, spare: true },
-      { title: 'PROVIDER', cell: (e) => e.provider },
-      { title: 'LANE', cell: (e) => e.lane, spare: true },
-      { title: 'STATE', cell: (e) => marked(e.containment, e) },
-      { title: 'AGE', cell: (e) => formatDuration(e.age_seconds), spare: true },
-      { title: 'TRIES', cell: (e) => String(e.attempts), spare: true },
-      { title: 'NEXT', cell: (e) => when(e.next_try_at, now) },
-      { title: 'EXPOSED', cell: (e) => when(e.exposed_until, now) },
-      { title: 'ERROR', cell: (e) => e.last_error },
-    ],
-  })
-}
-
-export function listBlocks(
-  context: Context,
-  { all, ...paging }: Paging & { all?: true },
-): Promise<ExitCode> {
-  const now = context.now()
-  return list(context, {
-    page: (api) => api.blocks({ ...paging, ...(all ? { state: 'all' } : {}) }),
-    empty: 'nothing is blocked',
-    columns: [
-      { title: 'BLOCK', cell: (b) => b.id, keep: true },
-      { title: 'BLOCKS', cell: (b) => describeSelector(b.selector) || 'everybody (unreadable)' },
-      { title: 'UNTIL', cell: (b) => (b.lifted_at ? 'lifted' : untilText(b.expires_at, now)) },
-      { title: 'BY', cell: (b) => b.created_by, spare: true },
-      { title: 'SINCE', cell: (b) => when(b.created_at, now), spare: true },
-      { title: 'REASON', cell: (b) => b.reason },
-    ],
-  })
-}
-
-export function listRisk(context: Context, paging: Paging): Promise<ExitCode> {
-  const now = context.now()
-  return list(context, {
-    page: (api) => api.risk(paging),
-    empty: 'no risk is known: everything is LOW',
-    columns: [
-      { title: 'SIGNAL', cell: (r) => r.signal, keep: true },
-      {
-        title: 'SUBJECT',
-        cell: (r) => describeSelector(r.subject) || `whoever ${r.source} may name`,
-        keep: true,
-      },
-      { title: 'LEVEL', cell: (r) => r.level },
-      { title: 'SOURCE', cell: (r) => r.source },
-      { title: 'SINCE', cell: (r) => when(r.since, now) },
-      { title: 'UNTIL', cell: (r) => riskUntil(r, now) },
-      { title: 'REASON', cell: (r) => r.reason },
-    ],
-  })
-}
-
-export function listSignals(context: Context, paging: Paging): Promise<ExitCode> {
-  const now = context.now()
-  return list(context, {
-    page: (api) => api.signals(paging),
-    empty: 'no signals were received',
-    columns: [
-      { title: 'SIGNAL', cell: (s) => s.id, keep: true },
-      { title: 'SOURCE', cell: (s) => s.source, spare: true },
-      { title: 'WHEN', cell: (s) => when(s.received_at, now) },
-      {
-        title: 'SUBJECT',
-        cell: (s) =>
-          describeSelector(s.subject) || (s.unreadable ? '(unreadable)' : '(nobody here)'),
-      },
-      { title: 'LEVEL', cell: (s) => (s.unreadable ? `${s.level} (unreadable)` : s.level) },
-      { title: 'ACTION', cell: (s) => s.action },
-      { title: 'LEASES', cell: (s) => String(s.matched.leases), spare: true },
-      { title: 'REASON', cell: (s) => (s.about?.why ? `${s.reason} (${s.about.why})` : s.reason) },
-    ],
-  })
-}
-
-function riskUntil({ expires_at, source, unreadable }: RiskWire, now: number): string | undefined {
-  if (unreadable) return 'its row is mended'
-  return expires_at === undefined ? `${source} says lower` : when(expires_at, now)
-}
-
-function untilText(time: string | undefined, now: number): string {
-  return time === undefined ? 'until lifted' : (when(time, now) ?? '')
-}
-
 export function intentText({ actions, locations }: IntentItemWire): string {
   return `${actions.join(',')} on ${locations.join(',')}`
-}
-
-export async function list<Row>(
-  { api, terminal }: Context,
-  view: {
-    page: (api: ApiClient) => Promise<PageWire<Row>>
-    columns: readonly Column<Row>[]
-    empty: string
-  },
-): Promise<ExitCode> {
-  const answer = await view.page(api())
-  if (terminal.json) {
-    terminal.answer(answer)
-    return 0
-  }
-  terminal.table(view.columns, answer.items, view.empty)
-  if (answer.next_cursor !== null) {
-    terminal.note(`there are more: add --cursor ${answer.next_cursor} (or --limit)`)
-  }
-  return 0
 }

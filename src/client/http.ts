@@ -18,6 +18,7 @@ import type {
   LeaseWire,
   OpenedTaskWire,
   PageWire,
+  ProviderWire,
   ReconciliationWire,
   ReloadWire,
   RenewedWire,
@@ -178,6 +179,8 @@ export function apiClient(options: ClientOptions) {
     agents: (paging: Paging = {}) => get<PageWire<AgentWire>>('/v1/agents', paging),
     entitlements: (paging: Paging = {}) =>
       get<PageWire<EntitlementWire>>('/v1/entitlements', paging),
+    /** How each fares that can be minted at or ended at. */
+    providers: (paging: Paging = {}) => get<PageWire<ProviderWire>>('/v1/providers', paging),
     decisions: (filter: DecisionFilter = {}) =>
       get<PageWire<DecisionWire>>('/v1/decisions', filter),
     decision: (id: string) => get<DecisionWire>(path`/v1/decisions/${id}`),
@@ -197,6 +200,7 @@ export function apiClient(options: ClientOptions) {
       post<{ retried: number }>('/v1/endings/retry', which),
 
     kill: (order: KillOrder) => post<{ kill: KillWire }>('/v1/kills', order),
+    kills: (paging: Paging = {}) => get<PageWire<KillWire>>('/v1/kills', paging),
     killed: (id: string) => get<KillWire>(path`/v1/kills/${id}`),
     blocks: (filter: Paging & { state?: 'live' | 'all' } = {}) =>
       get<PageWire<BlockWire>>('/v1/blocks', filter),

@@ -23,6 +23,7 @@ import { oauthRoutes } from './oauth.ts'
 import { documentRoutes } from './openapi.ts'
 import { policyRoutes } from './policies.ts'
 import { answerProblem, answerUnrouted } from './problem.ts'
+import { providerRoutes } from './providers.ts'
 import { receiptRoutes } from './receipts.ts'
 import { reconcileRoutes } from './reconcile.ts'
 import { reloadRoutes } from './reload.ts'
@@ -59,6 +60,7 @@ export function createApp(broker: Broker, doors: Doors): App {
   accessRoutes(app, parts)
   agentRoutes(app, parts)
   entitlementRoutes(app, parts)
+  providerRoutes(app, parts)
   decisionRoutes(app, parts)
   policyRoutes(app, parts)
   killRoutes(app, parts)

@@ -1,12 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { kill } from '../broker/kill.ts'
 import { killDryRun } from '../broker/kill-dry-run.ts'
-import { findKill } from '../broker/read-trouble.ts'
+import { findKill, listKills } from '../broker/read-trouble.ts'
 import { selectorSchema } from '../model/selector.ts'
 import { plainText } from '../model/text.ts'
 import { byId, json, refusals } from './answers.ts'
 import { BODY_REFUSALS, body, jsonBody } from './body.ts'
 import type { App, Parts } from './env.ts'
+import { BY_TIME, pageAnswer, pageOf, pageWire, paging } from './paging.ts'
 import { dryRunWire, killAnswer, killWire } from './wire/kill.ts'
 
 const MAX_BLOCK_SECONDS = 31_536_000
@@ -52,6 +53,30 @@ export function killRoutes(app: App, { broker, guards }: Parts): void {
     }
     const ordered = await kill(broker, caller, { selector, reason, blockSeconds: block_seconds })
     return c.json({ kill: killWire(ordered, undefined) }, 202)
+  })
+
+  const list = createRoute({
+    method: 'get',
+    path: '/v1/kills',
+    tags,
+    summary: 'Kills, newest first, each with how far it has come',
+    description:
+      'Of operators, signals and the confirmation of a restored database. An operator of some tenants sees those that reach no further; one of every tenant is shown to whoever may read all.',
+    security: [{ operator: [] }],
+    middleware: guards.operator,
+    request: { query: z.strictObject(paging) },
+    responses: {
+      200: json(pageAnswer(killAnswer), 'A page of kills.'),
+      ...refusals('invalid_request', 'unauthenticated', 'forbidden'),
+    },
+  })
+  app.openapi(list, async (c) => {
+    const page = pageOf(c.req.valid('query'), BY_TIME)
+    const listing = await listKills(broker, c.var.caller, page)
+    return c.json(
+      pageWire(listing, ({ kill: one, progress }) => killWire(one, progress)),
+      200,
+    )
   })
 
   const show = createRoute({

@@ -244,6 +244,15 @@ export interface RequestableWire {
   residuals: string[]
 }
 
+export interface ProviderWire {
+  id: string
+  type: string
+  /** Open: it failed too often in that direction; nothing is minted there meanwhile. */
+  circuits: Record<'mint' | 'revoke', { open: boolean; failures: number }>
+  /** Why nothing is minted there now that would have to be ended early. */
+  problem?: string
+}
+
 export interface EndingWire {
   lease: string
   provider: string

@@ -105,10 +105,11 @@ describe('P11: an id is not authority', () => {
       const tenants = new Set(everyone.flatMap((item: Record<string, unknown>) => item[field]))
       expect(tenants, list).toEqual(new Set(['support', 'billing']))
     }
-    for (const list of ['blocks', 'endings', 'signals', 'risk']) {
+    for (const list of ['kills', 'blocks', 'endings', 'signals', 'risk']) {
       expect((await api.as('billing', `GET /v1/${list}`)).body.items, list).toEqual([])
     }
     expect((await api.as('support', 'GET /v1/blocks')).body.items).toHaveLength(1)
+    expect((await api.as('support', 'GET /v1/kills')).body.items).toHaveLength(1)
   })
 
   it('P11: a filter or a cursor of another tenant opens nothing', async () => {

@@ -71,6 +71,69 @@ it('an operator of one tenant gets full pages of blocks although others lie betw
   expect(rest.next_cursor).toBeNull()
 })
 
+it('kills are listed as each is shown, the last one ordered first, whatever the clock says', async () => {
+  const api = await testApi()
+  const task = await api.open()
+  await api.issue(task)
+  const order = (reason: string, selector: object) =>
+    api.as('responder', 'POST /v1/kills', { selector, reason })
+  await order('first', { agent: 'biller' })
+  await order('second', { task: task.id })
+  await order('third', { tenant: 'nobody' })
+  await api.advanceKills()
+  const { items, next_cursor } = (await api.as('responder', 'GET /v1/kills')).body
+  expect(next_cursor).toBeNull()
+  expect(items.map((one: { reason: string }) => one.reason)).toEqual(['third', 'second', 'first'])
+  expect(items[1]).toMatchObject({
+    selector: { task: task.id },
+    ordered_by: expect.stringContaining('responder'),
+    state: 'ending',
+    counts: { leases: 1, tasks: 1, agents: 1 },
+    progress: { pending: 1, remaining: 1 },
+  })
+  for (const item of items) {
+    expect((await api.as('responder', `GET /v1/kills/${item.id}`)).body).toEqual(item)
+  }
+  for (const limit of [1, 2, 3]) {
+    const ids = items.map((one: { id: string }) => one.id)
+    expect(await walk(api, '/v1/kills', limit), String(limit)).toEqual(ids)
+  }
+})
+
+it('P11: an operator of one tenant gets full pages of kills although others lie between', async () => {
+  const api = await testApi()
+  for (const [n, who] of (['support', 'billing', 'responder', 'support'] as const).entries()) {
+    const selector = { agent: 'summariser' }
+    await api.as(who, 'POST /v1/kills', { selector, reason: `r${n}` })
+  }
+  const first = (await api.as('support', 'GET /v1/kills?limit=1')).body
+  expect(first.items.map((one: { reason: string }) => one.reason)).toEqual(['r3'])
+  const rest = (await api.as('support', `GET /v1/kills?limit=1&cursor=${first.next_cursor}`)).body
+  expect(rest.items.map((one: { reason: string }) => one.reason)).toEqual(['r0'])
+  expect(rest.next_cursor).toBeNull()
+})
+
+it('providers say which of their circuits is open, and why nothing is minted there', async () => {
+  const api = await testApi()
+  const upstream = async (who: 'responder' | 'support' = 'responder') =>
+    (await api.as(who, 'GET /v1/providers')).body.items.find(
+      (one: { id: string }) => one.id === 'upstream',
+    )
+  const fine = { open: false, failures: 0 }
+  expect(await upstream()).toEqual({
+    id: 'upstream',
+    type: 'fake',
+    circuits: { mint: fine, revoke: fine },
+  })
+  for (let n = 0; n < 5; n += 1) api.broker.health.failed('upstream', 'revoke')
+  expect(await upstream('support')).toMatchObject({
+    circuits: { mint: fine, revoke: { open: true, failures: 5 } },
+    problem: 'ending leases at upstream fails at present',
+  })
+  api.broker.health.succeeded('upstream', 'revoke')
+  expect(await upstream()).toMatchObject({ circuits: { mint: fine, revoke: fine } })
+})
+
 it('leases are found by what they belong to', async () => {
   const api = await testApi()
   const task = await api.open()

@@ -1,8 +1,13 @@
 import { z } from '@hono/zod-openapi'
-import type { AgentStanding, EntitlementStanding } from '../../broker/read-world.ts'
+import type {
+  AgentStanding,
+  EntitlementStanding,
+  ProviderStanding,
+} from '../../broker/read-world.ts'
 import { RISK_LEVELS } from '../../model/risk.ts'
-import type { AgentWire, EntitlementWire } from '../../model/wire.ts'
+import type { AgentWire, EntitlementWire, ProviderWire } from '../../model/wire.ts'
 import { intentItemAnswer, intentWire } from './intent.ts'
+import { known } from './known.ts'
 
 export const agentAnswer = z
   .strictObject({
@@ -31,6 +36,22 @@ export const entitlementAnswer = z
     active_leases: z.int(),
   })
   .openapi('Entitlement')
+
+const circuitAnswer = z.strictObject({
+  open: z.boolean(),
+  failures: z.int().openapi({ description: 'In a row, until now.' }),
+})
+
+export const providerAnswer = z
+  .strictObject({
+    id: z.string(),
+    type: z.string(),
+    circuits: z.strictObject({ mint: circuitAnswer, revoke: circuitAnswer }),
+    problem: z.string().optional().openapi({
+      description: 'Why nothing is minted there now that would have to be ended early.',
+    }),
+  })
+  .openapi('Provider')
 
 export const reloadAnswer = z
   .strictObject({
@@ -69,5 +90,15 @@ export function entitlementWire(standing: EntitlementStanding): EntitlementWire 
     max_ttl_seconds: entitlement.maxTtlSeconds,
     revocability: description?.revocability ?? entitlement.weakestRevocability,
     active_leases: activeLeases,
+  }
+}
+
+export function providerWire({ provider, circuits, problem }: ProviderStanding): ProviderWire {
+  const circuitWire = ({ open, failures }: typeof circuits.mint) => ({ open, failures })
+  return {
+    id: provider.name,
+    type: provider.type,
+    circuits: { mint: circuitWire(circuits.mint), revoke: circuitWire(circuits.revoke) },
+    ...known({ problem }),
   }
 }
