@@ -100,7 +100,11 @@ export function listDecisions(context: Context, filter: DecisionFilter): Promise
       { title: 'AGENT', cell: (d) => d.agent },
       { title: 'ENTITLEMENT', cell: (d) => d.entitlement },
       { title: 'WHEN', cell: (d) => when(d.at, now), spare: true },
-      { title: 'BY', cell: (d) => [...d.rails, ...d.policies].join(' ') || undefined },
+      {
+        title: 'BY',
+        cell: (d) => [...d.rails, ...d.policies].join(' ') || undefined,
+        spare: true,
+      },
       { title: 'WHY', cell: (d) => d.reasons.join('; ') },
     ],
   })

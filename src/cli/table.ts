@@ -16,7 +16,7 @@ const READABLE_WIDTH = 16
 
 /**
  * Lines of a table, title first, none wider than `width`: spare columns go first, then the widest
- * give, ids last. Cells are escaped; without `width` (not a terminal) nothing is cut.
+ * give, ids last. Cells are escaped; without `width` nothing is cut.
  */
 export function tableLines<Row>(
   all: readonly Column<Row>[],

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import { escapeHidden, printableJson } from './escape.ts'
-import { type Column, tableLines } from './table.ts'
+import { type Column, tableLines, widthOf } from './table.ts'
 
 /** What the command line needs of a stream. */
 export interface OutputStream {
@@ -8,6 +8,9 @@ export interface OutputStream {
   readonly isTTY?: boolean
   readonly columns?: number
 }
+
+/** Of a table that goes into a file, a pager or a ticket, where nobody said how wide those are. */
+const COLUMNS_ELSEWHERE = 100
 
 export type Style = Parameters<typeof styleText>[0]
 
@@ -32,21 +35,27 @@ export interface TerminalStreams {
 
 export function terminal({ stdout, stderr, env }: TerminalStreams, json: boolean): Terminal {
   const coloured = stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
-  const width = stdout.isTTY === true ? stdout.columns : columnsOf(env.COLUMNS)
+  const told = stdout.isTTY === true ? stdout.columns : columnsOf(env.COLUMNS)
+  const width = told ?? COLUMNS_ELSEWHERE
   const paint = (style: Style, text: string) =>
     coloured ? styleText(style, text, { validateStream: false }) : text
   const line = (text = '') => stdout.write(`${text}\n`)
+  const note = (text: string) => stderr.write(`${text}\n`)
   return {
     json,
     paint,
     line,
     answer: (value) => line(printableJson(value)),
-    note: (text) => stderr.write(`${text}\n`),
+    note,
     table: (columns, rows, empty) => {
       if (rows.length === 0) return void line(paint('dim', empty))
       const [title = '', ...lines] = tableLines(columns, rows, width)
       line(paint('bold', title))
       for (const text of lines) line(text)
+      const whole = () => tableLines(columns, rows, undefined)
+      // Whoever searches in what they piped must not take what was cut for what is not there.
+      if (told === undefined && whole().some((text) => widthOf(text) > width))
+        note(`the table was cut to ${width} columns: COLUMNS=200 gives it more, --json all`)
     },
   }
 }

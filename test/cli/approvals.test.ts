@@ -49,7 +49,7 @@ beforeAll(async () => {
       body: problem(409, 'conflict', 'the approval is expired already (time)'),
     }),
   })
-  env = { MAYFLY_URL: broker.url, MAYFLY_TOKEN: 'mfo_canary' }
+  env = { MAYFLY_URL: broker.url, MAYFLY_TOKEN: 'mfo_canary', COLUMNS: '200' }
 })
 afterAll(() => broker.close())
 afterEach(() => {

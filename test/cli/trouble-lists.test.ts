@@ -48,7 +48,7 @@ beforeAll(async () => {
     'GET /v1/endings': { items: [ending], next_cursor: null },
     'GET /v1/providers': () => ({ body: { items: providers, next_cursor: null } }),
   })
-  env = { MAYFLY_URL: broker.url, MAYFLY_TOKEN: 'mfo_x' }
+  env = { MAYFLY_URL: broker.url, MAYFLY_TOKEN: 'mfo_x', COLUMNS: '200' }
 })
 afterAll(() => broker.close())
 beforeEach(() => {
