@@ -2,7 +2,7 @@ import type { Clock } from '../../src/clock.ts'
 import type { ContainmentProof } from '../../src/model/lease.ts'
 import type { EndOrder, ProofOutcome, ProviderLog } from '../../src/provider.ts'
 import type { Look, ProbeSession } from './probe-session.ts'
-import { type Refused, refuses } from './refusals.ts'
+import { type Refused, refuses } from './refused.ts'
 
 /** Refusals in a row, in each region, that count as proof: a region's frontends learn one by one. */
 const REFUSALS = 3

@@ -1,4 +1,6 @@
-import type { DenyDocument, Refused } from './refusals.ts'
+import type { DenyDocument } from './refusals.ts'
+import type { Refused } from './refused.ts'
+import type { EarlierDocument } from './role-survey.ts'
 import { keyOfTags, type TagDenial } from './tag-denials.ts'
 
 /** What our document holds since IAM accepted it. */
@@ -28,6 +30,11 @@ export class DocumentVersions {
   /** Undefined: nothing was written, or it is not known what of it stands. */
   get last(): DocumentVersion | undefined {
     return this.#last
+  }
+
+  /** What the document holds: what was `found` in it counts until we have written it. */
+  standing(found: EarlierDocument | undefined): Refused {
+    return this.#last ?? { names: new Set(found?.refused), tags: found?.tags ?? [] }
   }
 
   /** It is on its way to IAM. */

@@ -1,7 +1,7 @@
 /** What is known of a lease's end on its role: before it is asked for, and once IAM accepted it. */
 import { SKEW_MS } from '../../src/model/lifetime.ts'
 import type { EndOrder, EndOutcome, RevokeBatch } from '../../src/provider.ts'
-import type { Refused } from './refusals.ts'
+import type { Refused } from './refused.ts'
 import { refusesByTags } from './tag-denials.ts'
 
 /**

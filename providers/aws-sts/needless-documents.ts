@@ -1,5 +1,6 @@
 import type { ProviderLog } from '../../src/provider.ts'
-import type { Refusals, Refused } from './refusals.ts'
+import type { Refusals } from './refusals.ts'
+import type { Refused } from './refused.ts'
 import type { RolePolicies } from './role-policies.ts'
 import type { EarlierDocument } from './role-survey.ts'
 

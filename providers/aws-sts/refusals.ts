@@ -1,16 +1,11 @@
 import type { EndOrder } from '../../src/provider.ts'
 import { documentText, namesIn, ROLE_INLINE_CHARACTERS } from './deny-documents.ts'
-import { charactersBeside, type EarlierDocument, type Survey } from './role-survey.ts'
+import { NOTHING, type Refused } from './refused.ts'
+import { charactersBeside, type Survey } from './role-survey.ts'
 import { keyOfTags, refusesByTags, type TagDenial, tagDenialsIn } from './tag-denials.ts'
 
 /** An entry outlives what it refuses by this much: clocks differ, and a removal revives. */
 const MARGIN_MS = 5 * 60_000
-
-/** What a document refuses. */
-export interface Refused {
-  readonly names: ReadonlySet<string>
-  readonly tags: readonly Omit<TagDenial, 'until'>[]
-}
 
 /** How long what is found may live. */
 export interface Lives {
@@ -29,9 +24,8 @@ export interface DenyDocument {
   readonly canary?: string
 }
 
-/** Whether these refuse every session of the lease. */
-export function refuses({ names, tags }: Refused, order: EndOrder): boolean {
-  return names.has(order.upstreamName) || tags.some((one) => refusesByTags(one, order))
+export function refusesNothing({ names, tags, canary }: DenyDocument): boolean {
+  return names.length === 0 && tags.length === 0 && canary === undefined
 }
 
 /**
@@ -117,18 +111,29 @@ export class Refusals {
   }
 
   /**
-   * What our document must hold: what no other one does. Undefined: even that does not fit. Where
-   * `copies` are wanted, also what others hold, the smallest first, so that those can go; but none of
-   * that takes from the half that is kept for kills.
+   * What our document must hold: what no other one does; and, as far as there is room, whatever of
+   * it `stands` in it already, because a write of another one that arrives late may drop what both
+   * hold. Where `copies` are wanted, also what others hold, the smallest first, so that those can go,
+   * but none of that takes from the half that is kept for kills. Undefined: it does not fit.
    */
-  document(survey: Survey, copies = false): DenyDocument | undefined {
+  document(
+    survey: Survey,
+    { stands = NOTHING, copies = false }: { stands?: Refused; copies?: boolean } = {},
+  ): DenyDocument | undefined {
     const room = ROLE_INLINE_CHARACTERS - charactersBeside(survey)
-    const { earlier } = survey
+    const standing = this.#needed(survey, stands)
+    const most = copies ? this.#withCopies(standing, survey) : standing
+    return this.#fitting(most, room) ?? this.#fitting(this.#needed(survey, NOTHING), room)
+  }
+
+  #needed({ earlier }: Survey, stands: Refused): DenyDocument {
     const elsewhere = new Set(earlier.flatMap(({ refused }) => refused))
-    const tags = [...this.#tags.values()].filter((one) => !earlier.some((by) => saysAll(by, one)))
-    const needed = { names: [...this.#names.keys()].filter((name) => !elsewhere.has(name)), tags }
-    const most = copies ? this.#withCopies(needed, survey) : needed
-    return this.#fitting(most, room)
+    const names = [...this.#names.keys()]
+    const tags = [...this.#tags.values()]
+    return {
+      names: names.filter((name) => !elsewhere.has(name) || stands.names.has(name)),
+      tags: tags.filter((one) => !earlier.some((by) => saysAll(by, one)) || saysAll(stands, one)),
+    }
   }
 
   #withCopies(needed: DenyDocument, { earlier, ...survey }: Survey): DenyDocument {
@@ -195,7 +200,7 @@ export class Refusals {
 }
 
 /** Whether a document refuses all that these tags do. */
-function saysAll({ tags }: EarlierDocument, denial: TagDenial): boolean {
+function saysAll({ tags }: Pick<Refused, 'tags'>, denial: TagDenial): boolean {
   const key = keyOfTags(denial.tags)
   return tags.some((one) => keyOfTags(one.tags) === key && one.before >= denial.before)
 }

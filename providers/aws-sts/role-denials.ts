@@ -2,18 +2,14 @@ import type { Clock } from '../../src/clock.ts'
 import type { UpstreamWriter } from '../../src/model/upstream-writer.ts'
 import type { EndOrder, EndOutcome, ProviderLog, RevokeBatch } from '../../src/provider.ts'
 import { UpstreamError } from '../../src/provider.ts'
-import {
-  documentName,
-  documentText,
-  documentWriter,
-  ROLE_INLINE_CHARACTERS,
-} from './deny-documents.ts'
+import { documentName, documentText, documentWriter } from './deny-documents.ts'
 import { DocumentVersions } from './document-versions.ts'
 import { asFarAsKnown, enforced } from './end-outcome.ts'
 import { deleteNeedless } from './needless-documents.ts'
-import { type DenyDocument, Refusals, type Refused, refuses } from './refusals.ts'
+import { Refusals, refusesNothing } from './refusals.ts'
+import { type Refused, refuses, together } from './refused.ts'
 import type { InlinePolicy, RolePolicies } from './role-policies.ts'
-import { charactersBeside, EMPTY_SURVEY, type Survey, surveyOf } from './role-survey.ts'
+import { EMPTY_SURVEY, fullMessage, type Survey, surveyOf } from './role-survey.ts'
 import { SharedWrites } from './shared-writes.ts'
 import { tagDenialsFor } from './tag-denials.ts'
 import type { UpstreamClock } from './upstream-clock.ts'
@@ -125,7 +121,7 @@ export class RoleDenials {
     const refused = this.#refusedBy(survey)
     // With the role gone, nothing its sessions could do is left.
     const holds = (order: EndOrder) => !roleExists || refuses(refused, order)
-    const full = this.#fullMessage(survey)
+    const full = fullMessage(survey, this.#refusals.size)
     // What is new and was not written is nowhere upstream: its next try starts afresh.
     for (const order of added) if (!holds(order)) this.#refusals.forget(order)
     if (roleExists) await this.#tidy(survey, signal)
@@ -136,14 +132,9 @@ export class RoleDenials {
     )
   }
 
-  /** By all documents together; what stands under our name counts as found until we write it. */
   #refusedBy({ own, earlier }: Survey): Refused {
-    const { last } = this.#versions
-    const others = own && last === undefined ? [own, ...earlier] : earlier
-    return {
-      names: new Set([...(last?.names ?? []), ...others.flatMap(({ refused }) => refused)]),
-      tags: [...(last?.tags ?? []), ...others.flatMap(({ tags }) => tags)],
-    }
+    const others = earlier.map(({ refused, tags }) => ({ names: new Set(refused), tags }))
+    return together([this.#versions.standing(own), ...others])
   }
 
   /** Where many end at once one statement refuses them all, and their own entries go. */
@@ -218,8 +209,9 @@ export class RoleDenials {
   async #put(survey: Survey, signal: AbortSignal): Promise<boolean> {
     const { clock, looksAgain } = this.#context
     const copies = clock.monotonic() >= this.#copiesFrom
-    const document = this.#refusals.document(survey, copies)
-    if (document === undefined || isEmpty(document)) return true
+    const stands = this.#versions.standing(survey.own)
+    const document = this.#refusals.document(survey, { stands, copies })
+    if (document === undefined || refusesNothing(document)) return true
     const name = this.#documentName()
     const text = documentText(document)
     if (looksAgain && text === this.#versions.last?.text) {
@@ -270,18 +262,6 @@ export class RoleDenials {
     const { clock, upstream } = this.#context
     return Math.min(clock.now(), upstream.now() ?? 0)
   }
-
-  #fullMessage(survey: Survey): string {
-    return (
-      `the role's inline policies hold at most ${ROLE_INLINE_CHARACTERS} characters: others take ` +
-      `${charactersBeside(survey)}, and ${this.#refusals.size} entries are listed; move permissions ` +
-      'to managed policies or wait for listed leases to die'
-    )
-  }
-}
-
-function isEmpty({ names, tags, canary }: DenyDocument): boolean {
-  return names.length === 0 && tags.length === 0 && canary === undefined
 }
 
 function noneIfRoleGone(error: unknown): undefined {

@@ -3,6 +3,7 @@ import {
   documentWriter,
   namesIn,
   namesRefusedBy,
+  ROLE_INLINE_CHARACTERS,
   type Writer,
 } from './deny-documents.ts'
 import type { InlinePolicy } from './role-policies.ts'
@@ -88,4 +89,12 @@ function readDocument(policyName: string, text: string): EarlierDocument {
 /** Characters of everything but the writer's own document. */
 export function charactersBeside(survey: Survey): number {
   return survey.earlier.reduce((sum, { characters }) => sum + characters, survey.othersCharacters)
+}
+
+export function fullMessage(survey: Survey, entries: number): string {
+  return (
+    `the role's inline policies hold at most ${ROLE_INLINE_CHARACTERS} characters: others take ` +
+    `${charactersBeside(survey)}, and ${entries} entries are listed; move permissions ` +
+    'to managed policies or wait for listed leases to die'
+  )
 }

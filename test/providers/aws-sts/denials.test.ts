@@ -226,6 +226,26 @@ describe('taking over the documents of an earlier epoch', () => {
     expect(Object.values(bench.documents()).flat()).not.toContain(unknown)
   })
 
+  it('P6: a write of a dead process that arrives late takes nothing away', async () => {
+    await using bench = await awsBench()
+    const order = bench.order()
+    const first = bench.provider({ writer: writerOf({ process: 0 }) })
+    const minted = await first.mint(order)
+    await bench.end(first, [bench.endOf(order, minted)])
+    await first.close()
+    // The second one copies it, and would drop its copy again where kills need the room.
+    const second = bench.provider({ writer: writerOf({ process: 1 }) })
+    await bench.end(second, [bench.endOf(bench.order())])
+    bench.pass(2 * MINUTE)
+    await bench.end(second, [bench.endOf(bench.order())])
+    expect(bench.documents()['mayfly-acme-1-e1']).toContain(order.upstreamName)
+    await second.close()
+    const third = bench.provider({ writer: writerOf({ process: 0 }) })
+    await bench.end(third, [bench.endOf(bench.order())])
+    bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-1-e1', documentText({ names: [] }))
+    expect(await bench.read(minted)).toBe('AccessDenied')
+  })
+
   it('P8: what the store knows to be dead takes no room, however it was found', async () => {
     await using bench = await awsBench()
     const first = bench.provider()
