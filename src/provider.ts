@@ -107,6 +107,11 @@ export interface Provider {
    * credential may still be alive, as far as this instance has seen.
    */
   giveBack?(slots: readonly string[]): Promise<readonly SlotOutcome[]>
+  /**
+   * The upstream's clock as its answers told it, never ahead of it; undefined before the first. What
+   * expired there by it is dead, however ours was set. Absent: it never tells the time.
+   */
+  upstreamTime?(): number | undefined
   /** What the broker's identities lack or have in excess, for `mayfly doctor` and readiness. */
   check(): Promise<readonly Finding[]>
   close(): Promise<void>

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { type ClockSource, steadyClock } from '../src/clock.ts'
+import { type ClockSource, HeardClock, steadyClock } from '../src/clock.ts'
 
 /** A source whose wall and tick move apart as a test says. */
 function source(start = 1_000_000) {
@@ -73,6 +73,69 @@ it('P5: never starts below what the store has known', () => {
 })
 
 const DAY = 86_400_000
+
+it('P6: a step forward is no time that has surely passed, however often it happens', () => {
+  const world = source()
+  const clock = steadyClock(world.clockSource, 0)
+  for (let n = 0; n < 50; n += 1) {
+    world.step(900)
+    world.pass(100)
+  }
+  expect(clock.now()).toBe(1_050_000)
+  expect(clock.unstepped()).toBe(1_005_000)
+  world.step(-45_000)
+  world.pass(1_000)
+  expect([clock.earliest(), clock.unstepped()]).toEqual([1_006_000, 1_006_000])
+})
+
+it('P6: after a step back, a step forward again is not believed either', () => {
+  const world = source()
+  const clock = steadyClock(world.clockSource, 0)
+  world.step(-60_000)
+  expect(clock.unstepped()).toBe(940_000)
+  world.step(60_000)
+  world.pass(1_000)
+  expect(clock.unstepped()).toBe(941_000)
+})
+
+it('a machine that slept is believed by itself, after a day or two', () => {
+  const world = source()
+  const clock = steadyClock(world.clockSource, 0)
+  world.pass(1_000)
+  clock.now()
+  world.step(3_600_000)
+  for (let hour = 0; hour < 25; hour += 1) {
+    world.pass(3_600_000)
+    expect(clock.unstepped()).toBe(world.wall() - 3_600_000)
+  }
+  for (let hour = 0; hour < 25; hour += 1) {
+    world.pass(3_600_000)
+    clock.now()
+  }
+  expect(clock.unstepped()).toBe(world.wall())
+})
+
+it('P6: a clock that nobody confirmed is believed once it has stood for a day', () => {
+  const world = source()
+  const clock = steadyClock(world.clockSource, 0)
+  world.pass(DAY - 1)
+  clock.now()
+  expect(clock.settled()).toBe(Number.NEGATIVE_INFINITY)
+  world.pass(1)
+  clock.now()
+  expect(clock.settled()).toBe(world.wall())
+})
+
+it('a clock that was heard goes on by the tick, and what is no time is not heard', () => {
+  const world = source()
+  const heard = new HeardClock(steadyClock(world.clockSource, 0))
+  heard.hear(Number.NaN)
+  expect(heard.now()).toBeUndefined()
+  heard.hear(5_000)
+  world.step(70_000)
+  world.pass(300)
+  expect(heard.now()).toBe(5_300)
+})
 
 it('P5: a leap of years is not believed unasked: it ends things, but nothing bears its time', () => {
   const world = source()

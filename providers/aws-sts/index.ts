@@ -81,6 +81,7 @@ function create(context: ProviderContext<AwsSettings>): Provider {
         await Promise.all(looked.map((role) => refusedOn(denialsOf(role), role, signal)))
       ).flat()
     },
+    upstreamTime: () => upstream.now(),
     check: () => check({ clients, upstream, roles: roles(), installation, settings }),
     close: async () => {
       await Promise.all([...trials.values()].map((one) => one.close()))

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.ts'
+import { type Clock, HeardClock } from '../../src/clock.ts'
 
 /** The part of an SDK command or client that middleware is added to. */
 export interface WithMiddleware {
@@ -12,10 +12,11 @@ export interface WithMiddleware {
 /** AWS's clock as its `Date` headers tell it, carried on by our tick. Whole seconds. */
 export class UpstreamClock {
   readonly #clock: Clock
-  #seen: { readonly at: number; readonly tick: number } | undefined
+  readonly #heard: HeardClock
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#heard = new HeardClock(clock)
   }
 
   /** Reads the header of every answer the client or command gets. */
@@ -23,7 +24,8 @@ export class UpstreamClock {
     client.middlewareStack.add(
       (next) => async (args) => {
         const result = await next(args)
-        this.#note(result.response?.headers?.date)
+        const date = result.response?.headers?.date
+        if (typeof date === 'string') this.#heard.hear(Date.parse(date))
         return result
       },
       { step: 'deserialize', priority: 'low', name: 'mayflyUpstreamClock' },
@@ -32,7 +34,7 @@ export class UpstreamClock {
 
   /** AWS's time now; undefined before its first answer. */
   now(): number | undefined {
-    return this.#seen && this.#seen.at + (this.#clock.monotonic() - this.#seen.tick)
+    return this.#heard.now()
   }
 
   /** How far AWS's clock is ahead of ours in milliseconds; 0 while unknown or within precision. */
@@ -41,11 +43,6 @@ export class UpstreamClock {
     if (theirs === undefined) return 0
     const skew = theirs - this.#clock.now()
     return Math.abs(skew) < PRECISION_MS ? 0 : skew
-  }
-
-  #note(header: unknown): void {
-    const at = typeof header === 'string' ? Date.parse(header) : Number.NaN
-    if (Number.isFinite(at)) this.#seen = { at, tick: this.#clock.monotonic() }
   }
 }
 

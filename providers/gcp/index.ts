@@ -1,3 +1,4 @@
+import { HeardClock } from '../../src/clock.ts'
 import { defineProvider, type Provider, type ProviderContext } from '../../src/provider.ts'
 import { Canaries } from './canary.ts'
 import { describe } from './compile.ts'
@@ -31,7 +32,8 @@ export const gcp = defineProvider({
  * is the pool's accounts.
  */
 function create(context: ProviderContext<Settings>): Provider {
-  const upstream = lazyUpstream(context)
+  const heard = new HeardClock(context.clock)
+  const upstream = lazyUpstream(context, heard)
   const pool = new AccountPool(upstream.get, context.clock)
   const canaries = new Canaries(upstream.get, context.clock)
   return {
@@ -49,6 +51,7 @@ function create(context: ProviderContext<Settings>): Provider {
       return items
     },
     giveBack: (slots) => pool.giveBack(slots),
+    upstreamTime: () => heard.now(),
     async check() {
       const { check } = await import('./check.ts')
       return check(await upstream.get(), context)
@@ -58,11 +61,11 @@ function create(context: ProviderContext<Settings>): Provider {
 }
 
 /** Google's libraries are loaded and their clients made with the first call. */
-function lazyUpstream(context: ProviderContext<Settings>) {
+function lazyUpstream(context: ProviderContext<Settings>, heard: HeardClock) {
   let opened: Promise<import('./upstream.ts').Upstream> | undefined
   return {
     get() {
-      opened ??= import('./upstream.ts').then(({ Upstream }) => new Upstream(context))
+      opened ??= import('./upstream.ts').then(({ Upstream }) => new Upstream(context, heard))
       return opened
     },
     async close() {

@@ -3,6 +3,7 @@
  * and its transport cost a quarter of a second.
  */
 import { IAMCredentialsClient } from '@google-cloud/iam-credentials'
+import type { HeardClock } from '../../src/clock.ts'
 import type { ProviderContext } from '../../src/provider.ts'
 import type { Secret } from '../../src/secret.ts'
 import { upstreamError } from './errors.ts'
@@ -31,8 +32,10 @@ export class Upstream {
   readonly #iam: URL
   readonly #sts: URL
   readonly #storage: URL
+  readonly #heard: HeardClock
 
-  constructor(context: ProviderContext<Settings>) {
+  constructor(context: ProviderContext<Settings>, heard: HeardClock) {
+    this.#heard = heard
     const { settings } = context
     const endpoints = endpointsOf(settings)
     const secret = (reference: string) => context.secret(reference)
@@ -149,6 +152,7 @@ export class Upstream {
     await identity.ready(bounds.signal)
     try {
       const body = await identity.call(frame, exchange)
+      if (frame.upstreamTime !== undefined) this.#heard.hear(frame.upstreamTime)
       return { body, upstreamTime: frame.upstreamTime }
     } catch {
       // What the client threw may hold headers and bodies: only the frame's facts go on.

@@ -55,13 +55,17 @@ export class VaultClient {
   readonly #transport: Transport
   readonly #vault: ReturnType<typeof nodeVault>
   readonly #timeoutMs: number
+  readonly #onDate: ((at: number) => void) | undefined
 
   constructor(options: {
     address: string
     namespace: string | undefined
     ca: string | undefined
     timeoutMs: number
+    /** Told Vault's clock by every answer. */
+    onDate?: (at: number) => void
   }) {
+    this.#onDate = options.onDate
     this.#transport = new Transport(options.ca)
     this.#timeoutMs = options.timeoutMs
     this.#vault = nodeVault(fixedOptions(options, this.#transport))
@@ -81,6 +85,7 @@ export class VaultClient {
       signal,
       onDate: (date: number) => {
         at = date
+        this.#onDate?.(date)
       },
       onRetryAfter: (ms: number) => {
         retryAfterMs = ms

@@ -2,6 +2,7 @@
  * Vault and OpenBao: one service token per lease under one ACL policy compiled from the intent, or
  * one dynamic secret read with such a token. Ending is immediate, by name, and proved by lookup.
  */
+import { HeardClock } from '../../src/clock.ts'
 import { defineProvider, type Provider, type ProviderContext } from '../../src/provider.ts'
 import { check } from './check.ts'
 import { VaultClient } from './client.ts'
@@ -27,13 +28,15 @@ export const vault = defineProvider({
 })
 
 function create(context: ProviderContext<Settings>): Provider {
-  const upstream = connect(context)
+  const heard = new HeardClock(context.clock)
+  const upstream = connect(context, heard)
   return {
     mint: (order) => mint(upstream, order),
     renew: (order) => renew(upstream, order),
     revoke: (batch) => end(upstream, batch),
     prove: (orders) => prove(upstream, orders),
     inventory: () => inventory(upstream),
+    upstreamTime: () => heard.now(),
     check: () => check(upstream, context.targets),
     close: async () => {
       await upstream.minter.close()
@@ -43,12 +46,16 @@ function create(context: ProviderContext<Settings>): Provider {
   }
 }
 
-function connect({ settings, secret, clock, installation }: ProviderContext<Settings>): Upstream {
+function connect(
+  { settings, secret, clock, installation }: ProviderContext<Settings>,
+  heard: HeardClock,
+): Upstream {
   const client = new VaultClient({
     address: settings.address.replace(/\/$/, ''),
     namespace: settings.namespace,
     ca: settings.ca === undefined ? undefined : secret(settings.ca).reveal(),
     timeoutMs: settings.timeout * 1_000,
+    onDate: (at) => heard.hear(at),
   })
   const session = (auth: Settings['auth']) => new VaultSession({ client, auth, clock, secret })
   const minter = session(settings.auth)

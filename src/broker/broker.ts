@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { SureClock } from '../clock.ts'
 import type { Config, EntitlementConfig, ProviderConfig } from '../config.ts'
 import type { Dpop } from '../identity/dpop.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -15,7 +15,7 @@ import type { ShadowPolicies } from './shadow.ts'
 /** What every use case works with. A field that only one of them needs is an argument instead. */
 export interface Broker {
   readonly store: Store
-  readonly clock: Clock
+  readonly clock: SureClock
   readonly random: Random
   readonly log: Log
   readonly health: Health

@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/broker.ts'
 import { endOrderOf } from '../broker/end-order.ts'
+import { surely, untilDeath } from '../broker/surely.ts'
 import type { EndOrder, EndOutcome, Provider } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
 import { askWithin, failAll, failureOf, SAID_NOTHING } from './attempt.ts'
@@ -15,9 +16,9 @@ export async function cleanUpBatch(
   // A shared document forgets its dead at its next write; writing it for them alone has no use.
   const grouped = batch.filter(({ lease }) => lease.slot === null && lease.group !== null)
   const { release, revoke } = provider
-  // By the earlier clock: a place given back too early would wake its last token up again (P5).
-  const earliest = broker.clock.earliest()
-  const dead = held.filter(({ lease }) => lease.latestPossibleExpiry <= earliest)
+  // A place given back too early would wake its last token up again (P6).
+  const now = surely(broker, batch[0]?.lease.provider ?? '')
+  const dead = held.filter(({ lease }) => lease.latestPossibleExpiry <= now)
   await waitForDeath(
     broker,
     held.filter((ending) => !dead.includes(ending)),
@@ -33,16 +34,14 @@ export async function cleanUpBatch(
   await run(broker, grouped, undefined)
 }
 
-async function waitForDeath(
-  { store, clock }: Broker,
-  batch: readonly QueuedEnding[],
-): Promise<void> {
+async function waitForDeath(broker: Broker, batch: readonly QueuedEnding[]): Promise<void> {
+  const { store, clock } = broker
   const now = clock.now()
   const error = 'its last token may still be alive; it is cleaned up after that'
   await Promise.all(
-    batch.map(({ lease: { id, latestPossibleExpiry } }) => {
-      const nextDue = now + latestPossibleExpiry - clock.earliest()
-      return store.endings.postponed({ id, error, nextDue, counts: 'wait', now })
+    batch.map(({ lease }) => {
+      const nextDue = now + untilDeath(broker, lease)
+      return store.endings.postponed({ id: lease.id, error, nextDue, counts: 'wait', now })
     }),
   )
 }

@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/broker.ts'
 import { endOrderOf } from '../broker/end-order.ts'
+import { surely, untilDeath } from '../broker/surely.ts'
 import type { LeaseId } from '../ids.ts'
 import type { ContainmentProof, Lease } from '../model/lease.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
@@ -44,9 +45,9 @@ async function worthEnding(
   provider: Provider,
   batch: readonly QueuedEnding[],
 ): Promise<readonly QueuedEnding[]> {
-  // By the earlier clock: what a clock set forward calls dead may still work (P5).
-  const now = broker.clock.earliest()
   const [first] = batch
+  // What a clock set forward calls dead may still work (P6).
+  const now = surely(broker, first?.lease.provider ?? '')
   const hopeless = batch.filter(
     ({ lease }) => provider.revoke === undefined || lease.revocability === 'expiry',
   )
@@ -67,7 +68,11 @@ async function worthEnding(
   await runOutAll(broker, dying, 'it is nearly dead; it runs out by itself')
   const rest = others.filter((ending) => !dying.includes(ending))
   const ids = able.map(({ lease }) => lease.id)
-  const held = await broker.store.endings.stillRefused(first.lease.group, ids, now)
+  const held = await broker.store.endings.stillRefused(
+    first.lease.group,
+    ids,
+    broker.clock.earliest(),
+  )
   const holding = held.filter(({ groupCapacity }) => groupCapacity !== null)
   const places = Math.max(0, capacity - holding.length - kills.length)
   await runOutAll(broker, rest.slice(places), 'the rest of the capacity is kept for kills')
@@ -170,7 +175,7 @@ async function settleAll(
 }
 
 async function settle(
-  { store, clock, random }: Broker,
+  broker: Broker,
   facts: {
     provider: Provider
     ending: QueuedEnding
@@ -178,6 +183,7 @@ async function settle(
     proof: ContainmentProof | undefined
   },
 ): Promise<void> {
+  const { store, clock, random } = broker
   const { provider, ending, outcome, proof } = facts
   const { id, handle, latestPossibleExpiry, attempts } = ending.lease
   const now = clock.now()
@@ -189,7 +195,7 @@ async function settle(
       containment: 'enforced',
       exposedUntil: latestPossibleExpiry,
       proof: undefined,
-      nextDue: Math.min(now + CHASE_MS, latestPossibleExpiry),
+      nextDue: now + Math.min(CHASE_MS, untilDeath(broker, ending.lease)),
       now,
     })
   }
@@ -225,9 +231,10 @@ async function runOutAll(broker: Broker, batch: readonly QueuedEnding[], error: 
   const now = clock.now()
   const counts = 'wait'
   await Promise.all(
-    batch.map(({ lease: { id, latestPossibleExpiry: nextDue } }) =>
-      store.endings.postponed({ id, error, nextDue: Math.max(nextDue, now + 1), counts, now }),
-    ),
+    batch.map(({ lease }) => {
+      const nextDue = now + untilDeath(broker, lease)
+      return store.endings.postponed({ id: lease.id, error, nextDue, counts, now })
+    }),
   )
 }
 

@@ -53,8 +53,10 @@ export interface EndingStore {
     readonly counts: 'attempt' | 'wait'
     readonly now: number
   }): Promise<void>
-  /** Ending leases past `latestPossibleExpiry` → ended (expired). Returns how many. */
-  runOut(now: number, limit: number): Promise<number>
+  /** The providers of ending leases past `latestPossibleExpiry`. */
+  runningOut(now: number): Promise<readonly string[]>
+  /** Of one provider, those that are dead at this time → ended (expired). Returns how many. */
+  runOut(provider: string, surely: number, limit: number): Promise<number>
   nextRunOut(): Promise<number | undefined>
   /** The upstream side of a dead lease is cleaned up; its pool slot, if any, is free again. */
   released(id: LeaseId, now: number): Promise<void>

@@ -126,7 +126,7 @@ describe('the receipt of a lease', () => {
     await api.store.leases.expire({ latest: at, now: at, limit: 9 })
     await endWhatIsDue(api)
     await api.advance(SKEW_MS + MINT_DEADLINE_MS + 600_000)
-    await api.store.endings.runOut(api.clock.now(), 9)
+    await api.store.endings.runOut('upstream', api.clock.now(), 9)
     const said = (await receiptOf(api, `leases/${lease.id}`)).claims.lease
     expect(said).toMatchObject({ state: 'ended', containment: 'expired', cause: 'expired' })
     expect(said.end).toMatchObject({ ordered_at: iso(at), ordered_by: 'mayfly' })

@@ -5,9 +5,6 @@ test.todo(
   'DESIGN §10: open + issue + end reach 50 % of the floor, also late in a full run (measured 45 to 55 %)',
 )
 test.todo(
-  'P6: a clock stepped forward by less than 14 days calls a lease expired, though its upstream still honours it until its clean-up ends it',
-)
-test.todo(
   'P17: a role whose IAM answers 200 without writing is found out without `proof`, too, and nothing is minted on it meanwhile',
 )
 test.todo(

@@ -140,6 +140,6 @@ describe('P13: an unreadable row', () => {
     expect(due.map(({ lease }) => lease.id)).toEqual([good.id])
     expect(await one.types(bad.id)).toContain('lease.quarantined')
     expect(await one.store.endings.due('upstream', now, 10)).toHaveLength(1)
-    expect(await one.store.endings.runOut(now + 400_000, 10)).toBe(2)
+    expect(await one.store.endings.runOut('upstream', now + 400_000, 10)).toBe(2)
   })
 })

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
-import type { Clock } from '../../src/clock.ts'
+import type { SureClock } from '../../src/clock.ts'
 import { type LeaseId, newId, upstreamName } from '../../src/ids.ts'
 import type { Lease } from '../../src/model/lease.ts'
 import type { Selector } from '../../src/model/selector.ts'
@@ -39,7 +39,7 @@ export const LIMITS = {
 
 export interface Shed {
   store: Store
-  clock: Clock
+  clock: SureClock
   readonly time: ManualTime
   readonly dir: string
   readonly path: string

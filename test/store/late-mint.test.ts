@@ -47,9 +47,9 @@ describe('P1: a mint of unknown outcome', () => {
       lastError: 'no answer',
     })
     await one.time.advance(lease.latestPossibleExpiry - one.clock.now() - 1)
-    expect(await one.store.endings.runOut(one.clock.now(), 10)).toBe(0)
+    expect(await one.store.endings.runOut('upstream', one.clock.now(), 10)).toBe(0)
     await one.time.advance(1)
-    expect(await one.store.endings.runOut(one.clock.now(), 10)).toBe(1)
+    expect(await one.store.endings.runOut('upstream', one.clock.now(), 10)).toBe(1)
     expect(await one.lease(lease.id)).toMatchObject({ state: 'ended', containment: 'expired' })
   })
 
@@ -90,7 +90,7 @@ describe('P1: a mint of unknown outcome', () => {
     else {
       await one.store.leases.unknownOutcome(lease.id, 'no answer', one.clock.now())
       await one.time.advance(lease.latestPossibleExpiry - one.clock.now())
-      await one.store.endings.runOut(one.clock.now(), 10)
+      await one.store.endings.runOut('upstream', one.clock.now(), 10)
     }
     expect((await one.lease(lease.id)).state).toBe(state)
     const late = await one.store.leases.activate(lease.id, one.facts(), one.clock.now())

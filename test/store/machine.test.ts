@@ -157,7 +157,7 @@ class Run {
     if (step.do === 'pass') {
       await one.time.advance(step.ms)
       await leases.expire({ latest: one.clock.now(), now: one.clock.now(), limit: 100 })
-      await endings.runOut(one.clock.now(), 100)
+      await endings.runOut('upstream', one.clock.now(), 100)
       return
     }
     if (step.do === 'restart') {

@@ -62,7 +62,8 @@ async function useAll(one: Shed): Promise<void> {
   const contained = { id, handle, exposedUntil: now, proof: undefined, nextDue: null, now }
   await store.endings.contained({ ...contained, containment: 'enforced' })
   await store.endings.postponed({ id, error: 'x', nextDue: now, counts: 'attempt', now })
-  await store.endings.runOut(now, 10)
+  await store.endings.runningOut(now)
+  await store.endings.runOut('upstream', now, 10)
   await store.endings.nextRunOut()
   for (const after of [undefined, [now, 1] as const]) {
     await store.drift.contained('upstream', now, { after, limit: 10 })
@@ -315,7 +316,7 @@ describe('P14: a start', () => {
       await store.leases.settleAfterRestart(now, 200)
       await store.leases.settleStranded(now, 200)
       await store.leases.expire({ latest: now, now, limit: 200 })
-      await store.endings.runOut(now, 200)
+      await store.endings.runOut('upstream', now, 200)
       await store.tasks.due(now, 100)
       await store.endings.nextDue()
       const took = performance.now() - began

@@ -32,7 +32,7 @@ describe('P6: what a provider reaches', () => {
     await one.end(lease)
     await one.time.advance(400_000)
     const now = one.clock.now()
-    expect(await one.store.endings.runOut(now, 10)).toBe(1)
+    expect(await one.store.endings.runOut('upstream', now, 10)).toBe(1)
     expect(await one.store.adoptUpstreams(THERE, [])).toMatchObject([{ live: 0, dead: 1 }])
     await one.store.endings.released(lease.id, now)
     expect(await one.store.adoptUpstreams(THERE, [])).toEqual([])

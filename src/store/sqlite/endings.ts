@@ -36,6 +36,14 @@ export function endingStore(rooms: {
       .where(isNotNull(leases.dueAt))
       .groupBy(leases.provider),
   )
+  // Index: leases_running_out.
+  const runningOut = prepared(
+    db,
+    db
+      .selectDistinct({ provider: leases.provider })
+      .from(leases)
+      .where(and(isEnding, lte(leases.latestPossibleExpiry, param('now')))),
+  )
   // Index: leases_owed.
   const owed = prepared(
     db,
@@ -112,10 +120,13 @@ export function endingStore(rooms: {
         update.postponed.run({ id, error, due: nextDue, add: counts === 'attempt' ? 1 : 0 })
         tx.nudge()
       }),
-    runOut: (now, limit) =>
+    async runningOut(now) {
+      return runningOut.all({ now }).map(({ provider }) => provider)
+    },
+    runOut: (provider, surely, limit) =>
       commit.run((tx) => {
-        const rows = update.pastExpiry.all({ now, limit })
-        for (const row of rows) runOutOne(tx, row, now)
+        const rows = update.pastExpiry.all({ provider, surely, limit })
+        for (const row of rows) runOutOne(tx, row, surely)
         return rows.length
       }),
     async nextRunOut() {
@@ -177,16 +188,16 @@ export function endingStore(rooms: {
     },
   }
 
-  function runOutOne(tx: Tx, row: LeaseRow, now: number): void {
+  function runOutOne(tx: Tx, row: LeaseRow, surely: number): void {
     // What was never seen to end upstream may have left something behind: a policy, a pool account.
     const untouched = row.containment !== 'enforced' && row.revocability !== 'expiry'
     const cleans = row.slot !== null || untouched
     update.toEnded.run({
       id: row.id,
-      now,
-      exposedUntil: Math.min(row.exposedUntil, now),
+      now: surely,
+      exposedUntil: Math.min(row.exposedUntil, surely),
       lane: laneRank('cleanup'),
-      due: cleans ? now : null,
+      due: cleans ? surely : null,
     })
     tx.event({
       type: 'lease.ended',
@@ -255,7 +266,13 @@ function updates(db: Db) {
       db
         .select()
         .from(leases)
-        .where(and(isEnding, lte(leases.latestPossibleExpiry, param('now'))))
+        .where(
+          and(
+            isEnding,
+            eq(leases.provider, param('provider')),
+            lte(leases.latestPossibleExpiry, param('surely')),
+          ),
+        )
         .orderBy(asc(leases.latestPossibleExpiry))
         .limit(sql.placeholder('limit')),
     ),

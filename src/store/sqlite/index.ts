@@ -1,5 +1,5 @@
 import type BetterSqlite3 from 'better-sqlite3'
-import { type Clock, type ClockSource, steadyClock } from '../../clock.ts'
+import { type ClockSource, type SureClock, steadyClock } from '../../clock.ts'
 import { MayflyError } from '../../errors.ts'
 import type { Store } from '../store.ts'
 import { actStore } from './act-permits.ts'
@@ -36,7 +36,7 @@ import { watching } from './watch.ts'
 export interface OpenStore {
   readonly store: Store
   /** The broker's clock: never behind anything this store has recorded. */
-  readonly clock: Clock
+  readonly clock: SureClock
 }
 
 /**

@@ -1,0 +1,27 @@
+import type { Lease } from '../model/lease.ts'
+import type { Broker } from './broker.ts'
+
+/**
+ * How late it surely is at this provider's upstream, however our wall clock was set: what expired
+ * there by then is dead (P6). The upstream's own clock decides, since it honours what it minted by
+ * that; never later than our earlier one. `-Infinity`: it was not heard since the start, and our clock
+ * may have been stepped before. Where an upstream never tells the time, the start's clock is believed.
+ */
+export function surely({ clock, world }: Pick<Broker, 'clock' | 'world'>, name: string): number {
+  const provider = world().providers.get(name)?.provider
+  if (provider?.upstreamTime === undefined) return clock.unstepped()
+  const heard = provider.upstreamTime()
+  return heard === undefined ? clock.settled() : Math.min(clock.earliest(), Math.floor(heard))
+}
+
+/** A lease that is dead by our clock, but not surely, is looked at again this soon. */
+const DOUBT_MS = 30_000
+
+/** In how many milliseconds it is worth looking whether it is dead; at least one. */
+export function untilDeath(
+  broker: Pick<Broker, 'clock' | 'world'>,
+  { provider, latestPossibleExpiry: at }: Pick<Lease, 'provider' | 'latestPossibleExpiry'>,
+): number {
+  const inDoubt = Math.min(at - surely(broker, provider), DOUBT_MS)
+  return Math.max(1, at - broker.clock.earliest(), inDoubt)
+}

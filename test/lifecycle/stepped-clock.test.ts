@@ -1,0 +1,146 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { awsSts } from '../../providers/aws-sts/index.ts'
+import { vault as vaultDefinition } from '../../providers/vault/index.ts'
+import { ManualTime, START } from '../fixture/time.ts'
+import { type UpstreamHouse, upstreamHouse } from '../fixture/upstream-house.ts'
+import { ROLE } from '../providers/aws-sts/bench.ts'
+import { startVaultUpstream } from '../providers/vault/upstream.ts'
+import { startAwsSandbox } from '../sandbox/aws/index.ts'
+import { Faults } from '../sandbox/faults.ts'
+import { Ledger } from '../sandbox/ledger.ts'
+import { Scripted, station } from './fixture.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+interface Place {
+  readonly one: UpstreamHouse
+  readonly ledger: Ledger
+  readonly faults: Faults
+}
+
+/** Upstreams go by the time that really passes, however the broker's clock is set. */
+function real(time: ManualTime): () => number {
+  return () => START + time.monotonic()
+}
+
+async function onVault(time = new ManualTime(), now = real(time)): Promise<Place> {
+  const [ledger, faults] = [new Ledger(), new Faults()]
+  const { vault, settings, secrets } = await startVaultUpstream({ now, ledger, faults })
+  onTestFinished(() => vault.close())
+  const one = await upstreamHouse({
+    time,
+    definition: vaultDefinition,
+    settings,
+    secrets,
+    target: { kind: 'token' },
+    intent: [{ type: 'vault', actions: ['read'], locations: ['secret/data/tickets/*'] }],
+  })
+  return { one, ledger, faults }
+}
+
+async function onAws(time = new ManualTime(), now = real(time)): Promise<Place> {
+  const [ledger, faults] = [new Ledger(), new Faults()]
+  const sandbox = await startAwsSandbox({ ledger, faults, propagationMs: 4_000, now })
+  onTestFinished(() => sandbox.close())
+  sandbox.putBucket('tickets')
+  const statement = [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }]
+  const role = sandbox.addRole({
+    name: ROLE,
+    externalId: 'test-house:support',
+    policies: { permissions: { Version: '2012-10-17', Statement: statement } },
+  })
+  const keys = sandbox.brokerCredentials
+  const one = await upstreamHouse({
+    time,
+    definition: awsSts,
+    settings: {
+      type: 'aws-sts',
+      region: sandbox.region,
+      endpoints: { sts: sandbox.endpoint, iam: sandbox.endpoint },
+      credentials: { access_key_id: keys.accessKeyId, secret_access_key: 'env:BROKER' },
+    },
+    secrets: { 'env:BROKER': keys.secretAccessKey },
+    target: { role_arn: role.arn },
+    intent: [{ type: 'aws', actions: ['s3:GetObject'], locations: ['arn:aws:s3:::tickets/4711'] }],
+  })
+  return { one, ledger, faults }
+}
+
+async function shown({ one }: Place, lease: string) {
+  const { body } = await one.as('admin', `GET /v1/leases/${lease}`)
+  return body
+}
+
+/** Lets time pass second by second; what works must not be called over at any of them. */
+async function watch(place: Place, lease: string, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 5_000) {
+    await place.one.pass(5_000)
+    const works = place.ledger.working().some(({ name }) => name?.startsWith('mf-'))
+    if (works) expect(await shown(place, lease)).toMatchObject({ state: 'ending' })
+  }
+}
+
+it('P6: a clock an hour ahead ends a session of AWS there; it is over when AWS says so', async () => {
+  const place = await onAws()
+  const { lease } = await place.one.lend()
+  place.one.time.stepWall(HOUR)
+  await place.one.pass(1_000)
+  expect(await shown(place, lease)).toMatchObject({ state: 'ending' })
+  await place.one.until(lease, 'enforced')
+  expect(place.ledger.working()).toHaveLength(1)
+  await place.one.pass(4_000)
+  expect(place.ledger.working()).toEqual([])
+  await watch(place, lease, 14 * MINUTE)
+  expect(await shown(place, lease)).toMatchObject({ state: 'ending', containment: 'enforced' })
+  await place.one.pass(3 * MINUTE)
+  expect(await shown(place, lease)).toMatchObject({ state: 'ended', containment: 'expired' })
+}, 60_000)
+
+it('P6: while Vault cannot end it, a token that a stepped clock calls expired is not over', async () => {
+  const place = await onVault()
+  const { lease } = await place.one.lend()
+  const ends = ['DELETE sys/policies/acl', 'POST auth/token/revoke-accessor']
+  for (const operation of ends) place.faults.plan(operation, { kind: 'fail', status: 500 })
+  place.one.time.stepWall(HOUR)
+  await watch(place, lease, 4 * MINUTE)
+  expect(place.ledger.working().filter(({ name }) => name?.startsWith('mf-'))).toHaveLength(1)
+  const ending = (await place.one.as('admin', 'GET /v1/endings')).body.items
+  expect(ending).toMatchObject([{ lease, attempts: expect.any(Number) }])
+  expect(ending[0].attempts).toBeGreaterThan(2)
+  await watch(place, lease, 3 * MINUTE)
+  expect(await shown(place, lease)).toMatchObject({ state: 'ended', containment: 'expired' })
+}, 60_000)
+
+it.each([
+  ['AWS', onAws],
+  ['Vault', onVault],
+])(
+  'a machine that slept believes %s within a minute',
+  async (_, on) => {
+    const time = new ManualTime()
+    const place = await on(time, time.wall)
+    const { lease } = await place.one.lend()
+    for (const operation of ['PutRolePolicy', 'DELETE sys/policies/acl'])
+      place.faults.plan(operation, { kind: 'fail', status: 500 })
+    time.stepWall(HOUR)
+    await place.one.pass(62_000)
+    expect(place.ledger.working().filter(({ name }) => name?.startsWith('mf-'))).toEqual([])
+    expect(await shown(place, lease)).toMatchObject({ state: 'ended', containment: 'expired' })
+  },
+  60_000,
+)
+
+it('P6: where an upstream never tells the time, what a step calls expired is still ended there', async () => {
+  const upstream = new Scripted()
+  upstream.revoke = () => Promise.reject(new Error('away'))
+  const one = station({ upstream })
+  const lease = await one.active(await one.openTask())
+  await one.start()
+  one.time.stepWall(HOUR)
+  await one.pass(5 * MINUTE)
+  expect(upstream.calls.length).toBeGreaterThan(3)
+  expect(await one.lease(lease.id)).toMatchObject({ state: 'ending', containment: 'pending' })
+  await one.pass(MINUTE)
+  expect(await one.lease(lease.id)).toMatchObject({ state: 'ended', containment: 'expired' })
+})
