@@ -1,5 +1,5 @@
 import { type Decision, deniedByRail, strictest } from '../model/decision.ts'
-import type { ActQuestion } from '../policy/request.ts'
+import type { ActQuestion } from '../policy/question.ts'
 import type { World } from './broker.ts'
 import { type Decided, factsOfTask } from './decide.ts'
 import type { Evaluation } from './evaluation.ts'

@@ -1,6 +1,6 @@
 import type { OperatorConfig } from '../config.ts'
 import { MayflyError } from '../errors.ts'
-import type { SystemAct, TenantAct } from '../policy/request.ts'
+import type { SystemAct, TenantAct } from '../policy/question.ts'
 import type { Broker, World } from './broker.ts'
 
 /**

@@ -5,7 +5,7 @@ import { parseYaml } from '../config/document.ts'
 import { Report } from '../config/report.ts'
 import type { Problem } from '../errors.ts'
 import { description, FIELDS, questionOf } from '../policy/described.ts'
-import type { PolicyQuestion } from '../policy/request.ts'
+import type { PolicyQuestion } from '../policy/question.ts'
 
 /** One expectation: what is asked, and what the policies must say. */
 export interface Case {

@@ -1,5 +1,5 @@
 import type { AgentDescription, AgentQuestion } from './described.ts'
-import type { AgentFacts, CredentialFacts, TaskFacts } from './request.ts'
+import type { AgentFacts, CredentialFacts, TaskFacts } from './question.ts'
 
 /** Reasons of risk that are kept with a decision. */
 const MAX_REASONS = 20

@@ -7,7 +7,7 @@ import type {
   DelegateQuestion,
   OpenTaskQuestion,
   PolicyQuestion,
-} from './request.ts'
+} from './question.ts'
 
 /** What an agent's policy question is about; operators' acts are decided, but not kept. */
 export type AgentQuestion = OpenTaskQuestion | CredentialQuestion | DelegateQuestion | ActQuestion

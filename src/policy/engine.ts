@@ -4,7 +4,8 @@ import { authorize } from './authorize.ts'
 import { type Lacking, lackingOf } from './lacking.ts'
 import { lintPolicies } from './lint.ts'
 import { type Answer, type PolicySet, type PolicySource, parsePolicySet } from './policy-set.ts'
-import { cedarRequest, type PolicyQuestion, withApproval } from './request.ts'
+import type { PolicyQuestion } from './question.ts'
+import { cedarRequest, withApproval } from './request.ts'
 import type { Policy } from './slice.ts'
 
 /** One policy set in force: plain data in, a decision out. */

@@ -1,5 +1,5 @@
 import { loadPolicies, type PolicyEngine } from '../../src/policy/engine.ts'
-import type { CredentialQuestion } from '../../src/policy/request.ts'
+import type { CredentialQuestion } from '../../src/policy/question.ts'
 import { percentile } from './job.ts'
 import type { Row } from './rows.ts'
 

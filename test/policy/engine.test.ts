@@ -4,12 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { authorize } from '../../src/policy/authorize.ts'
 import { loadPolicies } from '../../src/policy/engine.ts'
 import { parsePolicySet, SCHEMA } from '../../src/policy/policy-set.ts'
-import {
-  type CedarRequest,
-  cedarRequest,
-  type PolicyQuestion,
-  withApproval,
-} from '../../src/policy/request.ts'
+import type { PolicyQuestion } from '../../src/policy/question.ts'
+import { type CedarRequest, cedarRequest, withApproval } from '../../src/policy/request.ts'
 import {
   credential,
   engineOf,

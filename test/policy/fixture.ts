@@ -8,7 +8,7 @@ import type {
   OperatorFacts,
   SystemAct,
   TenantAct,
-} from '../../src/policy/request.ts'
+} from '../../src/policy/question.ts'
 
 /** A Friday, 12:00 UTC. */
 export const NOW = Date.UTC(2027, 0, 15, 12)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { loadPolicies } from '../../src/policy/engine.ts'
-import type { CredentialQuestion, TenantAct } from '../../src/policy/request.ts'
+import type { CredentialQuestion, TenantAct } from '../../src/policy/question.ts'
 import {
   credential,
   delegating,
