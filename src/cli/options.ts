@@ -1,0 +1,28 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { SELECTOR_FIELDS } from '../model/selector.ts'
+
+export const REASON = '--reason <text>'
+export const WAIT = 'show how it comes along until nothing waits for its upstream any more (60s)'
+export const WHY = 'why, for the audit log and whoever looks next'
+
+export function paged(command: Command): Command {
+  return command
+    .option('--limit <count>', 'at most so many', positive)
+    .option('--cursor <cursor>', 'where the page before ended')
+}
+
+function positive(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number above zero.')
+}
+
+export function withSelector(command: Command): Command {
+  for (const field of SELECTOR_FIELDS) command.option(`--${field.replace('_', '-')} <value>`)
+  return command
+}
+
+/** Flags in camel case back to the selector's own names. */
+export function selectorFlags(flags: Record<string, string | boolean | undefined>) {
+  const { policyHash, ...rest } = flags
+  return { ...rest, policy_hash: policyHash }
+}
