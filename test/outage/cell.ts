@@ -1,9 +1,10 @@
+import type { LeaseId, TaskId } from '../../src/ids.ts'
 import type { Lease } from '../../src/model/lease.ts'
 import { Seeded } from '../crash/seeded.ts'
 import type { MintRecord } from '../sandbox/ledger.ts'
 import { PROVIDERS, type ProviderName } from './ground.ts'
 import { type OutageHouse, outageHouse } from './house.ts'
-import { type Ending, giveOrder, issue, lend } from './leases.ts'
+import { type Ending, giveOrder, issue, lend, openFor } from './leases.ts'
 import { endTrouble, type Trouble } from './trouble.ts'
 
 export const OUTAGE_MS = 30 * 60_000
@@ -13,6 +14,7 @@ export const BOUND_MS = 60_000
 const OTHERS = 20
 /** An end at a healthy upstream is there by then. */
 const PROMPT_MS = 3_000
+const RUNS_OUT_MS = 60_000
 const MINT_EVERY_MS = 20_000
 /** So long after the first end that failed, the circuit knows. */
 const CIRCUIT_MS = 60_000
@@ -54,11 +56,12 @@ export async function runCell(options: {
     const began = place.ground.places[provider].faults.taken
     await trouble.begin(place.ground.places[provider], provider)
     await run.outage()
+    const minted = await run.mintedTooLate()
     const requests = place.ground.places[provider].faults.taken - began
     await endTrouble(place.ground.places[provider], trouble)
     const containedAfterMs = await run.recovery()
     await run.aftermath(trouble.settlesMs ?? SETTLES_MS)
-    const { othersMs, minted, problems } = run
+    const { othersMs, problems } = run
     if (minted > 0) problems.push(`P17: ${minted} were minted while nothing could be ended`)
     return {
       provider,
@@ -79,12 +82,12 @@ class Run {
   readonly endings: Ending[] = []
   readonly problems: string[] = []
   othersMs = 0
-  /** Credentials the troubled upstream gave out after its ends had failed for a while. */
-  minted = 0
   #closedAt = Number.POSITIVE_INFINITY
   readonly #place: OutageHouse
   readonly #provider: ProviderName
-  readonly #waiting = new Map<string, number>()
+  readonly #waiting = new Map<LeaseId, number>()
+  /** Tasks that ask for a credential when nothing should be minted any more. */
+  readonly #tooLate = new Set<TaskId>()
 
   constructor(place: OutageHouse, provider: ProviderName) {
     this.#place = place
@@ -107,6 +110,13 @@ class Run {
       if (this.#waiting.size > 0) await this.#lookAtOthers(at + 1_000)
       if (at % LOOK_EVERY_MS === 0) await this.#lookAtLedger()
     }
+  }
+
+  /** Credentials the troubled upstream gave out after its ends had failed for a while. */
+  async mintedTooLate(): Promise<number> {
+    const byName = await this.#byName()
+    const tasks = this.#ours().map(({ name }) => byName.get(name ?? '')?.task)
+    return tasks.filter((task) => task !== undefined && this.#tooLate.has(task)).length
   }
 
   async recovery(): Promise<number | undefined> {
@@ -140,26 +150,18 @@ class Run {
     }
   }
 
+  /** Its answer may take longer than until the next try. */
   async #tryToMint(at: number): Promise<void> {
-    const before = this.#ours().length
     const wish = { provider: this.#provider, n: at / MINT_EVERY_MS, ttlSeconds: 300 }
-    let done = false
-    const asked = issue(this.#place, { ...wish, heartbeatSeconds: 600 }).then(
-      () => undefined,
-      () => undefined,
-    )
-    void asked.finally(() => {
-      done = true
-    })
-    for (let n = 0; n < 15 && !done; n += 1) await this.#place.pass(1_000)
-    if (at >= this.#closedAt) this.minted += this.#ours().length - before
+    const task = await openFor(this.#place, { ...wish, heartbeatSeconds: 600 })
+    if (at >= this.#closedAt) this.#tooLate.add(task.id)
+    void issue(this.#place, task, wish).catch(() => {})
   }
 
   async #lookAtOthers(at: number): Promise<void> {
-    const stored = new Map<string, Lease>((await this.#stored()).map((lease) => [lease.id, lease]))
     for (const [lease, since] of this.#waiting) {
-      const row = stored.get(lease)
-      if (row && isContained(row)) {
+      const row = await this.#place.house.store.leases.byId(lease)
+      if (row && (isContained(row) || this.#runsOut(row))) {
         this.#waiting.delete(lease)
         this.othersMs = Math.max(this.othersMs, at - since)
       } else if (at - since > PROMPT_MS) {
@@ -167,6 +169,11 @@ class Run {
         this.problems.push(`P13: ${row?.provider} waits too: ${row?.state} ${row?.lastError}`)
       }
     }
+  }
+
+  /** Nothing is written at an upstream, also a healthy one, for what is about to die by itself. */
+  #runsOut({ exposedUntil }: Lease): boolean {
+    return exposedUntil - this.#place.time.wall() < RUNS_OUT_MS
   }
 
   async #lookAtLedger(): Promise<void> {

@@ -148,7 +148,12 @@ async function startGcp({ ledger, secrets, now, wait, poolSize }: Given): Promis
     definition: gcp,
     settings: {
       type: 'gcp',
-      endpoints: { iamcredentials: wire.url, iam: wire.url, sts: wire.url },
+      endpoints: {
+        iamcredentials: wire.url,
+        iam: wire.url,
+        sts: wire.url,
+        storage: wire.url,
+      },
       credentials: { access_token: 'env:GCP_MINT' },
       revoke: { credentials: { access_token: 'env:GCP_REVOKE' } },
     },

@@ -3,6 +3,7 @@ import { openTask } from '../../src/broker/open-task.ts'
 import type { LeaseId, TaskId } from '../../src/ids.ts'
 import { newId } from '../../src/ids.ts'
 import type { Lease } from '../../src/model/lease.ts'
+import type { Task } from '../../src/model/task.ts'
 import type { Seeded } from '../crash/seeded.ts'
 import type { ProviderName } from './ground.ts'
 import type { OutageHouse } from './house.ts'
@@ -42,42 +43,57 @@ export async function lend(
     const at = from + 2_000 + seeded.between(0, withinMs - from - 4_000)
     const ttlSeconds = way === 'expiry' ? Math.ceil(at / 1000) : LONG_SECONDS
     const heartbeatSeconds = way === 'silence' ? Math.ceil(at / 2000) : undefined
-    const { task, lease } = await issue(place, { provider, n, ttlSeconds, heartbeatSeconds })
-    endings.push({ lease: lease.id, task, provider, way, at })
+    const wish = { provider, n, ttlSeconds }
+    const task = await openFor(place, { ...wish, heartbeatSeconds })
+    const lease = await issue(place, task, wish)
+    endings.push({ lease: lease.id, task: task.id, provider, way, at })
   }
   return endings
 }
 
-/** One task with one lease of it. */
-export async function issue(
-  { house, ground }: OutageHouse,
-  wish: {
-    readonly provider: ProviderName
-    readonly n: number
-    readonly ttlSeconds: number
-    readonly heartbeatSeconds: number | undefined
-  },
-): Promise<{ task: TaskId; lease: Lease }> {
-  const { provider, n, ttlSeconds, heartbeatSeconds } = wish
-  const { entitlements } = ground.places[provider]
-  const entitlement = entitlements[n % entitlements.length]
-  if (!entitlement) throw new Error(`${provider} has no entitlement`)
-  const { id, ceiling } = entitlement
-  const intent = [{ ...ceiling, identifier: id }]
-  const request = { purpose: 'read a ticket', intent, labels: {}, heartbeatSeconds }
+interface Wish {
+  readonly provider: ProviderName
+  /** Decides which of its entitlements. */
+  readonly n: number
+  readonly ttlSeconds: number
+}
+
+/** A task that may ask for what `wish` names. */
+export async function openFor(
+  place: OutageHouse,
+  wish: Wish & { readonly heartbeatSeconds: number | undefined },
+): Promise<Task> {
+  const { id, ceiling } = entitlementOf(place, wish)
   const { task } = await openTask(
-    house.broker,
-    { token: await house.evidence() },
-    { ...request, ttlSeconds: LONG_SECONDS + 600 },
+    place.house.broker,
+    { token: await place.house.evidence() },
+    {
+      purpose: 'read a ticket',
+      intent: [{ ...ceiling, identifier: id }],
+      labels: {},
+      heartbeatSeconds: wish.heartbeatSeconds,
+      ttlSeconds: LONG_SECONDS + 600,
+    },
   )
-  const issued = await issueCredential(house.broker, task, {
-    entitlement: id,
+  return task
+}
+
+export async function issue(place: OutageHouse, task: Task, wish: Wish): Promise<Lease> {
+  const issued = await issueCredential(place.house.broker, task, {
+    entitlement: entitlementOf(place, wish).id,
     intent: undefined,
-    ttlSeconds,
+    ttlSeconds: wish.ttlSeconds,
     idempotencyKey: undefined,
   })
   if ('approval' in issued) throw new Error('it awaits an approval')
-  return { task: task.id, lease: issued.lease }
+  return issued.lease
+}
+
+function entitlementOf({ ground }: OutageHouse, { provider, n }: Wish) {
+  const { entitlements } = ground.places[provider]
+  const entitlement = entitlements[n % entitlements.length]
+  if (!entitlement) throw new Error(`${provider} has no entitlement`)
+  return entitlement
 }
 
 /** Gives the order that ends it; an expiry or a silence needs none. */

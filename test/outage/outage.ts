@@ -5,12 +5,16 @@
  *
  *   npm run test:outage                    every trouble at every upstream, 500 leases each
  *   npm run test:outage -- --short         one of each upstream, 30 leases
+ *   npm run test:outage -- --at-once 1     one after another, instead of as many as there are cores
  *   npm run test:outage -- --provider vault --trouble 429 --leases N --seed S
  */
+import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
-import { BOUND_MS, type Cell, runCell } from './cell.ts'
-import { PROVIDERS } from './ground.ts'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs, promisify } from 'node:util'
+import { BOUND_MS, type Cell } from './cell.ts'
+import { PROVIDERS, type ProviderName } from './ground.ts'
 import { TROUBLES } from './trouble.ts'
 
 const { values } = parseArgs({
@@ -19,6 +23,7 @@ const { values } = parseArgs({
     trouble: { type: 'string' },
     leases: { type: 'string' },
     seed: { type: 'string' },
+    'at-once': { type: 'string', default: String(availableParallelism()) },
     short: { type: 'boolean', default: false },
   },
 })
@@ -38,21 +43,35 @@ const chosen = PROVIDERS.flatMap((provider, column) =>
 say(`30 min of trouble, simulated; ${leases} leases end meanwhile; --seed ${seed}`)
 say(row(['upstream', 'trouble', 'contained after', 'requests', 'minted', 'others', 'real']))
 let failed = 0
-for (const { provider, trouble } of chosen) {
-  const began = performance.now()
-  const cell = await runCell({ provider, trouble, leases, seed })
-  const real = `${Math.round((performance.now() - began) / 1_000)} s`
-  say(
-    row([cell.provider, cell.trouble, after(cell), cell.requests, cell.minted, others(cell), real]),
-  )
-  for (const problem of cell.problems.slice(0, 5)) say(`     FAIL ${problem}`)
-  if (cell.problems.length > 0) failed += 1
-}
+const waiting = [...chosen]
+await Promise.all(Array.from({ length: Number(values['at-once']) }, runWaiting))
 say(`${chosen.length - failed} of ${chosen.length} as promised`)
 const file = process.env.MAYFLY_RESULT_FILE
 const counts = { passed: chosen.length - failed, failed, skipped: 0 }
 if (file) writeFileSync(file, JSON.stringify(counts))
 process.exitCode = failed === 0 ? 0 : 1
+
+async function runWaiting(): Promise<void> {
+  for (let next = waiting.shift(); next; next = waiting.shift()) {
+    const began = performance.now()
+    const cell = await inProcess(next.provider, next.trouble.name)
+    const real = `${Math.round((performance.now() - began) / 1_000)} s`
+    const { provider, trouble, requests, minted } = cell
+    say(row([provider, trouble, after(cell), requests, minted, others(cell), real]))
+    for (const problem of cell.problems.slice(0, 5)) say(`     FAIL ${problem}`)
+    if (cell.problems.length > 0) failed += 1
+  }
+}
+
+/** Apart, because simulated time takes hold of a whole process. */
+async function inProcess(provider: ProviderName, trouble: string): Promise<Cell> {
+  const program = fileURLToPath(new URL('cell-process.ts', import.meta.url))
+  const which = ['--provider', provider, '--trouble', trouble]
+  const how = ['--leases', String(leases), '--seed', String(seed)]
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...which, ...how])
+  // Written by `cell-process.ts`.
+  return JSON.parse(stdout) as Cell
+}
 
 function after({ containedAfterMs }: Cell): string {
   return containedAfterMs === undefined ? `> ${BOUND_MS / 1000} s` : `${containedAfterMs / 1000} s`

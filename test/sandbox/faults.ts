@@ -103,10 +103,18 @@ export async function answerUnderFaults(call: {
   }
 }
 
-async function waited({ faults }: { faults: Faults }, ms: number): Promise<void> {
+/** Whoever leaves meanwhile is not kept waiting any more, though it is done all the same. */
+async function waited(call: { faults: Faults; response: ServerResponse }, ms: number) {
+  const { faults, response } = call
+  let kept = true
+  const over = () => {
+    if (kept) faults.waiting -= 1
+    kept = false
+  }
   faults.waiting += 1
+  response.once('close', over)
   await faults.wait(ms)
-  faults.waiting -= 1
+  over()
 }
 
 function refusal(answer: Answer, { retryAfterSeconds }: Fault & { kind: 'fail' }): Answer {
