@@ -51,7 +51,10 @@ export async function sendSignal(context: Context, flags: SignalFlags): Promise<
   const { leases, tasks } = signal.matched
   const found = `${plural(leases, 'lease')}, ${plural(tasks, 'task')}`
   terminal.line(`accepted as ${signal.id}: ${safe(signal.action)}, ${found}`)
-  const effect = signal.action === 'risk' ? 'mayfly risk ls' : 'mayfly endings ls, mayfly blocks ls'
+  const effect =
+    signal.action === 'risk'
+      ? 'mayfly risk ls'
+      : 'mayfly kills ls, mayfly endings ls, mayfly blocks ls'
   terminal.line(`  watch    ${effect}`)
   return 0
 }
