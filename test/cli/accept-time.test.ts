@@ -48,4 +48,4 @@ it('P5: serve asks about a clock years ahead of its database, and takes the oper
   })
   await servedOnce(file, '--accept-time', answer)
   await servedOnce(file)
-})
+}, 60_000)

@@ -5,8 +5,9 @@ import { type ChainedEvent, ChainVerifier } from '../../src/audit/verify.ts'
 import { steadyClock } from '../../src/clock.ts'
 import { GroupCommit, type Tx } from '../../src/store/sqlite/commit.ts'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
+import { MIGRATIONS } from '../fixture/empty-database.ts'
 import { ManualTime } from '../fixture/time.ts'
-import { chain, MIGRATIONS, shed } from './fixture.ts'
+import { chain, shed } from './fixture.ts'
 
 const note = (n: number): AuditDraft => ({
   type: 'broker.started',

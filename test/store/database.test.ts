@@ -15,8 +15,9 @@ import { promisify } from 'node:util'
 import Sqlite from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite/index.ts'
+import { MIGRATIONS } from '../fixture/empty-database.ts'
 import { ManualTime } from '../fixture/time.ts'
-import { MIGRATIONS, shed } from './fixture.ts'
+import { shed } from './fixture.ts'
 
 const DAY = 86_400_000
 

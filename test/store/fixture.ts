@@ -25,10 +25,9 @@ import type {
   ReserveResult,
   Store,
 } from '../../src/store/store.ts'
+import { MIGRATIONS, putEmptyDatabase } from '../fixture/empty-database.ts'
 import { idSource } from '../fixture/ids.ts'
 import { ManualTime } from '../fixture/time.ts'
-
-export const MIGRATIONS = new URL('../../migrations/sqlite', import.meta.url).pathname
 
 /** Room enough that no cap stands in a test's way. */
 export const LIMITS = {
@@ -67,6 +66,7 @@ export function shed(options: { dir?: string; time?: ManualTime } = {}): Shed {
   const time = options.time ?? new ManualTime()
   const path = join(dir, 'data', 'mayfly.db')
   const keysDir = join(dir, 'keys')
+  putEmptyDatabase(path)
   const open = () => openSqliteStore({ path, keysDir, migrations: MIGRATIONS, clockSource: time })
   const self: Shed = {
     ...open(),

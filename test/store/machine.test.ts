@@ -354,4 +354,4 @@ it('P6: whatever happens in whatever order, a lease makes only drawn moves and n
     }),
     { numRuns: 100 },
   )
-})
+}, 60_000)

@@ -5,7 +5,8 @@ import { newId } from '../../src/ids.ts'
 import type { Task } from '../../src/model/task.ts'
 import { openSqliteStore } from '../../src/store/sqlite/index.ts'
 import type { NewSignal } from '../../src/store/store.ts'
-import { approvalRequest, decision, MIGRATIONS, newTask, type Shed, shed } from './fixture.ts'
+import { MIGRATIONS } from '../fixture/empty-database.ts'
+import { approvalRequest, decision, newTask, type Shed, shed } from './fixture.ts'
 
 /** Everything the store does by itself or on the way of a request, once. */
 async function useAll(one: Shed): Promise<void> {

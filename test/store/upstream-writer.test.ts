@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite/index.ts'
+import { MIGRATIONS } from '../fixture/empty-database.ts'
 import { ManualTime } from '../fixture/time.ts'
-import { MIGRATIONS, shed } from './fixture.ts'
+import { shed } from './fixture.ts'
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND
