@@ -1,7 +1,7 @@
 /** Whether each pool account is switched on: Google lists no tokens, so that is all there is to see. */
 import { type InventoryItem, type InventoryRequest, UpstreamError } from '../../src/provider.ts'
 import { inBatches } from './batches.ts'
-import { isDisabled } from './pool.ts'
+import { isDisabled } from './pool-member.ts'
 import { isPool, resourceName, target } from './target.ts'
 import type { Upstream } from './upstream.ts'
 

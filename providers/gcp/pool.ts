@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import type { Clock } from '../../src/clock.ts'
 import { SKEW_MS } from '../../src/model/lifetime.ts'
 import {
@@ -10,7 +9,7 @@ import {
 } from '../../src/provider.ts'
 import { inBatches } from './batches.ts'
 import { LONGEST_SECONDS, TYPICAL_SECONDS, WORST_SECONDS } from './compile.ts'
-import { accountOf, isPool, resourceName, target } from './target.ts'
+import { isDisabled, type Member, memberOf } from './pool-member.ts'
 import type { Bounds, Upstream } from './upstream.ts'
 
 /** IAM allows 600 writes a minute and project; a batch must not spend them at once. */
@@ -177,42 +176,6 @@ export class AccountPool {
       throw new UpstreamError('unknown', `${verb} of ${member.account} answered, but did nothing`)
     }
   }
-}
-
-interface Member {
-  readonly account: string
-  readonly name: string
-}
-
-function memberOf(order: EndOrder): Member {
-  const given = target.safeParse(order.target)
-  if (!given.success) throw new UpstreamError('refused', 'the lease has no target of this provider')
-  if (!isPool(given.data)) {
-    throw new UpstreamError(
-      'refused',
-      'tokens of a shared service account cannot be ended early: they end by expiry',
-    )
-  }
-  const account = accountOf(given.data, order.slot)
-  if (account === undefined) {
-    throw new UpstreamError('refused', `slot ${order.slot} is not an account of the target's pool`)
-  }
-  return { account, name: resourceName(given.data, account) }
-}
-
-const view = z.object({ disabled: z.boolean().optional() })
-
-/** What IAM says of the account now; the field is left out while it is enabled. */
-export async function isDisabled(
-  upstream: Upstream,
-  member: { readonly name: string },
-  bounds: Bounds,
-): Promise<boolean> {
-  const request = { method: 'GET', path: member.name } as const
-  const answer = await upstream.iam(upstream.revoker, request, bounds)
-  const parsed = view.safeParse(answer.body)
-  if (!parsed.success) throw new UpstreamError('unknown', `${member.name}: not an account`)
-  return parsed.data.disabled ?? false
 }
 
 /**
