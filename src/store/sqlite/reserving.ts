@@ -1,7 +1,6 @@
 import type { LeaseId } from '../../ids.ts'
 import type { Reservation, ReserveResult } from '../store.ts'
 import type { ActiveCounts } from './active-counts.ts'
-import type { ApprovalRow } from './approval-moves.ts'
 import type { Tx } from './commit.ts'
 import type { Db } from './database.ts'
 import { decided, type RecordDecision, refusedByRail } from './decisions.ts'
@@ -11,6 +10,7 @@ import { impactPace, paceReason } from './impact-pace.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { type Ancestor, type Lineage, subjectsAbove } from './lineage.ts'
 import type { LeaseRooms } from './minted.ts'
+import { reservedRow } from './reserved-row.ts'
 import { type LeaseRow, leaseOf, type TaskRow } from './rows.ts'
 import { leases, tasks } from './schema.ts'
 import type { ShownTasks } from './shown-tasks.ts'
@@ -140,7 +140,7 @@ export function reserving(
       moves.end(tx, replaced, { cause: 'replaced', lane: 'end', actor, now: order.now })
     }
     const places = beyond ? 0 : (order.groupCapacity ?? null)
-    const row = rowOf(order, task, { slot, places, killSeq: standing.latestKill(), granted })
+    const row = reservedRow(order, task, { slot, places, killSeq: standing.latestKill(), granted })
     insert(row)
     reserved.set(order.id, row)
     counts.moved(row, 1)
@@ -218,66 +218,5 @@ function subjectOf(task: TaskRow, order: Reservation, above: readonly Ancestor[]
     issuer: task.issuer,
     ...request,
     ...subjectsAbove(above, request),
-  }
-}
-
-function rowOf(
-  order: Reservation,
-  task: TaskRow,
-  more: {
-    slot: string | null
-    places: number | null
-    killSeq: number
-    granted: ApprovalRow | undefined
-  },
-): LeaseRow {
-  const { slot, places, killSeq, granted } = more
-  return {
-    id: order.id,
-    task: task.id,
-    agent: task.agent,
-    tenant: task.tenant,
-    workload: task.workload,
-    issuer: task.issuer,
-    chainJson: task.chainJson,
-    entitlement: order.entitlement,
-    provider: order.provider,
-    target: order.target,
-    targetJson: JSON.stringify(order.targetSpec),
-    groupKey: order.group,
-    groupCapacity: places,
-    intentJson: JSON.stringify(order.intent),
-    state: 'reserved',
-    containment: null,
-    proofJson: null,
-    cause: null,
-    generation: 1,
-    createdAt: order.now,
-    ttlSeconds: order.ttlSeconds,
-    nativeFloorSeconds: order.nativeFloorSeconds,
-    expiresAt: order.expiresAt,
-    nativeExpiresAt: null,
-    latestPossibleExpiry: order.latestPossibleExpiry,
-    exposedUntil: order.latestPossibleExpiry,
-    endingSince: null,
-    endedAt: null,
-    upstreamName: order.upstreamName,
-    scopeJson: JSON.stringify(order.scope),
-    residualsJson: JSON.stringify(order.residuals),
-    impactJson: order.touches.impact.length === 0 ? null : JSON.stringify(order.touches.impact),
-    revocability: order.revocability,
-    decision: order.decision.id,
-    approval: granted?.id ?? null,
-    policyHash: order.decision.policyHash,
-    slot,
-    handleJson: null,
-    renewing: 0,
-    killSeq,
-    idempotencyKey: order.idempotency?.key ?? null,
-    requestHash: order.idempotency?.requestHash ?? null,
-    laneRank: null,
-    dueAt: null,
-    attempts: 0,
-    lastError: null,
   }
 }
