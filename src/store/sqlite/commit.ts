@@ -1,12 +1,12 @@
 import type BetterSqlite3 from 'better-sqlite3'
-import { canonicalJson, GENESIS, hashCanonical } from '../../audit/chain.ts'
+import { canonicalJson, hashCanonical } from '../../audit/chain.ts'
 import type { AuditDraft } from '../../audit/events.ts'
 import type { Clock } from '../../clock.ts'
 import { MayflyError } from '../../errors.ts'
+import { type Head, readHead } from './chain-head.ts'
 import type { Db } from './database.ts'
 import { audit } from './schema.ts'
 import { insertStatement } from './statement.ts'
-import { storedInstant } from './stored-json.ts'
 
 /** What a unit of work may do besides reading and writing rows. */
 export interface Tx {
@@ -25,13 +25,6 @@ interface Written {
 interface Unit {
   run(): Outcome
   refuse(error: unknown): void
-}
-
-/** The last event of the chain. */
-interface Head {
-  readonly seq: number
-  readonly hash: string
-  readonly at: number
 }
 
 /** What a unit that did not throw leaves: its events, and its answer for after the commit. */
@@ -238,18 +231,6 @@ export class GroupCommit {
       hash,
     })
     this.#head = { seq, hash, at: now }
-  }
-}
-
-/** The chain goes on behind an event that cannot be read; its verification names that one. */
-function readHead(sqlite: BetterSqlite3.Database): Head {
-  const row = sqlite.prepare('select seq, hash, at from audit order by seq desc limit 1').get()
-  if (row === undefined) return { seq: 0, hash: GENESIS, at: 0 }
-  const { seq, hash, at } = row as Record<'seq' | 'hash' | 'at', unknown> // as selected
-  return {
-    seq: Number(seq),
-    hash: typeof hash === 'string' ? hash : '',
-    at: storedInstant(at) ?? 0,
   }
 }
 
