@@ -1,13 +1,14 @@
 import type { EndingStore, QueuedEnding } from '../store.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
-import { and, asc, eq, gt, inArray, isNotNull, lte, sql } from './drizzle.ts'
+import { and, eq, gt, inArray, isNotNull, sql } from './drizzle.ts'
 import { groupUse } from './group-use.ts'
 import type { LeaseMoves } from './lease-moves.ts'
 import { shown } from './legible.ts'
 import { among, beforeId, pageOf } from './paging.ts'
 import { nameOnly, queuedEnding } from './queued-ending.ts'
 import { type LeaseRow, laneOf, laneRank, leaseOf } from './rows.ts'
+import { runningOut } from './running-out.ts'
 import { leases } from './schema.ts'
 import { param, prepared } from './statement.ts'
 import { isEnding, isOwed } from './states.ts'
@@ -36,14 +37,6 @@ export function endingStore(rooms: {
       .where(isNotNull(leases.dueAt))
       .groupBy(leases.provider),
   )
-  // Index: leases_running_out.
-  const runningOut = prepared(
-    db,
-    db
-      .selectDistinct({ provider: leases.provider })
-      .from(leases)
-      .where(and(isEnding, lte(leases.latestPossibleExpiry, param('now')))),
-  )
   // Index: leases_owed.
   const owed = prepared(
     db,
@@ -59,6 +52,7 @@ export function endingStore(rooms: {
   )
 
   return {
+    ...runningOut(rooms),
     async due(provider, now, limit) {
       const { read, unreadable } = readAll(claim(provider, now, limit))
       if (unreadable.length > 0) await commit.run((tx) => quarantine(tx, unreadable, now))
@@ -120,24 +114,6 @@ export function endingStore(rooms: {
         update.postponed.run({ id, error, due: nextDue, add: counts === 'attempt' ? 1 : 0 })
         tx.nudge()
       }),
-    async runningOut(now) {
-      return runningOut.all({ now }).map(({ provider }) => provider)
-    },
-    runOut: (provider, surely, limit) =>
-      commit.run((tx) => {
-        const rows = update.pastExpiry.all({ provider, surely, limit })
-        for (const row of rows) runOutOne(tx, row, surely)
-        return rows.length
-      }),
-    async nextRunOut() {
-      const first = db
-        .select({ at: leases.latestPossibleExpiry })
-        .from(leases)
-        .where(isEnding)
-        .orderBy(asc(leases.latestPossibleExpiry))
-        .limit(1)
-      return first.get()?.at
-    },
     released: (id, _now) =>
       commit.run((tx) => {
         const row = moves.byId(id)
@@ -186,28 +162,6 @@ export function endingStore(rooms: {
     async owed() {
       return owed.all()
     },
-  }
-
-  function runOutOne(tx: Tx, row: LeaseRow, surely: number): void {
-    // What was never seen to end upstream may have left something behind: a policy, a pool account.
-    const untouched = row.containment !== 'enforced' && row.revocability !== 'expiry'
-    const cleans = row.slot !== null || untouched
-    update.toEnded.run({
-      id: row.id,
-      now: surely,
-      exposedUntil: Math.min(row.exposedUntil, surely),
-      lane: laneRank('cleanup'),
-      due: cleans ? surely : null,
-    })
-    tx.event({
-      type: 'lease.ended',
-      actor: 'mayfly',
-      tenant: row.tenant,
-      task: row.task,
-      lease: row.id,
-      data: { containment: 'expired', attempts: row.attempts },
-    })
-    if (cleans) tx.nudge()
   }
 
   function quarantine(tx: Tx, rows: readonly LeaseRow[], now: number): void {
@@ -259,36 +213,6 @@ function updates(db: Db) {
           attempts: sql`${leases.attempts} + ${sql.placeholder('add')}`,
         })
         .where(and(byId, isNotNull(leases.dueAt))),
-    ),
-    // Index: leases_running_out.
-    pastExpiry: prepared(
-      db,
-      db
-        .select()
-        .from(leases)
-        .where(
-          and(
-            isEnding,
-            eq(leases.provider, param('provider')),
-            lte(leases.latestPossibleExpiry, param('surely')),
-          ),
-        )
-        .orderBy(asc(leases.latestPossibleExpiry))
-        .limit(sql.placeholder('limit')),
-    ),
-    toEnded: prepared(
-      db,
-      db
-        .update(leases)
-        .set({
-          state: 'ended',
-          containment: 'expired',
-          endedAt: param('now'),
-          exposedUntil: param('exposedUntil'),
-          laneRank: param('lane'),
-          dueAt: param('due'),
-        })
-        .where(byId),
     ),
     released: prepared(
       db,
