@@ -55,6 +55,12 @@ describe('npm run demo -- --json', () => {
     expect(report.steps.map(({ name }) => name)).toContain(delegated)
     const gated = 'a tool gateway asks before each call, and hears no once the risk rose'
     expect(report.steps.map(({ name }) => name)).toContain(gated)
+    for (const shown of [
+      'the operator sees what a kill would break',
+      'a receipt says what became of a credential, without the broker',
+    ]) {
+      expect(report.steps.map(({ name }) => name)).toContain(shown)
+    }
     expect(Object.keys(report).toSorted()).toEqual(['audit', 'ok', 'providers', 'steps'])
     expect(code).toBe(0)
     expect(readdirSync(temporary)).toEqual([])
@@ -106,6 +112,8 @@ describe('npm run demo', () => {
     expect(shown).toMatch(/aws {9}tickets-s3 {2}refused after +\d+ ms {2}simulated: 4 s scaled/)
     expect(shown).toMatch(/vault {7}tickets-db {2}refused after +\d+ ms$/m)
     expect(shown).toContain('$ mayfly leases ls')
+    expect(shown).toMatch(/would kill agent=summariser: \d leases in \d tasks.*nothing was done/)
+    expect(shown).toMatch(/forged {6}NOT VALID/)
     expect(shown).toContain('intact: ')
     expect(shown).toContain('every promise shown was kept')
 

@@ -18,11 +18,21 @@ export async function endTask(stage: Stage): Promise<void> {
   demandDead(loot)
 }
 
-export async function reportTrouble(stage: Stage): Promise<void> {
-  const { world, providers, timeline } = stage
+/** The agent works on; before anybody contains it, an operator looks what that would break. */
+export async function lookBefore(stage: Stage): Promise<void> {
   const { task } = await stage.open(PURPOSE)
   for (const { identifier = '' } of INTENT) await stage.borrow(identifier)
-  timeline.event('task', `${task.id} with four credentials of its own`)
+  stage.timeline.event('task', `${task.id} with four credentials of its own`)
+  const why = ['--reason', 'what would it break?']
+  const output = await mayfly(stage, ['kill', '--agent', AGENT, ...why, '--dry-run'])
+  demand(output.includes('nothing was done'), 'the dry run does not say that it did nothing')
+  demand(output.includes(task.id), `the dry run does not name ${task.id}`)
+  const { state } = await stage.world.operator.task(task.id)
+  demand(state === 'open', `after a dry run the task is ${state}`)
+}
+
+export async function reportTrouble(stage: Stage): Promise<void> {
+  const { world, providers } = stage
   const what = `a signed message of "${SOURCE}" names ${AGENT}`
   const loot = await robbery(stage, what, async () => {
     const reason = 'its container image is not ours'

@@ -59,6 +59,7 @@ function asSiem({ configuration }: World): string[] {
     `export SIEM_SECRET=${configuration.siemSecret}`,
     `${CLI} signal send --source ${SOURCE} --secret env:SIEM_SECRET \\`,
     `  --agent ${AGENT} --action kill --reason "try it"`,
+    `${CLI} kills ls`,
     `${CLI} endings ls`,
     `${CLI} blocks ls`,
     `${CLI} blocks lift BLOCK`,

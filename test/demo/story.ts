@@ -1,8 +1,16 @@
 import { agreeOnce } from './approval-scene.ts'
 import { stealToken } from './bound-scene.ts'
-import { endTask, leaveNothing, liftBlock, reportTrouble, stayBlocked } from './end-scenes.ts'
+import {
+  endTask,
+  leaveNothing,
+  liftBlock,
+  lookBefore,
+  reportTrouble,
+  stayBlocked,
+} from './end-scenes.ts'
 import { askBeforeEachCall } from './gateway-scene.ts'
 import { listEnded, listLive, verifyAudit } from './operator.ts'
+import { keepReceipt } from './receipt-scene.ts'
 import type { Report, StepReport } from './report.ts'
 import type { Stage } from './stage.ts'
 import { askForTooMuch, delegate, openTask, strayOutside, useCredentials } from './task-scenes.ts'
@@ -28,10 +36,12 @@ export const STEPS: readonly Step[] = [
   },
   { name: 'the operator sees what is live', play: listLive },
   { name: 'the task ends and stolen credentials die', play: endTask },
+  { name: 'the operator sees what a kill would break', play: lookBefore },
   { name: 'a signed message contains the agent', play: reportTrouble },
   { name: 'nothing new is issued while it is blocked', play: stayBlocked },
   { name: 'the operator lifts the block and work goes on', play: liftBlock },
   { name: 'the operator sees what became of it', play: listEnded },
+  { name: 'a receipt says what became of a credential, without the broker', play: keepReceipt },
   { name: 'the audit log is whole', play: verifyAudit },
   { name: 'nothing that was lent still works', play: leaveNothing },
 ]
