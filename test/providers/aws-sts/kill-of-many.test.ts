@@ -9,6 +9,10 @@ import { Ledger } from '../../sandbox/ledger.ts'
 import { ROLE } from './bench.ts'
 
 const LEASES = 1_000
+/** So many ask at once. */
+const ASKERS = 20
+/** As many are tried by the client agents have; of all of them the upstream says whether they work. */
+const TRIED = 100
 const FAR = 'eu-west-1'
 const ROLE_CHARACTERS = 10_240
 /** Issued longest ago, with a minute between: nothing is in doubt. */
@@ -42,7 +46,7 @@ test('P8: a kill of 1,000 leases of one agent on one role is one statement, is p
   }
   expect(await progress()).toMatchObject({ proved: LEASES, remaining: 0 })
   expect(sandbox.calls('PutRolePolicy')).toBeLessThan(10)
-  expect(await works(sandbox, doomed)).toEqual({ AccessDenied: LEASES })
+  expect(await works(sandbox, doomed.slice(-TRIED))).toEqual({ AccessDenied: TRIED })
   expect(await works(sandbox, [kept])).toEqual({ ok: 1 })
   const probes = /^mf-(canary|control)-/
   expect(ledger.working().filter(({ name = '' }) => !probes.test(name))).toHaveLength(1)
@@ -112,11 +116,14 @@ function other(house: House): Promise<Opened> {
 
 async function issue(house: House, task: Opened, count: number): Promise<Credential[]> {
   const credentials: Credential[] = []
-  for (let n = 0; n < count; n += 1) {
-    const { status, text, body } = await house.ask(task)
-    if (status !== 201) throw new Error(text)
-    credentials.push(body.credential)
+  const asker = async () => {
+    for (let n = 0; n < count / Math.min(count, ASKERS); n += 1) {
+      const { status, text, body } = await house.ask(task)
+      if (status !== 201) throw new Error(text)
+      credentials.push(body.credential)
+    }
   }
+  await Promise.all(Array.from({ length: Math.min(count, ASKERS) }, asker))
   return credentials
 }
 
