@@ -10,6 +10,7 @@ import type { z } from 'zod'
 import type { Refusal, Vocabulary } from './model/intent.ts'
 import type { ProviderContext } from './provider/context.ts'
 import type { DescribeRequest, Description } from './provider/description.ts'
+import type { Doubt } from './provider/doubt.ts'
 import type { EndOrder, EndOutcome, ProofOutcome, RevokeBatch } from './provider/end.ts'
 import type { Finding } from './provider/finding.ts'
 import type { InventoryItem, InventoryRequest, SlotOutcome } from './provider/inventory.ts'
@@ -18,6 +19,7 @@ import type { AccessTokens } from './provider/own-tokens.ts'
 
 export type * from './provider/context.ts'
 export type * from './provider/description.ts'
+export type * from './provider/doubt.ts'
 export type * from './provider/end.ts'
 export type * from './provider/finding.ts'
 export type * from './provider/inventory.ts'
@@ -92,6 +94,12 @@ export interface Provider {
    * asked of leases that were proved before: `works` says that the upstream accepts one again.
    */
   prove?(orders: readonly EndOrder[]): Promise<readonly ProofOutcome[]>
+  /**
+   * Where an upstream says yes before anything is to be seen of it: looks whether it shows what it
+   * accepted, and tries again where it does not. Every group on which its yes is in doubt by now.
+   * Asked every few seconds; costs nothing where nothing was accepted since.
+   */
+  doubts?(): Promise<readonly Doubt[]>
   /** Cleans up after leases known to be dead, for example enables a pool account again. */
   release?(orders: readonly EndOrder[]): Promise<readonly EndOutcome[]>
   /**

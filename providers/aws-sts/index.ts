@@ -21,6 +21,7 @@ import { UpstreamClock } from './upstream-clock.ts'
 import { awsVocabulary } from './vocabulary.ts'
 
 const INVENTORY_MS = 30_000
+const DOUBT_MS = 15_000
 const ACCOUNT_MS = 5_000
 
 /**
@@ -74,6 +75,16 @@ function create(context: ProviderContext<AwsSettings>): Provider {
       return denialsOf(role).refuse(batch)
     },
     ...(settings.proof === undefined ? {} : { prove }),
+    doubts: async () => {
+      const signal = AbortSignal.timeout(DOUBT_MS)
+      const looks = [...denials].map(async ([group, one]) => ({
+        group,
+        what: await one.doubt(signal),
+      }))
+      return (await Promise.all(looks)).flatMap(({ group, what }) =>
+        what ? [{ group, what }] : [],
+      )
+    },
     inventory: async (beside) => {
       const signal = AbortSignal.timeout(INVENTORY_MS)
       const looked = [...new Set([...roles(), ...(beside?.groups ?? [])])]

@@ -12,6 +12,7 @@ import type { InlinePolicy, RolePolicies } from './role-policies.ts'
 import { EMPTY_SURVEY, fullMessage, type Survey, surveyOf } from './role-survey.ts'
 import { SharedWrites } from './shared-writes.ts'
 import { tagDenialsFor } from './tag-denials.ts'
+import { UnseenWrite } from './unseen-write.ts'
 import type { UpstreamClock } from './upstream-clock.ts'
 
 export interface DenialContext {
@@ -53,6 +54,7 @@ export class RoleDenials {
   /** Undefined until the role was looked at, and after a write of unknown outcome. */
   #shard: number | undefined
   readonly #versions = new DocumentVersions()
+  readonly #unseen: UnseenWrite
   #survey: (Survey & { readonly at: number }) | undefined
   /** The role's MaxSessionDuration, once it was read. */
   #longestSeconds: number | undefined
@@ -61,6 +63,7 @@ export class RoleDenials {
   constructor(context: DenialContext, policies: RolePolicies) {
     this.#context = context
     this.#policies = policies
+    this.#unseen = new UnseenWrite(context.clock, policies)
     this.#copiesFrom = context.clock.monotonic() + COPIES_AFTER_MS
     this.#writes = new SharedWrites(context.clock, (batches, signal) =>
       this.#write(batches, signal),
@@ -86,6 +89,23 @@ export class RoleDenials {
     // One of ours may be on its way while it is read.
     const after = this.#versions.untouched()
     return found !== undefined && after.length > 0 && [...before, ...after].includes(found.text)
+  }
+
+  /** Why the ends that IAM accepted here are in doubt, looked at now; undefined: they are not. */
+  async doubt(signal: AbortSignal): Promise<string | undefined> {
+    try {
+      if (this.#unseen.doubt === undefined) await this.#unseen.look(signal)
+      else await this.#writes.add({ group: null, orders: [], stillRefused: [], signal })
+    } catch (error) {
+      // A look or a write that failed has shown nothing.
+      if (!(error instanceof UpstreamError)) throw error
+    }
+    if (this.#unseen.doubt !== undefined) {
+      // What stands is read anew: nothing of it is what we were told.
+      this.#versions.forget()
+      this.#survey = undefined
+    }
+    return this.#unseen.doubt
   }
 
   /** The role's documents of this installation, read now. */
@@ -211,7 +231,10 @@ export class RoleDenials {
     const copies = clock.monotonic() >= this.#copiesFrom
     const stands = this.#versions.standing(survey.own)
     const document = this.#refusals.document(survey, { stands, copies })
-    if (document === undefined || refusesNothing(document)) return true
+    if (document === undefined || refusesNothing(document)) {
+      await this.#unseen.again(signal)
+      return true
+    }
     const name = this.#documentName()
     const text = documentText(document)
     if (looksAgain && text === this.#versions.last?.text) {
@@ -221,16 +244,21 @@ export class RoleDenials {
     }
     try {
       this.#versions.offered(text)
+      this.#unseen.offered(text)
       await this.#policies.put({ name, text }, signal)
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error
-      if (error.upstreamCode === 'NoSuchEntity') return false
+      if (error.upstreamCode === 'NoSuchEntity') {
+        this.#unseen.roleIsGone()
+        return false
+      }
       this.#survey = undefined
       // Other policies have grown: what was written before stands, and is measured again.
       if (error.upstreamCode === 'LimitExceeded') return true
       if (error.outcome === 'unknown') this.#abandonShard()
       throw error
     }
+    await this.#unseen.accepted({ name, text }, signal)
     this.#versions.accepted(document, text, clock.monotonic())
     return true
   }
@@ -238,6 +266,7 @@ export class RoleDenials {
   /** The write under way may still land: from now on another document is ours. */
   #abandonShard(): void {
     this.#shard = undefined
+    this.#unseen.forget()
     this.#versions.forget()
     // What refuses it from now on may be that write, and not ours.
     this.#refusals.canary = undefined

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { DriftKind } from '../model/drift.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
-import type { Finding } from '../provider.ts'
+import type { Doubt, Finding } from '../provider.ts'
 
 /** What cannot be ended must not be minted (P17); these bounds say when that is in doubt. */
 const FAILURES_TO_OPEN = 5
@@ -46,6 +46,7 @@ interface ProviderState {
   /** Until when, on the monotonic tick, it asked to be left alone. */
   pausedUntil: number
   blocking: readonly string[]
+  doubts: readonly Doubt[]
 }
 
 /**
@@ -103,6 +104,17 @@ export class Health {
   }
 
   /**
+   * Where the upstream's yes to an end is in doubt, as the last look found it. Returns whether any is
+   * new.
+   */
+  doubted(provider: string, doubts: readonly Doubt[]): boolean {
+    const state = this.#stateOf(provider)
+    const before = new Set(state.doubts.map(({ group }) => group))
+    state.doubts = doubts
+    return doubts.some(({ group }) => !before.has(group))
+  }
+
+  /**
    * Why nothing begins now: the wall clock leapt so far ahead that nobody knows what time it is, and
    * what would begin in that future could outlive its deadline (P5). Ends and kills go on.
    */
@@ -120,8 +132,11 @@ export class Health {
     return this.#diskProblem
   }
 
-  /** Why nothing that must be ended early may be minted there now; undefined if it may. */
-  notRevocable(provider: string): string | undefined {
+  /**
+   * Why nothing that must be ended early may be minted there now, or in this group of it; undefined if
+   * it may.
+   */
+  notRevocable(provider: string, group: string | null = null): string | undefined {
     const state = this.#stateOf(provider)
     if (this.#diskProblem !== undefined) return this.#diskProblem
     const failedAt = state.openedAt.revoke
@@ -129,6 +144,9 @@ export class Health {
       return `ending leases at ${provider} fails at present`
     }
     if (state.blocking.length > 0) return `${provider} could not be ended: ${state.blocking[0]}`
+    if (state.doubts.some((doubt) => doubt.group === group)) {
+      return `${provider} does not do what it accepts: what it should refuse may still work`
+    }
     const { skew } = state
     const fresh = skew && this.#clock.monotonic() - skew.at < SKEW_MEMORY_MS
     if (fresh && Math.abs(skew.ms) > SKEW_MS) {
@@ -202,7 +220,9 @@ export class Health {
   /** One line per provider with trouble, for readiness and metrics. */
   report(): { readonly provider: string; readonly problem: string }[] {
     return [...this.#providers.keys()].flatMap((provider) => {
-      const problem = this.notRevocable(provider) ?? this.mintPaused(provider)
+      const [doubt] = this.#stateOf(provider).doubts
+      const doubted = doubt && `${doubt.group}: ${doubt.what}`
+      const problem = this.notRevocable(provider) ?? doubted ?? this.mintPaused(provider)
       return problem === undefined ? [] : [{ provider, problem }]
     })
   }
@@ -216,6 +236,7 @@ export class Health {
         skew: undefined,
         pausedUntil: Number.NEGATIVE_INFINITY,
         blocking: [],
+        doubts: [],
       }
       this.#providers.set(provider, state)
     }

@@ -3,6 +3,7 @@ import { Anchoring } from './anchor.ts'
 import { ApprovalNotices } from './approval-notices.ts'
 import { ApprovalExpiry } from './approvals.ts'
 import { Checks } from './checks.ts'
+import { Doubts } from './doubts.ts'
 import { EndingQueue } from './ending-queue.ts'
 import { Enforcement } from './enforcement.ts'
 import { sweepExpiry } from './expiry.ts'
@@ -38,6 +39,7 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
   const approvals = new ApprovalExpiry(broker)
   const notices = new ApprovalNotices(broker)
   const reconciling = new Reconciling(broker)
+  const doubts = new Doubts(broker)
   let stopped = false
   let urgent: Promise<void> | undefined
   let again = false
@@ -93,6 +95,7 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
     void guarded('checks', () => checks.sweep())
     void guarded('anchoring', () => anchoring.sweep())
     reconciling.sweep()
+    doubts.sweep()
   }
   const guarded = (what: string, run: () => Promise<void>): Promise<void> =>
     run().catch((error) => {
@@ -107,6 +110,7 @@ export async function startLifecycle(broker: Broker): Promise<Lifecycle> {
       cancelTimer()
       checks.stop()
       reconciling.stop()
+      doubts.stop()
       const idle = Promise.all([
         sweeping,
         urgent,

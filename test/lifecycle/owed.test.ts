@@ -5,8 +5,5 @@ test.todo(
   'DESIGN §10: open + issue + end reach 50 % of the floor, also late in a full run (measured 45 to 55 %)',
 )
 test.todo(
-  'P17: a role whose IAM answers 200 without writing is found out without `proof`, too, and nothing is minted on it meanwhile',
-)
-test.todo(
   'P8: a broker that is killed hundreds of times in a quarter of an hour leaves room for kills on its AWS roles: what its predecessors wrote is merged sooner',
 )
