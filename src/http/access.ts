@@ -77,6 +77,7 @@ export function accessRoutes(app: App, { broker, guards }: Parts): void {
     path: '/.well-known/authzen-configuration',
     tags,
     summary: 'Where evaluations are asked for (AuthZEN 1.0 metadata)',
+    description: 'For gateways that look for the addresses instead of knowing them.',
     security: [],
     responses: {
       200: json(metadataAnswer, 'There is no search: what is absent is not offered.'),

@@ -12,6 +12,8 @@ export function agentRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/agents',
     tags: ['configured'],
     summary: 'Agents in the order of the configuration',
+    description:
+      'Those of the operator’s tenants, each with its open tasks, its live leases, its risk and whether it is blocked.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { query: z.strictObject(paging) },

@@ -13,6 +13,8 @@ export function alertRoutes(app: App, { broker }: Parts): void {
     path: '/v1/signals/{source}/unsigned/{secret}',
     tags: ['signals'],
     summary: 'An alert of a sender that cannot sign: it may end tasks and agents, no more',
+    description:
+      'Known by the secret in the address and the network it comes from, read by the `preset` or `map` of its source. It never lowers a risk.',
     // The secret is in the path, and where it comes from counts.
     security: [],
     request: { params: z.object({ source: z.string(), secret: z.string() }) },

@@ -32,6 +32,8 @@ function listRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/approvals',
     tags,
     summary: 'Approvals, newest first',
+    description:
+      'Requests that the policies permit only with a person’s yes. Those of the operator’s tenants.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: {
@@ -65,6 +67,8 @@ function showRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/approvals/{id}',
     tags,
     summary: 'One approval; waits a while for its decision, if asked to',
+    description:
+      'By the token of the task that asked, or by an operator, who also sees `review`: the agent’s own words, the risk and the policies.',
     security: [...BY_TASK, { operator: [] }],
     middleware: guards.either,
     request: {
@@ -96,6 +100,8 @@ function followRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/approvals/{id}/events',
     tags,
     summary: 'The approval now and at its decision, as server-sent events; then the stream ends',
+    description:
+      'For agents that would rather listen than ask again. Once it is granted the agent sends the identical request for a credential.',
     security: [...BY_TASK, { operator: [] }],
     middleware: guards.either,
     request: { params: byId },
@@ -134,6 +140,8 @@ function approveRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/approvals/{id}/approve',
     tags,
     summary: 'Say yes to exactly this; the agent repeats its request and gets it, once',
+    description:
+      'The yes is bound to agent, task, scope, lifetime and policies: whatever of it changes needs another. It runs out unused. Nobody says yes to themselves.',
     security: [{ operator: [] }],
     middleware: [guards.operator, jsonBody] as const,
     request: {
@@ -159,6 +167,7 @@ function denyRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/approvals/{id}/deny',
     tags,
     summary: 'Say no, also to what was granted and not used yet',
+    description: 'The agent may not ask for the same entitlement again for `approvals.cool_down`.',
     security: [{ operator: [] }],
     middleware: [guards.operator, jsonBody] as const,
     request: { params: byId, body: body(z.strictObject({ reason: plainText() })) },

@@ -21,6 +21,8 @@ export function auditRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/audit',
     tags,
     summary: 'Audit events, oldest first',
+    description:
+      'Each with the hash of the one before. An operator of some tenants gets the events of those, which form no chain: the answer says so.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: {
@@ -52,6 +54,8 @@ export function auditRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/audit/head',
     tags,
     summary: 'The newest event of the chain',
+    description:
+      'To be kept where the owner of this host cannot write: an outside anchor. For operators of every tenant.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     responses: {

@@ -14,6 +14,8 @@ export function blockRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/blocks',
     tags,
     summary: 'Blocks, newest first',
+    description:
+      'For what a block names nothing is opened, issued or renewed. Those that reach no further than the operator’s tenants.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: {
@@ -40,6 +42,8 @@ export function blockRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/blocks/{id}',
     tags,
     summary: 'Lift a block',
+    description:
+      'For a false alarm, or trouble that is over. What was ended stays ended. Risk that the same signal set is taken back with the last of its blocks.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { params: byId },

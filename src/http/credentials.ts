@@ -35,6 +35,8 @@ export function credentialRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks/{id}/credentials',
     tags: ['credentials'],
     summary: 'Ask for a credential within the task',
+    description:
+      'Within the task and the entitlement, as far as the policies permit: all that was asked for or a refusal. The secret is in this answer alone. With an `Idempotency-Key` there is one live lease at most: a retry ends the first and gets another.',
     security: BY_TASK,
     request: { params: byId, headers: idempotencyHeaders, body: body(credentialBody) },
     responses: {

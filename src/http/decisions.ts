@@ -17,6 +17,8 @@ export function decisionRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/decisions',
     tags,
     summary: 'Decisions, newest first',
+    description:
+      'Those about the operator’s tenants, each with the policies and rails that determined it.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: {
@@ -58,6 +60,7 @@ export function decisionRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/decisions/{id}',
     tags,
     summary: 'One decision',
+    description: 'As it was recorded in the commit of what it was about.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { params: byId },
@@ -76,6 +79,8 @@ export function decisionRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/decisions/{id}/explanation',
     tags,
     summary: 'Why it was decided so, and what would have been needed',
+    description:
+      'With what the policies were asked, their text as it stood then, and what the policies in force say to the same.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { params: byId },

@@ -19,6 +19,8 @@ export function endingRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/endings',
     tags,
     summary: 'Leases that are ending, with what was tried',
+    description:
+      'Those of the operator’s tenants: in which lane, how often it was tried, when next and what the upstream said. None is given up before it is dead. One without a next try only has to run out.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { query: z.strictObject({ ...paging, provider: z.string().optional() }) },
@@ -44,6 +46,8 @@ export function endingRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/endings/retry',
     tags,
     summary: 'Try every ending again now, or those at one provider',
+    description:
+      'Those of the operator’s tenants. They would be tried by themselves within seconds or minutes.',
     security: [{ operator: [] }],
     request: { body: optionalBody(which) },
     responses: {
@@ -65,6 +69,8 @@ export function endingRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/endings/{id}/retry',
     tags,
     summary: 'Try one ending again now',
+    description:
+      'It would be tried by itself within seconds or minutes. `conflict` where nothing waits to be ended.',
     security: [{ operator: [] }],
     middleware: [guards.operator, jsonBody] as const,
     request: { params: byId, body: optionalBody(nothing) },

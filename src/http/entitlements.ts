@@ -12,6 +12,8 @@ export function entitlementRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/entitlements',
     tags: ['configured'],
     summary: 'Entitlements in the order of the configuration',
+    description:
+      'Those of the operator’s tenants, each with its ceiling, how soon an early end takes effect there (`revocability`) and how many leases are out.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { query: z.strictObject(paging) },

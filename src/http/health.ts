@@ -21,6 +21,7 @@ export function healthRoutes(app: App, { broker, metrics, ready }: Parts): void 
     path: '/livez',
     tags,
     summary: 'The process answers',
+    description: 'It says nothing of the store or the upstreams: restart it when this fails.',
     security: [],
     responses: { 200: json(z.strictObject({ status: z.literal('ok') }), 'It does.') },
   })
@@ -31,6 +32,8 @@ export function healthRoutes(app: App, { broker, metrics, ready }: Parts): void 
     path: '/readyz',
     tags,
     summary: 'The broker can take requests',
+    description:
+      'Its store takes commits. An upstream in trouble does not count, because the others still work; `withheld` is why nothing is issued although the broker is ready.',
     security: [],
     responses: {
       200: json(readyAnswer, 'It can.'),
@@ -55,6 +58,7 @@ export function healthRoutes(app: App, { broker, metrics, ready }: Parts): void 
     path: '/metrics',
     tags,
     summary: 'Prometheus metrics',
+    description: 'Labels are routes, codes and configured names, never ids of tasks or leases.',
     security: [],
     responses: {
       200: {

@@ -34,6 +34,8 @@ export function killRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/kills',
     tags,
     summary: 'End every lease a selector matches, now',
+    description:
+      'The order and its block are durable when this is answered: its leases follow, and nothing is issued against it any more, not even by a request in flight. It reaches the tenants in which the operator may kill. With `dry_run` it says whom it would hit, what would break and what only runs out.',
     security: [{ operator: [] }],
     middleware: [guards.operator, jsonBody] as const,
     request: { body: body(killBody) },
@@ -84,6 +86,8 @@ export function killRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/kills/{id}',
     tags,
     summary: 'How far a kill has come',
+    description:
+      'Counts of its leases by containment: `pending` and `unknown` wait for their upstream, `enforced` are refused by its word, `proved` were seen refused, `expired` died by themselves. To an operator of some tenants a kill that reaches further is unknown.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { params: byId },

@@ -29,6 +29,8 @@ function listRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/leases',
     tags,
     summary: 'Leases, newest first',
+    description:
+      'Those of the operator’s tenants. `containment` says how far the end of one is known to have come, `exposed_until` until when it could still work at the latest.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: {
@@ -69,6 +71,7 @@ function showRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/leases/{id}',
     tags,
     summary: 'One lease',
+    description: 'By the token of its task while that is open, or by an operator of its tenant.',
     security: [...BY_TASK, { operator: [] }],
     middleware: guards.either,
     request: { params: byId },
@@ -92,6 +95,8 @@ function renewRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/leases/{id}/renew',
     tags,
     summary: 'Prolong a lease, under the policies of now',
+    description:
+      'Decided anew, never past the deadline of the task. `credential` holds what is new of the secret, once.',
     security: BY_TASK,
     request: { params: byId, body: optionalBody(nothing) },
     responses: {
@@ -133,6 +138,8 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/leases/{id}/end',
     tags,
     summary: 'End a lease; the answer is durable, the upstream follows',
+    description:
+      'It is tried until the upstream did it or the credential has died by itself. `containment` says how far that is: `pending` (ordered), `enforced` (the upstream accepted it), `proved` (seen refused), `expired`.',
     security: [...BY_TASK, { operator: [] }],
     request: { params: byId, body: optionalBody(nothing) },
     responses: {

@@ -15,6 +15,8 @@ export function introspectRoute(app: App, { broker }: Parts): void {
     path: '/oauth2/introspect',
     tags: ['oauth'],
     summary: 'What an access token is worth, for the resource server it is meant for (RFC 7662)',
+    description:
+      'Not active alike: unknown, expired, ended with its lease or task, named by a kill, or meant for another resource server.',
     security: [{ resourceServer: [] }],
     responses: {
       200: json(introspectionAnswer, 'Its claims, or that it is not active.'),

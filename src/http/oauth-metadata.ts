@@ -32,6 +32,7 @@ export function metadataRoutes(app: App, { broker }: Parts): void {
     path: JWKS_PATH,
     tags,
     summary: 'The public keys of access tokens (RFC 7517)',
+    description: 'A new key is published a day before it signs.',
     security: [],
     responses: {
       200: json(z.strictObject({ keys: z.array(publicKey) }), 'The keys.'),
@@ -49,6 +50,8 @@ export function metadataRoutes(app: App, { broker }: Parts): void {
       path,
       tags,
       summary: 'What this authorization server can do (RFC 8414)',
+      description:
+        'For OAuth libraries: where to exchange, introspect and revoke tokens, and which kinds of authorization details there are.',
       security: [],
       responses: {
         200: json(z.looseObject({ issuer: z.string() }), 'The metadata.'),

@@ -14,6 +14,7 @@ export function documentRoutes(app: App, { broker }: Parts): void {
     path: '/openapi.json',
     tags: ['health'],
     summary: 'This description',
+    description: 'Made from the schemas that check what comes in.',
     security: [],
     responses: {
       200: json(z.record(z.string(), z.unknown()), 'An OpenAPI 3.1 document.'),

@@ -28,6 +28,8 @@ export function policyRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/policies/simulate',
     tags: ['policies'],
     summary: 'What policies would say to a described request or a stored decision',
+    description:
+      'The policies are those sent along, or those in force. Nothing is decided, issued or changed.',
     security: [{ operator: [] }],
     middleware: [guards.operator, jsonBody] as const,
     request: { body: body(simulation) },

@@ -23,6 +23,8 @@ export function receiptRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/leases/{id}/receipt',
     tags,
     summary: 'A signed statement of the life of a lease, as it is known now',
+    description:
+      'Who ordered its end and why, how far that has come and how it was seen, until when it could work. The JWS is verified without the broker, with the keys of `/v1/receipt-keys`. Asking changes nothing.',
     security: [...BY_TASK, { operator: [] }],
     middleware: guards.either,
     request: { params: byId },
@@ -42,6 +44,8 @@ export function receiptRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/kills/{id}/receipt',
     tags,
     summary: 'A signed statement of a kill and what became of each lease, as it is known now',
+    description:
+      'Counts by containment, a line for each of up to 1,000 leases, and a hash over the lines of all. Asking changes nothing; a later one may say more.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { params: byId },
@@ -62,6 +66,8 @@ export function receiptRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/receipt-keys',
     tags,
     summary: 'The public keys of all receipts, those retired too (RFC 7517)',
+    description:
+      'Each with the time in which it signed. Keep them beside the receipts: they outlive the broker there.',
     security: [],
     responses: { 200: json(receiptKeysAnswer, 'The keys.'), ...refusals() },
   })

@@ -18,6 +18,8 @@ export function reloadRoutes(app: App, { broker, guards, reload }: Parts): void 
     path: '/v1/reload',
     tags: ['configured'],
     summary: 'Read the configuration again',
+    description:
+      'With a mistake in it nothing changes, and all mistakes are named. A reload that would end more than `limits.reload_max_ended` leases changes nothing either and says what to send as `confirm`.',
     security: [{ operator: [] }],
     middleware: [guards.operator, jsonBody] as const,
     request: { body: optionalBody(reloadBody) },

@@ -14,6 +14,8 @@ export function requestableRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks/{id}/entitlements',
     tags: ['tasks'],
     summary: 'What the task may ask for',
+    description:
+      'The entitlements that its intent names. None of them is worth anything until a credential was asked for and issued.',
     security: [...BY_TASK, { operator: [] }],
     middleware: guards.either,
     request: { params: byId },

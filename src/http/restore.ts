@@ -15,6 +15,8 @@ export function restoreRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/restore/confirm',
     tags: ['kills'],
     summary: 'Let the broker issue again after an older database was restored',
+    description:
+      'Until then nothing is opened, issued or renewed, as `withheld` of `/readyz` says. It kills every task and lease that came back with the database, because nobody knows which of them had been ended since. For whoever may administer.',
     security: [{ operator: [] }],
     middleware: [guards.operator, jsonBody] as const,
     request: { body: body(confirmBody) },

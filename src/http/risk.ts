@@ -26,6 +26,8 @@ export function riskRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/risk',
     tags: ['signals'],
     summary: 'Unexpired signals that set a risk, newest first',
+    description:
+      'Those about the operator’s tenants. The highest counts; without any it is LOW. A stored signal that cannot be read any more counts as HIGH.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { query: z.strictObject(paging) },
@@ -44,6 +46,8 @@ export function riskRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/risk/clear',
     tags: ['signals'],
     summary: 'Take back what signals say of risk: a false alarm, or trouble that is over',
+    description:
+      'All of them or none, for whoever may lift blocks. What they ended stays ended, blocks that came with them stand until they are lifted.',
     security: [{ operator: [] }],
     middleware: [guards.operator, jsonBody] as const,
     request: { body: body(clearBody) },

@@ -32,6 +32,8 @@ export function signalTestRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/signals/{source}/test',
     tags: ['signals'],
     summary: 'What a message of this source would do; nothing is changed',
+    description:
+      'Whom it names here, the level and what it would end. It may be given without a signature, a security event also as its claims alone. For operators of every tenant who may send signals.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { params: z.object({ source: z.string() }) },

@@ -16,6 +16,8 @@ export function signalRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/signals/{source}',
     tags,
     summary: 'A signed signal (Standard Webhooks); the signature covers the bytes of the body',
+    description:
+      'It sets a risk, blocks or kills, within the scope of its source and its `max_action`. The same message again has the same answer and no second effect.',
     security: [{ signature: [] }],
     request: { params: z.object({ source: z.string() }) },
     responses: {
@@ -46,6 +48,8 @@ export function signalRoutes(app: App, { broker, guards }: Parts): void {
     path: '/v1/signals',
     tags,
     summary: 'Signals received, newest first',
+    description:
+      'Those about the operator’s tenants: whom each named, what came of it and, where nothing did, why.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { query: z.strictObject({ ...paging, source: z.string().optional() }) },

@@ -26,6 +26,8 @@ export function ssfRoutes(app: App, { broker }: Parts): void {
     path: '/v1/ssf/{source}',
     tags: ['signals'],
     summary: 'A security event token (RFC 8417) of a configured transmitter, pushed (RFC 8935)',
+    description:
+      'Read as CAEP 1.0 and RISC 1.0 say, within the scope of its source. Each `jti` counts once, one older than `max_age` is refused. What names nobody here, means nothing here or was overtaken by a later event is accepted and kept without effect.',
     // Who sends it is known by the token's signature alone, and by what `authorization` demands.
     security: [],
     request: { params: z.object({ source: z.string() }) },

@@ -91,6 +91,8 @@ function openRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks',
     tags,
     summary: 'Open a task with workload evidence',
+    description:
+      'Evidence is the workload’s own token, or the certificate of its connection. With a DPoP proof or a certificate the task is bound to that key. Each item of the intent must lie within the ceiling of the entitlement it names. The token is in this answer alone.',
     security: BY_EVIDENCE,
     request: { body: body(openTaskBody) },
     responses: {
@@ -132,6 +134,7 @@ function listRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks',
     tags,
     summary: 'Tasks, newest first',
+    description: 'Those of the operator’s tenants.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: {
@@ -165,6 +168,8 @@ function showRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks/{id}',
     tags,
     summary: 'One task',
+    description:
+      'By its own token while it is open, or by an operator of its tenant. `children` counts the tasks it delegated to.',
     security: [...BY_TASK, { operator: [] }],
     middleware: guards.either,
     request: { params: byId },
@@ -187,6 +192,8 @@ function beatRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks/{id}/heartbeat',
     tags,
     summary: 'A sign of life; answers which leases ended since the one before',
+    description:
+      'For tasks with `heartbeat_seconds`: two missed beats end the task. A beat never moves the deadline.',
     security: BY_TASK,
     request: { params: byId, body: optionalBody(nothing) },
     responses: {
@@ -215,6 +222,8 @@ function endRoute(app: App, { broker, guards }: Parts): void {
     path: '/v1/tasks/{id}/end',
     tags,
     summary: 'End a task, what it delegated, and all their leases',
+    description:
+      'Committed when it is answered; the upstreams follow. By its own token, or by an operator who may kill in its tenant.',
     security: [...BY_TASK, { operator: [] }],
     request: { params: byId, body: optionalBody(outcomeBody) },
     responses: {

@@ -15,6 +15,8 @@ interface Document {
   components: { schemas: Record<string, object>; securitySchemes: Record<string, object> }
 }
 interface Operation {
+  summary?: string
+  description?: string
   security?: Record<string, unknown>[]
   requestBody?: object
   responses: Record<string, { content?: Record<string, { schema: object }> }>
@@ -49,6 +51,23 @@ it('every route is described, with who may call it and how it refuses', async ()
       if (security?.length) expect(Object.keys(responses), path).toContain('401')
     }
   }
+})
+
+it('every operation says in a line what it is, and in a few what that means', async () => {
+  const { call } = await testApi()
+  const { paths } = (await call<Document>('GET /openapi.json')).body
+  const summaries: string[] = []
+  for (const [path, operations] of Object.entries(paths)) {
+    for (const [method, { summary = '', description = '' }] of Object.entries(operations)) {
+      const line = `${method} ${path}`
+      expect(summary, line).toMatch(/^[A-Z].{5,99}$/)
+      expect(description, line).toMatch(/^[A-Z].{25,}\.$/)
+      expect(description.startsWith(summary), line).toBe(false)
+      summaries.push(summary)
+    }
+  }
+  // Below a path of the issuer's the metadata of RFC 8414 is served at two addresses.
+  expect(summaries.length - new Set(summaries).size).toBeLessThanOrEqual(1)
 })
 
 it('what takes a body says how bodies are refused, and problems name every code', async () => {
