@@ -95,7 +95,7 @@ export function accountOfRole(roleArn: string): string | undefined {
   return roleArn.split(':')[4]
 }
 
-export function roleNameOf(roleArn: string): string {
+function roleNameOf(roleArn: string): string {
   return roleArn.slice(roleArn.lastIndexOf('/') + 1)
 }
 

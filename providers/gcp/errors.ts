@@ -48,7 +48,7 @@ export function upstreamError(what: string, failure: Failure): UpstreamError {
   )
 }
 
-export function describeFailure(failure: Failure): string {
+function describeFailure(failure: Failure): string {
   if (failure.unsent) return 'no connection to the endpoint'
   if (failure.status === null) return 'no usable answer came before the deadline'
   return `answered ${failure.status}${failure.code === undefined ? '' : ` ${failure.code}`}`

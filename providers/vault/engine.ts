@@ -26,17 +26,17 @@ export interface Engine {
 }
 
 /** What survives the end of a database user: a session it opened before. */
-export const OPEN_DATABASE_SESSION = 'open-database-session'
+const OPEN_DATABASE_SESSION = 'open-database-session'
 /** A value that was there before and stays: reading it makes nothing ephemeral. */
-export const STATIC_SECRET = 'static-secret'
+const STATIC_SECRET = 'static-secret'
 /** Who does not look into the revocation list goes on trusting a certificate. */
-export const UNCHECKED_CERTIFICATE = 'unchecked-certificate'
+const UNCHECKED_CERTIFICATE = 'unchecked-certificate'
 /** Who verifies a service account's token without asking its cluster goes on trusting it. */
-export const OFFLINE_SERVICE_ACCOUNT_TOKEN = 'offline-service-account-token'
+const OFFLINE_SERVICE_ACCOUNT_TOKEN = 'offline-service-account-token'
 /** Sessions that an AWS credential assumed before its end live their own time. */
-export const ASSUMED_SESSIONS = 'assumed-sessions'
+const ASSUMED_SESSIONS = 'assumed-sessions'
 /** sshd asks at login only. */
-export const OPEN_SSH_SESSION = 'open-ssh-session'
+const OPEN_SSH_SESSION = 'open-ssh-session'
 
 /** The engine writes `VALID UNTIL` this much after the lease's end (seen with PostgreSQL 15). */
 const DATABASE_GRACE_MS = 5_000

@@ -22,7 +22,7 @@ const SKEW_MEMORY_MS = 60_000
 /** A slot on which nothing could be minted is tried last for this long. */
 const SLOT_REST_MS = 60_000
 
-export const DIRECTIONS = ['mint', 'revoke'] as const
+const DIRECTIONS = ['mint', 'revoke'] as const
 export type Direction = (typeof DIRECTIONS)[number]
 
 const PAUSE_MS: Readonly<Record<Direction, number>> = {

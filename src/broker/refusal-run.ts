@@ -4,7 +4,7 @@ import type { Broker } from './broker.ts'
 import { signalOfOurs } from './own-signal.ts'
 
 /** Refused acts of one task within a minute that are no mishap any more. */
-export const REFUSALS_IN_A_RUN = 10
+const REFUSALS_IN_A_RUN = 10
 
 /**
  * Counts a refused act of a task whose agent showed its token: a run of them raises the task's risk.

@@ -10,7 +10,7 @@ export function json<S extends z.ZodType>(schema: S, description: string) {
 // Object.keys forgets the names of the keys; STATUS_OF holds exactly the codes.
 const CODES = Object.keys(STATUS_OF) as ErrorCode[]
 
-export const problemAnswer = z
+const problemAnswer = z
   .strictObject({
     type: z.string(),
     title: z.string(),

@@ -31,7 +31,7 @@ export function answerUnrouted(app: App): NotFoundHandler<Env> {
 }
 
 /** The `type` of every problem with this code (RFC 9457 §3.1.1). */
-export function problemType(code: ErrorCode): string {
+function problemType(code: ErrorCode): string {
   return `urn:mayfly:problem:${code}`
 }
 

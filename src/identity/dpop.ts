@@ -10,10 +10,10 @@ import { readCompact } from './token.ts'
 import { sameAddress } from './url.ts'
 
 /** A proof with a key of 4096 bits stays below; checked before anything is decoded. */
-export const MAX_PROOF_BYTES = 4_096
+const MAX_PROOF_BYTES = 4_096
 const MAX_JTI = 256
 /** How far a proof's `iat` may lie from now: the nonce bounds its age better, a clock may be off. */
-export const PROOF_WINDOW_MS = 120_000
+const PROOF_WINDOW_MS = 120_000
 
 /** The key a proof was made with, and the proof's name: whoever accepts it keeps that until then. */
 export interface CheckedProof {

@@ -6,7 +6,7 @@ import type { IssuerConfigOf } from './issuer-settings.ts'
 import { sendWith } from './send.ts'
 
 /** A workload waits for this answer; an API server that takes longer is in trouble. */
-export const REVIEW_TIMEOUT_MS = 3_000
+const REVIEW_TIMEOUT_MS = 3_000
 const POD_UID = 'authentication.kubernetes.io/pod-uid'
 
 /** What counts of the answer (authentication.k8s.io/v1 TokenReviewStatus). */

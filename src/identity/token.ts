@@ -2,7 +2,7 @@ import { hiddenCharacter } from '../model/text.ts'
 import { hasUniqueKeys } from '../model/unique-keys.ts'
 
 /** Larger than any real workload token; checked before anything is decoded. */
-export const MAX_TOKEN_BYTES = 16 * 1024
+const MAX_TOKEN_BYTES = 16 * 1024
 
 /** Longer than any real key id. */
 const MAX_KID = 512

@@ -3,12 +3,12 @@ import type { IntentItem } from '../model/intent.ts'
 import { withoutUndefined } from '../model/optional.ts'
 import { MAX_TEXT, plainText } from '../model/text.ts'
 
-export const MAX_ITEMS = 20
+const MAX_ITEMS = 20
 /** Per item: actions, locations, and values of one constraint. */
-export const MAX_VALUES = 50
-export const MAX_CONSTRAINTS = 20
+const MAX_VALUES = 50
+const MAX_CONSTRAINTS = 20
 /** Over a whole intent: what its impact is computed from, so that nobody buys work with one call. */
-export const MAX_PAIRS = 2_500
+const MAX_PAIRS = 2_500
 
 const values = z
   .array(plainText(MAX_TEXT))

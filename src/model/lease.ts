@@ -39,8 +39,6 @@ export const LEASE_TRANSITIONS = {
   lose: { from: ['ended', 'failed'], to: 'ending' },
 } as const satisfies Record<string, { from: readonly LeaseState[]; to: LeaseState }>
 
-export type LeaseTransition = keyof typeof LEASE_TRANSITIONS
-
 /** Live: something at an upstream may still honour it. */
 export const LIVE_STATES: readonly LeaseState[] = ['reserved', 'active', 'ending']
 

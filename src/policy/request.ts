@@ -21,7 +21,7 @@ export interface CedarRequest {
 }
 
 /** The one `System` entity there is. */
-export const SYSTEM_ID = 'mayfly'
+const SYSTEM_ID = 'mayfly'
 
 export function cedarRequest(question: PolicyQuestion): CedarRequest {
   if (question.action === 'openTask') return openTask(question)

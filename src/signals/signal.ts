@@ -10,7 +10,7 @@ import { hasUniqueKeys } from '../model/unique-keys.ts'
 export const SIGNAL_ACTIONS = ['risk', 'block', 'kill'] as const
 export type SignalAction = (typeof SIGNAL_ACTIONS)[number]
 
-export const MAX_SIGNAL_TTL_SECONDS = 30 * 86_400
+const MAX_SIGNAL_TTL_SECONDS = 30 * 86_400
 
 /** An event that says a subject is in trouble, in one shape whatever format it came in. */
 export interface Signal {

@@ -2,10 +2,9 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { MayflyError } from '../errors.ts'
 import type { Secret } from '../secret.ts'
-import { parseSignal, type Signal } from './signal.ts'
 
 /** How far a message's time may be from ours, either way (the specification's libraries: 5 min). */
-export const WEBHOOK_TOLERANCE_SECONDS = 300
+const WEBHOOK_TOLERANCE_SECONDS = 300
 /** More than any rotation of keys needs. */
 const MAX_SIGNATURES = 8
 
@@ -23,25 +22,18 @@ export interface WebhookDelivery {
 }
 
 /** A delivery whose signature was right: the same `messageId` must always come with one hash. */
-export interface VerifiedWebhook {
+export interface VerifiedDelivery {
   readonly messageId: string
   /** SHA-256 of the raw body, lower-case hex. */
   readonly bodyHash: string
-  readonly signal: Signal
+  readonly body: string
 }
 
 /**
- * Verifies a Standard Webhooks delivery, then parses its signal. Anything wrong with id, time or
- * signature is `unauthenticated` without a reason; a signed body that is no signal is
- * `invalid_request` with every problem.
+ * Verifies a Standard Webhooks delivery. Anything wrong with id, time or signature is
+ * `unauthenticated` without a reason; what the body says is for others to read.
  */
-export function verifyWebhook(delivery: WebhookDelivery): VerifiedWebhook {
-  const { body, ...verified } = verifyDelivery(delivery)
-  return { ...verified, signal: parseSignal(body) }
-}
-
-/** The same for a body that is not ours to parse. */
-export function verifyDelivery(delivery: WebhookDelivery) {
+export function verifyDelivery(delivery: WebhookDelivery): VerifiedDelivery {
   const { messageId, body } = verifiedBody(delivery)
   const bodyHash = createHash('sha256').update(delivery.rawBody).digest('hex')
   return { messageId, bodyHash, body }

@@ -8,7 +8,7 @@ import { invalid } from '../invalid.ts'
 import { known } from './known.ts'
 
 /** As many as fit into a body, and as one commit should hold. */
-export const MAX_EVALUATIONS = 50
+const MAX_EVALUATIONS = 50
 
 // AuthZEN 1.0 has both sides ignore members they do not know: the objects here are not strict.
 

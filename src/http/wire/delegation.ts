@@ -6,7 +6,7 @@ import { known, rfc3339 } from './known.ts'
 
 const instant = z.iso.datetime()
 
-export const delegationAnswer = z
+const delegationAnswer = z
   .strictObject({
     id: z.string(),
     task: z.string().openapi({ description: 'The task that delegated.' }),

@@ -1,3 +1,4 @@
+import { LIVE_STATES } from '../../model/lease.ts'
 import type { KillOrder } from '../store.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
@@ -14,7 +15,7 @@ import type { EndTask } from './tasks.ts'
 
 type KillRow = typeof kills.$inferSelect
 
-const LIVE: ReadonlySet<string> = new Set(['reserved', 'active', 'ending'])
+const LIVE: ReadonlySet<string> = new Set(LIVE_STATES)
 /** Matches looked up at once: each look passes over all that have their order already. */
 const AHEAD = 5_000
 
