@@ -12,6 +12,7 @@ const REVOKER_SECONDS = 3_600
 export interface AwsClients {
   /** Never retries: a retried AssumeRole mints twice. */
   readonly mint: STSClient
+  /** Never retries: a write that was cut off may land after one that was written later. */
   readonly revoke: IAMClient
   readonly whoRevokes: STSClient
   /** The minting identity's IAM, for `check` only. */
@@ -34,7 +35,7 @@ export function createClients(
   const all = {
     mint,
     mintIam: new IAMClient(clientOptions(settings, endpoints.iam, minting, 2)),
-    revoke: new IAMClient(clientOptions(settings, endpoints.iam, revoking, 2)),
+    revoke: new IAMClient(clientOptions(settings, endpoints.iam, revoking, 1)),
     whoRevokes: new STSClient(clientOptions(settings, endpoints.sts, revoking, 2)),
   }
   return {

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
  * What can go wrong between a client and an upstream:
  * `fail` answers with a status instead of doing it; `slow` waits first, then does it; `hang` never
  * answers and does nothing; `lose` does it and cuts the connection; `lie` answers as if it had
- * done it; `garbage` does it and answers nonsense; `late` answers nothing, does it after `ms`.
+ * done it; `garbage` does it and answers nonsense; `late` answers nothing, does it after `ms`;
+ * `stray` cuts the connection at once, and does it after `ms`.
  */
 export type Fault =
   | { kind: 'fail'; status: number; code?: string; retryAfterSeconds?: number }
@@ -15,6 +16,7 @@ export type Fault =
   | { kind: 'lie' }
   | { kind: 'garbage' }
   | { kind: 'late'; ms: number }
+  | { kind: 'stray'; ms: number }
 
 interface Planned {
   operation: string
@@ -99,6 +101,11 @@ export async function answerUnderFaults(call: {
       await waited(call, fault.ms)
       await perform()
       response.destroy()
+      return
+    case 'stray':
+      response.destroy()
+      await sleep(fault.ms)
+      await perform()
       return
   }
 }

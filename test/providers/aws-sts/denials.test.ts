@@ -389,7 +389,7 @@ describe('the capacity of a role', () => {
       const provider = bench.provider({ writer: writerOf({ process: life % 27 }) })
       const ending = [bench.endOf(bench.order()), bench.endOf(bench.order())]
       if (life % 8 === 0) {
-        bench.sandbox.faults.plan('PutRolePolicy', { kind: 'lose' }, 2)
+        bench.sandbox.faults.plan('PutRolePolicy', { kind: 'lose' }, 1)
         await expect(bench.end(provider, ending, refused)).rejects.toThrow()
       }
       const outcomes = await bench.end(provider, ending, refused)
