@@ -32,7 +32,10 @@ export function documentWriter(installation: string, policyName: string): Writer
   const prefix = `mayfly-${installation}-`
   if (!policyName.startsWith(prefix)) return undefined
   const match = /^(\d+)-e(\d+)$/.exec(policyName.slice(prefix.length))
-  return match ? { shard: Number(match[1]), epoch: Number(match[2]) } : undefined
+  if (!match) return undefined
+  const writer = { shard: Number(match[1]), epoch: Number(match[2]) }
+  // Two names never are one document: none has leading zeros, or more digits than a number keeps.
+  return documentName(installation, writer) === policyName ? writer : undefined
 }
 
 export function documentText(refused: {

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { awsBench } from './bench.ts'
+import { documentText } from '../../../providers/aws-sts/deny-documents.ts'
+import { writerOf } from '../../fixture/writer.ts'
+import { awsBench, ROLE } from './bench.ts'
 
 const _MINUTE = 60_000
 
@@ -13,5 +15,18 @@ it('P6: a write is never sent twice, for the first one could land after a newer 
   await bench.end(provider, [bench.endOf(first)]).catch(() => {})
   await bench.end(provider, [bench.endOf(second, minted)])
   await sleep(900)
+  expect(await bench.read(minted)).toBe('AccessDenied')
+})
+it('P6: a policy named almost like our document does not stand for it', async () => {
+  await using bench = await awsBench()
+  const order = bench.order()
+  const before = bench.provider({ writer: writerOf({ process: 0 }) })
+  const minted = await before.mint(order)
+  await bench.end(before, [bench.endOf(order, minted)])
+  await before.close()
+  for (const name of ['mayfly-acme-00-e1', 'mayfly-acme-0-e01'])
+    bench.sandbox.putRolePolicy(ROLE, name, documentText({ names: [] }))
+  const after = bench.provider({ writer: writerOf({ process: 0 }) })
+  await bench.end(after, [bench.endOf(bench.order())])
   expect(await bench.read(minted)).toBe('AccessDenied')
 })
