@@ -70,9 +70,11 @@ export class DocumentVersions {
     return text !== undefined && (text === this.#last?.text || text === this.#offered)
   }
 
-  /** Somebody else changed it. */
+  /** Somebody else changed it: whatever it held, it did not hold without a break. */
   touched(): void {
     this.#touched = true
+    this.#names.clear()
+    this.#tags.clear()
   }
 
   /** What IAM may hold now if nobody touched it since its canary was listed. */

@@ -4,7 +4,7 @@ import { documentText } from '../../../providers/aws-sts/deny-documents.ts'
 import { writerOf } from '../../fixture/writer.ts'
 import { awsBench, ROLE } from './bench.ts'
 
-const _MINUTE = 60_000
+const MINUTE = 60_000
 
 it('P6: a write is never sent twice, for the first one could land after a newer one', async () => {
   await using bench = await awsBench()
@@ -29,4 +29,23 @@ it('P6: a policy named almost like our document does not stand for it', async ()
   const after = bench.provider({ writer: writerOf({ process: 0 }) })
   await bench.end(after, [bench.endOf(bench.order())])
   expect(await bench.read(minted)).toBe('AccessDenied')
+})
+
+it('P6: a copy that somebody took out of our document has to settle again', async () => {
+  await using bench = await awsBench()
+  const [order, earlier] = [bench.order(), bench.provider({ epoch: 1 })]
+  await bench.end(earlier, [bench.endOf(order, await earlier.mint(order))])
+  const later = bench.provider({ epoch: 2 })
+  await bench.end(later, [bench.endOf(bench.order())])
+  bench.pass(MINUTE)
+  await bench.end(later, [bench.endOf(bench.order())])
+  expect(bench.documents()['mayfly-acme-0-e2']).toContain(order.upstreamName)
+  bench.pass(6 * MINUTE)
+  bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e2', documentText({ names: [] }))
+  await later.inventory?.()
+  await bench.end(later, [bench.endOf(bench.order())])
+  expect(bench.documents()['mayfly-acme-0-e1']).toEqual([order.upstreamName])
+  bench.pass(6 * MINUTE)
+  await bench.end(later, [bench.endOf(bench.order())])
+  expect(bench.documents()['mayfly-acme-0-e1']).toBeUndefined()
 })
