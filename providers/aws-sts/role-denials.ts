@@ -213,12 +213,13 @@ export class RoleDenials {
     const { own, ...others } = survey
     const found = this.#versions.last === undefined ? survey : others
     if (found.earlier.length === 0 && own === undefined) return
-    const { clock, log, writer } = this.#context
+    const { clock, upstream, log, writer } = this.#context
     this.#longestSeconds ??= await this.#policies.maxSessionSeconds(signal)
     const sessionMs = (this.#longestSeconds ?? LONGEST_SESSION_SECONDS) * 1_000
     const entries = this.#refusals.adopt(found, {
       sessionMs,
-      now: clock.now(),
+      // The later clock: what was issued until now dies by AWS's.
+      now: Math.max(clock.now(), upstream.now() ?? 0),
       surely: this.#surely(),
       latestExpiry: (name) => writer.latestExpiry(name),
     })

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { documentText } from '../../../providers/aws-sts/deny-documents.ts'
+import { newId, upstreamName } from '../../../src/ids.ts'
+import { idSource } from '../../fixture/ids.ts'
 import { writerOf } from '../../fixture/writer.ts'
 import { awsBench, ROLE } from './bench.ts'
 
@@ -48,4 +50,17 @@ it('P6: a copy that somebody took out of our document has to settle again', asyn
   bench.pass(6 * MINUTE)
   await bench.end(later, [bench.endOf(bench.order())])
   expect(bench.documents()['mayfly-acme-0-e1']).toBeUndefined()
+})
+
+it('P6: a clock that was behind when an entry was found does not drop it early', async () => {
+  await using bench = await awsBench()
+  const unknown = upstreamName(newId('lease', idSource))
+  bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText({ names: [unknown] }))
+  bench.ours = -60 * MINUTE
+  const provider = bench.provider({ epoch: 2 })
+  await bench.end(provider, [bench.endOf(bench.order())])
+  bench.ours = 0
+  bench.pass(10 * MINUTE)
+  await bench.end(provider, [bench.endOf(bench.order())])
+  expect(Object.values(bench.documents()).flat()).toContain(unknown)
 })
