@@ -9,6 +9,7 @@ const MARGIN_MS = 5 * 60_000
 
 /** How long what is found may live. */
 export interface Lives {
+  /** The instant by the later of the clocks. */
   readonly now: number
   /** The instant by every clock. */
   readonly surely: number
@@ -48,12 +49,13 @@ export class Refusals {
   }
 
   list(order: EndOrder): void {
-    if (!this.#byTags(order)) this.#keep(order.upstreamName, order.latestPossibleExpiry + MARGIN_MS)
+    if (this.#byTags(order) === undefined)
+      this.#keep(order.upstreamName, order.latestPossibleExpiry + MARGIN_MS)
   }
 
   /** Adds an entry where the document still fits with it; true: it is new. */
   listIfRoom(order: EndOrder, survey: Survey): boolean {
-    const known = this.#names.has(order.upstreamName) || this.#byTags(order)
+    const known = this.#names.has(order.upstreamName) || this.#byTags(order) !== undefined
     this.list(order)
     if (known || this.document(survey) !== undefined) return !known
     this.#names.delete(order.upstreamName)
@@ -73,8 +75,9 @@ export class Refusals {
     const [before, names] = [this.#tags.get(key), new Map(this.#names)]
     this.#keepTags({ ...denial, until: denial.until + MARGIN_MS })
     for (const order of orders) {
-      if (!this.#byTags(order) || !this.#names.delete(order.upstreamName)) continue
-      this.#underTags.set(order.upstreamName, key)
+      const under = this.#byTags(order)
+      if (under !== undefined && this.#names.delete(order.upstreamName))
+        this.#underTags.set(order.upstreamName, under)
     }
     if (this.document(survey) !== undefined) return
     if (before) this.#tags.set(key, before)
@@ -178,12 +181,12 @@ export class Refusals {
     )
   }
 
-  /** Whether tags refuse it; then they stay until it is dead. */
-  #byTags(order: EndOrder): boolean {
+  /** The key of tags that refuse it, if any do; they stay until it is dead. */
+  #byTags(order: EndOrder): string | undefined {
     const denial = [...this.#tags.values()].find((one) => refusesByTags(one, order))
-    if (!denial) return false
+    if (!denial) return undefined
     this.#keepTags({ ...denial, until: order.latestPossibleExpiry + MARGIN_MS })
-    return true
+    return keyOfTags(denial.tags)
   }
 
   #keep(name: string, until: number): void {

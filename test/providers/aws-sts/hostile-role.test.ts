@@ -8,17 +8,6 @@ import { awsBench, ROLE } from './bench.ts'
 
 const MINUTE = 60_000
 
-it('P6: a write is never sent twice, for the first one could land after a newer one', async () => {
-  await using bench = await awsBench()
-  const provider = bench.provider()
-  const [first, second] = [bench.order(), bench.order()]
-  const minted = await provider.mint(second)
-  bench.sandbox.faults.plan('PutRolePolicy', { kind: 'stray', ms: 700 }, 1)
-  await bench.end(provider, [bench.endOf(first)]).catch(() => {})
-  await bench.end(provider, [bench.endOf(second, minted)])
-  await sleep(900)
-  expect(await bench.read(minted)).toBe('AccessDenied')
-})
 it('P6: a policy named almost like our document does not stand for it', async () => {
   await using bench = await awsBench()
   const order = bench.order()
@@ -63,4 +52,16 @@ it('P6: a clock that was behind when an entry was found does not drop it early',
   bench.pass(10 * MINUTE)
   await bench.end(provider, [bench.endOf(bench.order())])
   expect(Object.values(bench.documents()).flat()).toContain(unknown)
+})
+
+it('P6: a write is never sent twice, for the first one could land after a newer one', async () => {
+  await using bench = await awsBench()
+  const provider = bench.provider()
+  const [first, second] = [bench.order(), bench.order()]
+  const minted = await provider.mint(second)
+  bench.sandbox.faults.plan('PutRolePolicy', { kind: 'stray', ms: 700 }, 1)
+  await bench.end(provider, [bench.endOf(first)]).catch(() => {})
+  await bench.end(provider, [bench.endOf(second, minted)])
+  await sleep(900)
+  expect(await bench.read(minted)).toBe('AccessDenied')
 })

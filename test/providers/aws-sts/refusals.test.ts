@@ -1,7 +1,12 @@
 import { expect, it } from 'vitest'
-import { entriesWithin, ROLE_INLINE_CHARACTERS } from '../../../providers/aws-sts/deny-documents.ts'
+import {
+  documentText,
+  entriesWithin,
+  ROLE_INLINE_CHARACTERS,
+} from '../../../providers/aws-sts/deny-documents.ts'
 import { Refusals } from '../../../providers/aws-sts/refusals.ts'
-import { EMPTY_SURVEY } from '../../../providers/aws-sts/role-survey.ts'
+import { EMPTY_SURVEY, surveyOf } from '../../../providers/aws-sts/role-survey.ts'
+import { SKEW_MS } from '../../../src/model/lifetime.ts'
 import { awsBench } from './bench.ts'
 
 it('P17: a canary is listed while there is room for it, and never instead of a lease', async () => {
@@ -17,4 +22,33 @@ it('P17: a canary is listed while there is room for it, and never instead of a l
     expect(document?.canary).toBe(n < most ? refusals.canary : undefined)
   }
   expect(refusals.listIfRoom(bench.endOf(bench.order()), EMPTY_SURVEY)).toBe(false)
+})
+
+it('P6: what other tags refuse is needless in an earlier document only once those have settled', async () => {
+  await using bench = await awsBench()
+  const issued = (agent: string, at: number) => {
+    const end = bench.endOf(bench.order({ agent }))
+    const nativeExpiresAt = end.latestPossibleExpiry - SKEW_MS
+    return { ...end, handle: { issued_at: at }, nativeExpiresAt }
+  }
+  const now = Math.floor(Date.now() / 1_000) * 1_000
+  const denial = (agent: string) => ({
+    tags: { agent, tenant: 'support' },
+    before: now,
+    until: now,
+  })
+  const [writer, reader] = [issued('writer', now - 60_000), issued('reader', now - 60_000)]
+  const text = documentText({ names: [reader.upstreamName] })
+  const [found] = surveyOf([{ name: 'mayfly-acme-1-e1', text }], {
+    installation: 'acme',
+    writer: { epoch: 1, shard: 0 },
+  }).earlier
+  const survey = { ...EMPTY_SURVEY, earlier: found ? [found] : [] }
+  const refusals = new Refusals()
+  refusals.adopt(survey, { now, surely: now, sessionMs: 3_600_000, latestExpiry: () => undefined })
+  refusals.listByTags(denial('reader'), [], survey)
+  refusals.listByTags(denial('writer'), [writer, reader], survey)
+  const settled = (agent: string) => ({ names: new Set<string>(), tags: [denial(agent)] })
+  expect(refusals.makesNeedless(text, settled('writer'))).toBe(false)
+  expect(refusals.makesNeedless(text, settled('reader'))).toBe(true)
 })
