@@ -7,10 +7,11 @@ import { Cluster, type TokenRequest } from '../sandbox/kubernetes/index.ts'
 import type { Pod, ServiceAccount } from '../sandbox/kubernetes/objects.ts'
 import { SecretSearch } from '../secret-search.ts'
 import { goodClaims, identityFor, refusal } from './fixture.ts'
-import { startIssuer } from './issuer-server.ts'
+import { newKey, startIssuer } from './issuer-server.ts'
 
 let time: ManualTime
 let cluster: Cluster
+const clusterKey = newKey('cluster-1', 'RS256')
 let account: ServiceAccount
 let pod: Pod
 
@@ -18,7 +19,8 @@ beforeEach(() => startCluster())
 
 async function startCluster(tls?: { cert: string; key: string }) {
   time = new ManualTime()
-  cluster = await new Cluster({ now: time.wall, ...(tls ? { tls } : {}) }).start()
+  const key = await clusterKey
+  cluster = await new Cluster({ now: time.wall, key, ...(tls ? { tls } : {}) }).start()
   onTestFinished(() => cluster.close())
   account = cluster.objects.createAccount('agents', 'ticket-summariser')
   pod = cluster.objects.createPod('agents', 'ticket-summariser-7d4b')

@@ -19,6 +19,8 @@ export interface ClusterOptions {
   readonly now: () => number
   /** PEM; absent: plain http. */
   readonly tls?: { readonly cert: string; readonly key: string }
+  /** Its first key, where many clusters come one after the other: RSA takes a while. Absent: a new one. */
+  readonly key?: SigningKey
 }
 
 export interface TokenRequest {
@@ -56,7 +58,7 @@ export class Cluster {
   }
 
   async start(): Promise<this> {
-    this.keys = [await newKey('cluster-1', 'RS256')]
+    this.keys = [this.#options.key ?? (await newKey('cluster-1', 'RS256'))]
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
     // A server listening on TCP has an address object.
     const { port } = this.#server.address() as AddressInfo
