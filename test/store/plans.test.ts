@@ -109,6 +109,8 @@ async function useAll(one: Shed): Promise<void> {
   await store.leases.list({ tenants: null }, page)
   await store.leases.list({ tenants: null }, { limit: 10, after: `${now}.lease_z` })
   await store.endings.list({ tenants: null }, page)
+  await store.kills.list(page)
+  await store.kills.list({ limit: 10, after: `${now}.kill_z` })
 }
 
 /** A task passes its work on, twice over, and what is below it gets and ends a lease. */
@@ -245,6 +247,7 @@ describe('P14: no statement reads more than what it is about', () => {
       /^select count.*from "leases".*recursive below/s,
       'leases_agent (agent=?)',
     ],
+    ['kills by their time', /from "kills".*order by "kills"."created_at"/, 'kills_created'],
     ['a delegation by its token', /"delegations"\."token_hash" = \?/, 'delegations_token'],
     ['what a task delegated', /count.*"delegations"\."task" = \?/, 'delegations_task'],
     ['approvals of a task', /"approvals"\."agent" = \? and .*"task" = \?/, 'approvals_open'],

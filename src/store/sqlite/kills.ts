@@ -4,7 +4,7 @@ import type { ApprovalMoves } from './approval-moves.ts'
 import { countMatches, radiusOf } from './blast-radius.ts'
 import type { GroupCommit, Tx } from './commit.ts'
 import type { Db } from './database.ts'
-import { and, desc, eq, gt, isNull, or, sql } from './drizzle.ts'
+import { and, eq, gt, isNull, or } from './drizzle.ts'
 import { takeBackRisk } from './false-alarm.ts'
 import { killProgress } from './kill-progress.ts'
 import type { LeaseMoves } from './lease-moves.ts'
@@ -95,15 +95,10 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
       const row = db.select().from(kills).where(eq(kills.id, id)).get()
       return row && killOf(row)
     },
-    async list({ limit, after }) {
-      // In the order of their commits, whatever the clock said. Indexes: kills_id, the primary key.
-      const last = after?.slice(after.indexOf('.') + 1)
-      const before =
-        last === undefined
-          ? undefined
-          : sql`${kills.seq} < (select ${kills.seq} from ${kills} where ${kills.id} = ${last})`
-      const rows = db.select().from(kills).where(before).orderBy(desc(kills.seq)).limit(limit).all()
-      return rows.map(killOf)
+    async list(page) {
+      // Index: kills_created.
+      const where = [beforeId(kills.createdAt, kills.id, page)]
+      return pageOf(db, kills, where, page).map(killOf)
     },
     progress: async (id) => killProgress(db, id),
     async blocks({ tenants, live, now }, page) {

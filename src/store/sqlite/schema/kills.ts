@@ -23,6 +23,7 @@ export const kills = sqliteTable(
   },
   (t) => [
     uniqueIndex('kills_id').on(t.id),
+    index('kills_created').on(t.createdAt, t.id),
     index('kills_block').on(t.block).where(sql`block is not null`),
     index('kills_signal').on(t.signal).where(sql`signal is not null`),
     index('kills_open').on(t.seq).where(sql`open = 1`),

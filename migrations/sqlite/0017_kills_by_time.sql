@@ -1,0 +1,1 @@
+CREATE INDEX `kills_created` ON `kills` (`created_at`,`id`);
