@@ -11,12 +11,14 @@ export interface Column<Row> {
 
 const GAP = '  '
 const LEAST_WIDTH = 4
+/** Times, counts and levels: a part of one says nothing. */
+const SHORT_WIDTH = 12
 /** As much of a long cell as is worth a column of its own. */
 const READABLE_WIDTH = 16
 
 /**
  * Lines of a table, title first, none wider than `width`: spare columns go first, then the widest
- * give, ids last. Cells are escaped; without `width` nothing is cut.
+ * give, short ones only after all others, ids last. Cells are escaped; without `width` nothing is cut.
  */
 export function tableLines<Row>(
   all: readonly Column<Row>[],
@@ -65,7 +67,11 @@ function shrink<Row>(shown: readonly Measured<Row>[], width: number): number[] {
   const columns = shown.map(({ column }) => column)
   const widths = shown.map(({ natural }) => natural)
   const room = width - GAP.length * (columns.length - 1)
-  for (const giving of [columns.map((column) => !column.keep), columns.map(() => true)]) {
+  for (const giving of [
+    shown.map(({ column, natural }) => !column.keep && natural > SHORT_WIDTH),
+    columns.map((column) => !column.keep),
+    columns.map(() => true),
+  ]) {
     for (;;) {
       const over = widths.reduce((sum, w) => sum + w, 0) - room
       const widest = Math.max(...widths.filter((w, at) => giving[at] && w > LEAST_WIDTH))

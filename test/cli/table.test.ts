@@ -36,6 +36,15 @@ describe('a table', () => {
     }
   })
 
+  it('cuts no time before it has cut all that is longer', () => {
+    const timed = [...columns, { title: 'UNTIL', cell: () => 'in 59m30s' }] as const
+    for (const width of [60, 55, 52]) {
+      const [, line = ''] = tableLines(timed, [row], width)
+      expect(line).toContain('in 59m30s')
+      expect(line).toContain(row.id)
+    }
+  })
+
   it('leaves out spare columns before it cuts what must be read', () => {
     const spare = [
       ...columns,
