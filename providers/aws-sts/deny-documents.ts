@@ -4,6 +4,7 @@
  * still to come, because the identity is set at mint and cannot be changed. Beside it statements
  * that refuse many sessions by their tags and when they were issued (tag-denials.ts).
  */
+import type { DocumentWriter } from '../../src/model/upstream-writer.ts'
 import type { Statement } from './statement.ts'
 import { saysTheSame, statementsIn } from './statements-read.ts'
 import { type TagDenial, tagStatement } from './tag-denials.ts'
@@ -17,18 +18,15 @@ const ENTRY_CHARACTERS = 26
 const IDENTITY = 'aws:SourceIdentity'
 const NAME = /^mf-[a-z2-7]{20}$/
 
-/** Who wrote a document: the store's epoch, and within it one uninterrupted run of writes. */
-export interface Writer {
-  readonly epoch: number
-  readonly shard: number
-}
-
-export function documentName(installation: string, { epoch, shard }: Writer): string {
+export function documentName(installation: string, { epoch, shard }: DocumentWriter): string {
   return `mayfly-${installation}-${shard}-e${epoch}`
 }
 
 /** The writer of a document of this installation; undefined: the policy is somebody else's. */
-export function documentWriter(installation: string, policyName: string): Writer | undefined {
+export function documentWriter(
+  installation: string,
+  policyName: string,
+): DocumentWriter | undefined {
   const prefix = `mayfly-${installation}-`
   if (!policyName.startsWith(prefix)) return undefined
   const match = /^(\d+)-e(\d+)$/.exec(policyName.slice(prefix.length))

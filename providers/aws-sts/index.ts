@@ -96,6 +96,7 @@ function create(context: ProviderContext<AwsSettings>): Provider {
     check: () => check({ clients, upstream, roles: roles(), installation, settings }),
     close: async () => {
       await Promise.all([...trials.values()].map((one) => one.close()))
+      for (const one of denials.values()) one.close()
       clients.close()
     },
   }

@@ -1,3 +1,4 @@
+import type { DocumentWriter } from '../../src/model/upstream-writer.ts'
 import type { ProviderLog } from '../../src/provider.ts'
 import type { Refusals } from './refusals.ts'
 import type { Refused } from './refused.ts'
@@ -14,13 +15,16 @@ export async function deleteNeedless(
     readonly earlier: readonly EarlierDocument[]
     readonly refusals: Refusals
     readonly settled: Refused
+    /** False: it is written in this process. */
+    readonly retire: (by: DocumentWriter) => boolean
     readonly log: ProviderLog
   },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { earlier, refusals, settled, log } = facts
+  const { earlier, refusals, settled, retire, log } = facts
   const needless = earlier.filter(({ text }) => refusals.makesNeedless(text, settled))
-  for (const { policyName } of needless) {
+  for (const { policyName, by } of needless) {
+    if (!retire(by)) continue
     try {
       const now = await policies.read(policyName, signal)
       // Its writer is not as gone as it seemed.

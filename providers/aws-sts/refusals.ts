@@ -126,7 +126,8 @@ export class Refusals {
     const room = ROLE_INLINE_CHARACTERS - charactersBeside(survey)
     const standing = this.#needed(survey, stands)
     const most = copies ? this.#withCopies(standing, survey) : standing
-    return this.#fitting(most, room) ?? this.#fitting(this.#needed(survey, NOTHING), room)
+    const least = this.#needed(survey, besideGone(survey, stands))
+    return this.#fitting(most, room) ?? this.#fitting(least, room)
   }
 
   #needed({ earlier }: Survey, stands: Refused): DenyDocument {
@@ -141,7 +142,9 @@ export class Refusals {
 
   #withCopies(needed: DenyDocument, { earlier, ...survey }: Survey): DenyDocument {
     const room = ROLE_INLINE_CHARACTERS / 2 - charactersBeside({ earlier, ...survey })
-    const smallestFirst = earlier.toSorted((a, b) => a.characters - b.characters)
+    const smallestFirst = earlier
+      .filter(({ isWritten }) => !isWritten)
+      .toSorted((a, b) => a.characters - b.characters)
     return smallestFirst.reduce((most, { names, tags }) => {
       const kept = names.filter((name) => this.#names.has(name))
       const alike = tags.flatMap((one) => this.#tags.get(keyOfTags(one.tags)) ?? [])
@@ -202,8 +205,21 @@ export class Refusals {
   }
 }
 
+/**
+ * What stands in ours and in no document that stays as it is. One that is written in this process may
+ * drop what ours holds, too: if each left it to the other, neither would hold it.
+ */
+function besideGone({ earlier }: Survey, stands: Refused): Refused {
+  const gone = earlier.filter(({ isWritten }) => !isWritten)
+  const elsewhere = new Set(gone.flatMap(({ refused }) => refused))
+  return {
+    names: new Set([...stands.names].filter((name) => !elsewhere.has(name))),
+    tags: stands.tags.filter((one) => !gone.some((by) => saysAll(by, one))),
+  }
+}
+
 /** Whether a document refuses all that these tags do. */
-function saysAll({ tags }: Pick<Refused, 'tags'>, denial: TagDenial): boolean {
+function saysAll({ tags }: Pick<Refused, 'tags'>, denial: Omit<TagDenial, 'until'>): boolean {
   const key = keyOfTags(denial.tags)
   return tags.some((one) => keyOfTags(one.tags) === key && one.before >= denial.before)
 }

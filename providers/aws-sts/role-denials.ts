@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/clock.ts'
-import type { UpstreamWriter } from '../../src/model/upstream-writer.ts'
+import type { DocumentWriter, UpstreamWriter } from '../../src/model/upstream-writer.ts'
 import type { EndOrder, EndOutcome, ProviderLog, RevokeBatch } from '../../src/provider.ts'
 import { UpstreamError } from '../../src/provider.ts'
 import { documentName, documentText, documentWriter } from './deny-documents.ts'
@@ -43,8 +43,8 @@ const COPIES_AFTER_MS = 60_000
  * write must not undo a newer one: a document whose last write has an unknown outcome, or that was
  * written by a process of which a write may still arrive, is never written again. Another shard
  * takes over, and the old one stays until its entries are copied and settled, or dead. What stands
- * under our own name, by a process long gone, goes on where it is. An entry is dead when our clock
- * *and* AWS's say so.
+ * under our own name, by a process long gone, goes on where it is; what another instance in this
+ * process writes is neither copied nor deleted. An entry is dead when our clock *and* AWS's say so.
  */
 export class RoleDenials {
   readonly #context: DenialContext
@@ -59,6 +59,7 @@ export class RoleDenials {
   /** The role's MaxSessionDuration, once it was read. */
   #longestSeconds: number | undefined
   readonly #copiesFrom: number
+  #closed = false
 
   constructor(context: DenialContext, policies: RolePolicies) {
     this.#context = context
@@ -66,8 +67,14 @@ export class RoleDenials {
     this.#unseen = new UnseenWrite(context.clock, policies)
     this.#copiesFrom = context.clock.monotonic() + COPIES_AFTER_MS
     this.#writes = new SharedWrites(context.clock, (batches, signal) =>
-      this.#write(batches, signal),
+      this.#write(batches, signal).finally(() => this.#closed && this.#leaveShard()),
     )
+  }
+
+  /** Others may take over what it wrote, once what is under way is over. */
+  close(): void {
+    this.#closed = true
+    if (!this.#writes.busy) this.#leaveShard()
   }
 
   /** Lists the orders in the role's document; each has its own outcome. */
@@ -186,7 +193,11 @@ export class RoleDenials {
     const policies = await this.#policies.all(signal).catch(noneIfRoleGone)
     if (policies === undefined) return EMPTY_SURVEY
     this.#shard ??= writer.shardFor(role)
-    const survey = surveyOf(policies, { installation, writer: { epoch, shard: this.#shard } })
+    const survey = surveyOf(policies, {
+      installation,
+      writer: { epoch, shard: this.#shard },
+      isWritten: (by) => writer.isWritten(role, by),
+    })
     if (survey.outdated)
       log.warn({ epoch }, 'a later epoch writes this role: this broker is outdated')
     this.#noticeChange(policies)
@@ -256,7 +267,7 @@ export class RoleDenials {
       this.#survey = undefined
       // Other policies have grown: what was written before stands, and is measured again.
       if (error.upstreamCode === 'LimitExceeded') return true
-      if (error.outcome === 'unknown') this.#abandonShard()
+      if (error.outcome === 'unknown') this.#leaveShard()
       throw error
     }
     await this.#unseen.accepted({ name, text }, signal)
@@ -264,9 +275,12 @@ export class RoleDenials {
     return true
   }
 
-  /** The write under way may still land: from now on another document is ours. */
-  #abandonShard(): void {
+  /** From now on another document is ours, since a write under way may still land, or none is. */
+  #leaveShard(): void {
+    const { role, writer } = this.#context
+    if (this.#shard !== undefined) writer.leave(role, this.#shard)
     this.#shard = undefined
+    this.#survey = undefined
     this.#unseen.forget()
     this.#versions.forget()
     // What refuses it from now on may be that write, and not ours.
@@ -281,9 +295,15 @@ export class RoleDenials {
 
   /** Removes other documents once ours has held all their entries long enough, or all are dead. */
   async #tidy(survey: Survey, signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#context
+    const { clock, role, writer, log } = this.#context
     const settled = this.#versions.heldSince(clock.monotonic() - SETTLE_MS)
-    const facts = { earlier: survey.earlier, refusals: this.#refusals, settled, log }
+    const facts = {
+      earlier: survey.earlier,
+      refusals: this.#refusals,
+      settled,
+      retire: (by: DocumentWriter) => writer.retire(role, by),
+      log,
+    }
     if (await deleteNeedless(this.#policies, facts, signal)) this.#survey = undefined
   }
 

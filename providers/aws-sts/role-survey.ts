@@ -1,10 +1,10 @@
+import type { DocumentWriter } from '../../src/model/upstream-writer.ts'
 import {
   countedCharacters,
   documentWriter,
   namesIn,
   namesRefusedBy,
   ROLE_INLINE_CHARACTERS,
-  type Writer,
 } from './deny-documents.ts'
 import type { InlinePolicy } from './role-policies.ts'
 import { type TagDenial, tagDenialsIn } from './tag-denials.ts'
@@ -12,6 +12,9 @@ import { type TagDenial, tagDenialsIn } from './tag-denials.ts'
 /** A document of this installation by another writer, which refuses what it names by itself. */
 export interface EarlierDocument {
   readonly policyName: string
+  readonly by: DocumentWriter
+  /** By somebody in this process, so that it may change at any moment. */
+  readonly isWritten: boolean
   readonly text: string
   /** What it names in whatever way, for whoever takes it over. */
   readonly names: readonly string[]
@@ -53,8 +56,14 @@ export const EMPTY_SURVEY: Survey = {
 
 export function surveyOf(
   policies: readonly InlinePolicy[],
-  { installation, writer }: { installation: string; writer: Writer },
+  facts: {
+    readonly installation: string
+    readonly writer: DocumentWriter
+    /** Whether somebody else in this process writes a document. */
+    readonly isWritten: (by: DocumentWriter) => boolean
+  },
 ): Survey {
+  const { installation, writer, isWritten } = facts
   const earlier: EarlierDocument[] = []
   let own: EarlierDocument | undefined
   let othersCharacters = 0
@@ -63,7 +72,7 @@ export function surveyOf(
   for (const { name, text } of policies) {
     const by = documentWriter(installation, name)
     if (by && by.epoch <= writer.epoch) {
-      const document = readDocument(name, text)
+      const document = { ...readDocument(name, text), by, isWritten: isWritten(by) }
       if (by.epoch === writer.epoch && by.shard === writer.shard) own = document
       else earlier.push(document)
     } else {
@@ -75,7 +84,7 @@ export function surveyOf(
   return { ...(own && { own }), earlier, othersCharacters, outdated, shared }
 }
 
-function readDocument(policyName: string, text: string): EarlierDocument {
+function readDocument(policyName: string, text: string) {
   return {
     policyName,
     text,

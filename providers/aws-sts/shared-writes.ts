@@ -27,6 +27,10 @@ export class SharedWrites<Job extends { readonly signal: AbortSignal }, Result> 
     this.#write = write
   }
 
+  get busy(): boolean {
+    return this.#busy
+  }
+
   add(job: Job): Promise<Result> {
     const done = Promise.withResolvers<Result>()
     const giveUp = () =>

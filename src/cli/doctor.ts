@@ -43,7 +43,14 @@ async function checkProvider(
       name: provider.name,
       installation: config.installation,
       // Nothing is written.
-      writer: { epoch: 0, shardFor: () => 0, latestExpiry: () => undefined },
+      writer: {
+        epoch: 0,
+        shardFor: () => 0,
+        leave: () => {},
+        isWritten: () => false,
+        retire: () => false,
+        latestExpiry: () => undefined,
+      },
       settings: provider.settings,
       targets: config.entitlements
         .filter((entitlement) => entitlement.provider === provider.name)

@@ -28,6 +28,7 @@ function processes() {
   }
   return {
     path,
+    life,
     pass: (ms: number) => clockSource.advance(ms),
     number: () => life(({ writer }) => writer.shardFor(ROLE)),
   }
@@ -54,6 +55,35 @@ test('P8: 200 processes in 16 minutes need few numbers', async () => {
     await pass(4.8 * SECOND)
   }
   expect(seen.size).toBeLessThanOrEqual(27)
+})
+
+test('P6: no process has the number of a document whose deletion may still arrive', async () => {
+  const { life, number, pass } = processes()
+  for (const expected of [0, 1, 2]) expect(await number()).toBe(expected)
+  await pass(2 * MINUTE)
+  // The document of process 1, which is long gone, is deleted just before this one falls, too.
+  const by = { epoch: 1, shard: 1_001 }
+  const fourth = await life(({ writer }) => [writer.shardFor(ROLE), writer.retire(ROLE, by)])
+  expect(fourth).toEqual([0, true])
+  expect(await number()).toBe(3)
+  await pass(2 * MINUTE)
+  for (const expected of [0, 1]) expect(await number()).toBe(expected)
+})
+
+test('P6: what is written in this process is not deleted, and what is being deleted not written', () => {
+  const one = shed()
+  const { writer } = one.store
+  const { epoch } = writer
+  expect(writer.shardFor(ROLE)).toBe(0)
+  expect(writer.isWritten(ROLE, { epoch, shard: 0 })).toBe(true)
+  expect(writer.retire(ROLE, { epoch, shard: 0 })).toBe(false)
+  expect(writer.retire(ROLE, { epoch, shard: 1_000 })).toBe(true)
+  expect(writer.shardFor(ROLE)).toBe(2_000)
+  writer.leave(ROLE, 0)
+  expect(writer.isWritten(ROLE, { epoch, shard: 0 })).toBe(false)
+  expect(writer.retire(ROLE, { epoch, shard: 0 })).toBe(true)
+  // Of another epoch nobody here writes anything.
+  expect(writer.isWritten(ROLE, { epoch: epoch + 1, shard: 2_000 })).toBe(false)
 })
 
 test('P6: within a process every document of a place has a number of its own', async () => {

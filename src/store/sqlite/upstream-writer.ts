@@ -5,6 +5,7 @@ import type { Db } from './database.ts'
 import { eq } from './drizzle.ts'
 import { readMeta, writeMeta } from './meta.ts'
 import { leases } from './schema.ts'
+import { PROCESSES, Shards } from './shards.ts'
 import { param, prepared } from './statement.ts'
 
 /**
@@ -12,8 +13,6 @@ import { param, prepared } from './statement.ts'
  * of a process that is gone after about 100 s (`tcp_orphan_retries`, ip-sysctl).
  */
 const ARRIVES_WITHIN_MS = 120_000
-/** Far more processes than can have come and gone within that time. */
-const PROCESSES = 1_000
 const KEY = 'writers'
 
 /** Who this process is to the documents it writes upstream. */
@@ -22,8 +21,7 @@ export function upstreamWriter(
   facts: { readonly epoch: number; readonly restoredAt: number | undefined; readonly now: number },
 ): UpstreamWriter {
   const { epoch, restoredAt = 0, now } = facts
-  const process = takeNumber(db.$client, now)
-  const given = new Map<string, number>()
+  const shards = new Shards(takeNumber(db.$client, now))
   const { state, createdAt, latestPossibleExpiry: at } = leases
   const known = prepared(
     db,
@@ -34,10 +32,14 @@ export function upstreamWriter(
   )
   return {
     epoch,
-    shardFor(place) {
-      const before = given.get(place) ?? 0
-      given.set(place, before + 1)
-      return process + before * PROCESSES
+    shardFor: (place) => shards.next(place),
+    leave: (place, shard) => shards.leave(place, shard),
+    isWritten: (place, by) => by.epoch === epoch && shards.isWritten(place, by.shard),
+    retire(place, by) {
+      if (by.epoch !== epoch) return true
+      if (!shards.retire(place, by.shard)) return false
+      keepNumber(db.$client, by.shard % PROCESSES)
+      return true
     },
     latestExpiry(name) {
       const id = leaseOfName(name)
@@ -60,6 +62,13 @@ function takeNumber(sqlite: BetterSqlite3.Database, now: number): number {
   const next = [...gone.slice(0, number), null, ...gone.slice(number + 1)]
   writeMeta(sqlite, KEY, JSON.stringify(next))
   return number
+}
+
+/** As if its process were still there: for the next one it is gone only since its own start. */
+function keepNumber(sqlite: BetterSqlite3.Database, number: number): void {
+  const gone = goneSince(readMeta(sqlite, KEY))
+  if (typeof gone[number] !== 'number') return
+  writeMeta(sqlite, KEY, JSON.stringify(gone.with(number, null)))
 }
 
 /** Since when the process of each number is gone; null: when last written down it was not. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { documentText } from '../../../providers/aws-sts/deny-documents.ts'
 import { newId, upstreamName } from '../../../src/ids.ts'
+import type { Provider } from '../../../src/provider.ts'
 import { idSource } from '../../fixture/ids.ts'
 import { writerOf } from '../../fixture/writer.ts'
 import { awsBench, ROLE } from './bench.ts'
@@ -63,5 +64,50 @@ it('P6: a write is never sent twice, for the first one could land after a newer 
   await bench.end(provider, [bench.endOf(first)]).catch(() => {})
   await bench.end(provider, [bench.endOf(second, minted)])
   await sleep(900)
+  expect(await bench.read(minted)).toBe('AccessDenied')
+})
+
+it('P6: two providers of one process do not delete each other’s document of a role', async () => {
+  await using bench = await awsBench()
+  const writer = writerOf()
+  const [one, other] = [bench.provider({ writer }), bench.provider({ writer })]
+  const endOne = async (provider: Provider) => {
+    const order = bench.order({ ttlSeconds: 3_600 })
+    const minted = await provider.mint(order)
+    await bench.end(provider, [bench.endOf(order, minted)])
+    return minted
+  }
+  const ended = [await endOne(one), await endOne(other)]
+  bench.pass(6 * MINUTE)
+  ended.push(await endOne(one))
+  bench.sandbox.faults.plan('DeleteRolePolicy', { kind: 'slow', ms: 300 })
+  bench.pass(6 * MINUTE)
+  const [first, second] = [endOne(one), sleep(150).then(() => endOne(other))]
+  ended.push(await first, await second)
+  await sleep(300)
+  for (const minted of ended) expect(await bench.read(minted)).toBe('AccessDenied')
+})
+
+it('P8: what a replaced provider of this process wrote is taken over once it writes no more', async () => {
+  await using bench = await awsBench()
+  const writer = writerOf()
+  const before = bench.provider({ writer })
+  const order = bench.order({ ttlSeconds: 3_600 })
+  const minted = await before.mint(order)
+  bench.sandbox.faults.plan('PutRolePolicy', { kind: 'slow', ms: 200 }, 1)
+  const ending = bench.end(before, [bench.endOf(order, minted)])
+  await sleep(100)
+  const by = { epoch: 1, shard: 0 }
+  await before.close()
+  expect(writer.isWritten(bench.roleArn, by)).toBe(true)
+  await ending.catch(() => {})
+  expect(writer.isWritten(bench.roleArn, by)).toBe(false)
+  await sleep(200)
+  const after = bench.provider({ writer })
+  for (const minutes of [0, 6, 6]) {
+    bench.pass(minutes * MINUTE)
+    await bench.end(after, [bench.endOf(bench.order())], [bench.endOf(order, minted)])
+  }
+  expect(Object.keys(bench.documents())).toEqual(['mayfly-acme-1000-e1'])
   expect(await bench.read(minted)).toBe('AccessDenied')
 })

@@ -42,6 +42,7 @@ it('P6: what other tags refuse is needless in an earlier document only once thos
   const [found] = surveyOf([{ name: 'mayfly-acme-1-e1', text }], {
     installation: 'acme',
     writer: { epoch: 1, shard: 0 },
+    isWritten: () => false,
   }).earlier
   const survey = { ...EMPTY_SURVEY, earlier: found ? [found] : [] }
   const refusals = new Refusals()
@@ -51,4 +52,23 @@ it('P6: what other tags refuse is needless in an earlier document only once thos
   const settled = (agent: string) => ({ names: new Set<string>(), tags: [denial(agent)] })
   expect(refusals.makesNeedless(text, settled('writer'))).toBe(false)
   expect(refusals.makesNeedless(text, settled('reader'))).toBe(true)
+})
+
+it('P6: where room is short, nothing is left to a document that may drop it at the same moment', async () => {
+  await using bench = await awsBench()
+  const { upstreamName } = bench.order()
+  const names = new Set([upstreamName])
+  const stands = { names, tags: [] }
+  for (const isWritten of [false, true]) {
+    const survey = surveyOf(
+      [{ name: 'mayfly-acme-1000-e1', text: documentText({ names: [upstreamName] }) }],
+      { installation: 'acme', writer: { epoch: 1, shard: 0 }, isWritten: () => isWritten },
+    )
+    const refusals = new Refusals()
+    const life = { now: 0, surely: 0, sessionMs: 3_600_000, latestExpiry: () => undefined }
+    refusals.adopt(survey, life)
+    const othersCharacters = ROLE_INLINE_CHARACTERS - 2 * documentText({ names: [] }).length - 40
+    const full = refusals.document({ ...survey, othersCharacters }, { stands })
+    expect(full?.names).toEqual(isWritten ? undefined : [])
+  }
 })
