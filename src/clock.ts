@@ -119,6 +119,11 @@ class LeastLead {
   }
 }
 
+/** Whatever stands before an upstream that is away answers so, with the clock of its own machine. */
+export function mayBeAProxys(status: unknown): boolean {
+  return typeof status !== 'number' || status >= 500
+}
+
 /** Somebody else's clock as its answers tell it, carried on by our tick: at most late, never early. */
 export class HeardClock {
   readonly #clock: Pick<Clock, 'monotonic'>

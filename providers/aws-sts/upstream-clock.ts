@@ -1,4 +1,4 @@
-import { type Clock, HeardClock } from '../../src/clock.ts'
+import { type Clock, HeardClock, mayBeAProxys } from '../../src/clock.ts'
 
 /** The part of an SDK command or client that middleware is added to. */
 export interface WithMiddleware {
@@ -19,13 +19,15 @@ export class UpstreamClock {
     this.#heard = new HeardClock(clock)
   }
 
-  /** Reads the header of every answer the client or command gets. */
+  /** Reads the header of the answers that the client or command gets. */
   watch(client: WithMiddleware): void {
     client.middlewareStack.add(
       (next) => async (args) => {
         const result = await next(args)
-        const date = result.response?.headers?.date
-        if (typeof date === 'string') this.#heard.hear(Date.parse(date))
+        const { statusCode, headers } = result.response ?? {}
+        const date = headers?.date
+        if (typeof date === 'string' && !mayBeAProxys(statusCode))
+          this.#heard.hear(Date.parse(date))
         return result
       },
       { step: 'deserialize', priority: 'low', name: 'mayflyUpstreamClock' },

@@ -4,6 +4,7 @@
  */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { mayBeAProxys } from '../../src/clock.ts'
 import { retryAfterOf } from '../../src/provider.ts'
 
 /** What node-vault hands to its transport. */
@@ -52,8 +53,8 @@ export class Transport {
     const url = new URL(call.uri)
     const answer = await this.#exchange(url, call)
     const date = Date.parse(answer.headers.date ?? '')
-    if (!Number.isNaN(date)) call.onDate(date)
     const status = answer.statusCode ?? 0
+    if (!Number.isNaN(date) && !mayBeAProxys(status)) call.onDate(date)
     const retryAfterMs = retryAfterOf({ status, header: answer.headers['retry-after'] }, date)
     if (retryAfterMs !== undefined) call.onRetryAfter(retryAfterMs)
     const body = await readBody(answer)

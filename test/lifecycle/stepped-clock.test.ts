@@ -1,6 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { awsSts } from '../../providers/aws-sts/index.ts'
 import { vault as vaultDefinition } from '../../providers/vault/index.ts'
+import { untilDeath } from '../../src/broker/surely.ts'
 import { ManualTime, START } from '../fixture/time.ts'
 import { type UpstreamHouse, upstreamHouse } from '../fixture/upstream-house.ts'
 import { ROLE } from '../providers/aws-sts/bench.ts'
@@ -116,6 +117,24 @@ it.each([
   ['AWS', onAws],
   ['Vault', onVault],
 ])(
+  'P6: a proxy on the same machine that answers for %s does not tell its time',
+  async (_, on) => {
+    const place = await on()
+    const { lease } = await place.one.lend()
+    const by = () => place.one.time.wall()
+    place.faults.plan('*', { kind: 'fail', status: 502, by })
+    place.one.time.stepWall(HOUR)
+    await watch(place, lease, 2 * MINUTE)
+    expect(place.ledger.working().filter(({ name }) => name?.startsWith('mf-'))).toHaveLength(1)
+    expect(await shown(place, lease)).toMatchObject({ state: 'ending' })
+  },
+  60_000,
+)
+
+it.each([
+  ['AWS', onAws],
+  ['Vault', onVault],
+])(
   'a machine that slept believes %s within a minute',
   async (_, on) => {
     const time = new ManualTime()
@@ -130,6 +149,13 @@ it.each([
   },
   60_000,
 )
+
+it('P13: what is dead already is looked at again once a second, not all the time', async () => {
+  const one = station({ upstream: new Scripted() })
+  const lease = await one.active(await one.openTask())
+  const latestPossibleExpiry = one.broker.clock.now() - 1
+  expect(untilDeath(one.broker, { ...lease, latestPossibleExpiry })).toBe(1_000)
+})
 
 it('P6: where an upstream never tells the time, what a step calls expired is still ended there', async () => {
   const upstream = new Scripted()

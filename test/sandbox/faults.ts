@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
  * What can go wrong between a client and an upstream:
- * `fail` answers with a status instead of doing it; `slow` waits first, then does it; `hang` never
+ * `fail` answers with a status instead of doing it, or something before it does, `by` whose clock; `slow` waits first, then does it; `hang` never
  * answers and does nothing; `lose` does it and cuts the connection; `lie` answers as if it had
  * done it; `garbage` does it and answers nonsense; `late` answers nothing, does it after `ms`;
  * `stray` cuts the connection at once, and does it after `ms`.
  */
 export type Fault =
-  | { kind: 'fail'; status: number; code?: string; retryAfterSeconds?: number }
+  | { kind: 'fail'; status: number; code?: string; retryAfterSeconds?: number; by?: () => number }
   | { kind: 'slow'; ms: number }
   | { kind: 'hang' }
   | { kind: 'lose' }
@@ -124,9 +124,12 @@ async function waited(call: { faults: Faults; response: ServerResponse }, ms: nu
   over()
 }
 
-function refusal(answer: Answer, { retryAfterSeconds }: Fault & { kind: 'fail' }): Answer {
-  if (retryAfterSeconds === undefined) return answer
-  return { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfterSeconds) } }
+function refusal(answer: Answer, { retryAfterSeconds, by }: Fault & { kind: 'fail' }): Answer {
+  const headers = {
+    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+    ...(by === undefined ? {} : { date: new Date(by()).toUTCString() }),
+  }
+  return { ...answer, headers: { ...answer.headers, ...headers } }
 }
 
 function send(response: ServerResponse, answer: Answer): void {
