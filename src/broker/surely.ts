@@ -17,11 +17,14 @@ export function surely({ clock, world }: Pick<Broker, 'clock' | 'world'>, name: 
 /** A lease that is dead by our clock, but not surely, is looked at again this soon. */
 const DOUBT_MS = 30_000
 
-/** In how many milliseconds it is worth looking whether it is dead; at least one. */
+/** What died is called over at the next sweep; who looked sooner would do nothing else until then. */
+const SWEPT_MS = 1_000
+
+/** In how many milliseconds it is worth looking whether it is dead. */
 export function untilDeath(
   broker: Pick<Broker, 'clock' | 'world'>,
   { provider, latestPossibleExpiry: at }: Pick<Lease, 'provider' | 'latestPossibleExpiry'>,
 ): number {
   const inDoubt = Math.min(at - surely(broker, provider), DOUBT_MS)
-  return Math.max(1, at - broker.clock.earliest(), inDoubt)
+  return Math.max(SWEPT_MS, at - broker.clock.earliest(), inDoubt)
 }
