@@ -182,6 +182,19 @@ describe('a pool slot', () => {
     )
   })
 
+  it('P6: is not lent through another provider while a lease of the one it was moved from holds it', async () => {
+    const one = shed()
+    const task = await one.openTask()
+    const lease = await one.active(task, { slots: ['a'] })
+    await one.end(lease)
+    // When this one is released, its account is switched on: a second lease's would be, too.
+    const moved = { provider: 'another', slots: ['a'] }
+    expect(await one.reserve(task, moved)).toMatchObject({ ok: false, why: 'no-slot' })
+    expect(await one.reserve(task, { ...moved, slots: ['a', 'b'] })).toMatchObject({
+      lease: { slot: 'b' },
+    })
+  })
+
   it('is free again when the mint surely failed, and only then at once', async () => {
     const one = shed()
     const task = await one.openTask()

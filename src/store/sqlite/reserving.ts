@@ -69,13 +69,13 @@ export function reserving(
   )
   const shareReached = fairShare(db)
   const pace = impactPace(db)
-  // Index: leases_slot.
+  // Of every provider, since a pool may move to another one. Index: leases_slot.
   const takenSlots = prepared(
     db,
     db
       .select({ slot: leases.slot, until: leases.latestPossibleExpiry })
       .from(leases)
-      .where(and(eq(leases.provider, param('provider')), isNotNull(leases.slot))),
+      .where(isNotNull(leases.slot)),
   )
   const touching = touchingOf(db, shown)
 
@@ -195,7 +195,7 @@ export function reserving(
   /** Null: it takes none. One that is taken is free when what was minted on it must have died. */
   function freeSlot(order: Reservation): string | null | { readonly freeAt: number } {
     if (order.slots === undefined) return null
-    const rows = takenSlots.all({ provider: order.provider })
+    const rows = takenSlots.all()
     const taken = new Map(rows.map(({ slot, until }) => [slot, until]))
     const free = order.slots.find((slot) => !taken.has(slot))
     return free ?? { freeAt: Math.min(...order.slots.map((slot) => taken.get(slot) ?? 0)) }
