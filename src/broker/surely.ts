@@ -1,4 +1,5 @@
 import type { Lease } from '../model/lease.ts'
+import { SKEW_MS } from '../model/lifetime.ts'
 import type { Broker } from './broker.ts'
 
 /**
@@ -27,4 +28,10 @@ export function untilDeath(
 ): number {
   const inDoubt = Math.min(at - surely(broker, provider), DOUBT_MS)
   return Math.max(SWEPT_MS, at - broker.clock.earliest(), inDoubt)
+}
+
+/** How much later than our clock says an upstream that lives in another time lets go; 0 within the skew. */
+export function behindBy(broker: Pick<Broker, 'clock' | 'world'>, provider: string): number {
+  const behind = broker.clock.earliest() - surely(broker, provider)
+  return Number.isFinite(behind) && behind > SKEW_MS ? behind : 0
 }

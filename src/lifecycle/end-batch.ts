@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.ts'
 import { endOrderOf } from '../broker/end-order.ts'
-import { surely, untilDeath } from '../broker/surely.ts'
+import { behindBy, surely, untilDeath } from '../broker/surely.ts'
 import type { LeaseId } from '../ids.ts'
 import type { ContainmentProof, Lease } from '../model/lease.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
@@ -185,27 +185,30 @@ async function settle(
 ): Promise<void> {
   const { store, clock, random } = broker
   const { provider, ending, outcome, proof } = facts
-  const { id, handle, latestPossibleExpiry, attempts } = ending.lease
+  const { id, handle, nativeExpiresAt, latestPossibleExpiry, attempts } = ending.lease
   const now = clock.now()
+  const behind = behindBy(broker, ending.lease.provider)
   if (handle === null) {
     // Its mint may still land: nothing seen now proves anything about later.
     return await store.endings.contained({
       id,
       handle,
       containment: 'enforced',
-      exposedUntil: latestPossibleExpiry,
+      exposedUntil: latestPossibleExpiry + behind,
       proof: undefined,
       nextDue: now + Math.min(CHASE_MS, untilDeath(broker, ending.lease)),
       now,
     })
   }
   const proved = outcome.containment === 'proved' || proof !== undefined
+  const { exposedUntil } = outcome
+  const diesByItself = exposedUntil === nativeExpiresAt || exposedUntil === latestPossibleExpiry
   const looksAgain = !proved && provider.prove !== undefined
   await store.endings.contained({
     id,
     handle,
     containment: proved ? 'proved' : 'enforced',
-    exposedUntil: proved ? Math.min(now, outcome.exposedUntil) : outcome.exposedUntil,
+    exposedUntil: proved ? Math.min(now, exposedUntil) : exposedUntil + (diesByItself ? behind : 0),
     proof,
     ...(outcome.sharesPlace ? { sharesPlace: true } : {}),
     nextDue: looksAgain ? now + backoffMs(ending.lane, attempts, random) : null,

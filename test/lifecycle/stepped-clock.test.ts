@@ -113,6 +113,25 @@ it('P6: while Vault cannot end it, a token that a stepped clock calls expired is
   expect(await shown(place, lease)).toMatchObject({ state: 'ended', containment: 'expired' })
 }, 60_000)
 
+it('P6: an AWS whose clock is set back says until when it honours what expired here', async () => {
+  const time = new ManualTime()
+  let behind = 0
+  const place = await onAws(time, () => time.wall() - behind)
+  const { lease } = await place.one.lend()
+  behind = 10 * MINUTE
+  await place.one.pass(5 * MINUTE - 1_000)
+  const { native_expires_at: native } = await shown(place, lease)
+  await place.one.until(lease, 'enforced')
+  expect(place.ledger.working()).toHaveLength(1)
+  const known = Date.parse((await shown(place, lease)).exposed_until)
+  expect(known).toBeGreaterThanOrEqual(Date.parse(native) + behind)
+  expect(known).toBeLessThan(Date.parse(native) + behind + 3_000)
+  await place.one.pass(19 * MINUTE)
+  expect(await shown(place, lease)).toMatchObject({ state: 'ending' })
+  await place.one.pass(3 * MINUTE)
+  expect(await shown(place, lease)).toMatchObject({ state: 'ended', containment: 'expired' })
+}, 60_000)
+
 it.each([
   ['AWS', onAws],
   ['Vault', onVault],
