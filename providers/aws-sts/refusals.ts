@@ -97,10 +97,12 @@ export class Refusals {
         found += 1
       }
       for (const one of tags) {
-        if ((this.#tags.get(keyOfTags(one.tags))?.before ?? 0) >= one.before) continue
-        const until = one.before + sessionMs + MARGIN_MS
+        // None of ours says anything of sessions that are still to be issued.
+        const before = Math.min(one.before, Math.ceil(now / 1_000) * 1_000)
+        if ((this.#tags.get(keyOfTags(one.tags))?.before ?? 0) >= before) continue
+        const until = before + sessionMs + MARGIN_MS
         if (until <= surely) continue
-        this.#keepTags({ ...one, until })
+        this.#keepTags({ ...one, before, until })
         found += 1
       }
     }

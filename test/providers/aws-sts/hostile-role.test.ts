@@ -111,3 +111,22 @@ it('P8: what a replaced provider of this process wrote is taken over once it wri
   expect(Object.keys(bench.documents())).toEqual(['mayfly-acme-1000-e1'])
   expect(await bench.read(minted)).toBe('AccessDenied')
 })
+
+it('P4: a planted statement about what is still to be issued is not carried on', async () => {
+  await using bench = await awsBench()
+  const tags = { tenant: 'support' }
+  const denial = { tags, before: Date.parse('2100-01-01T00:00:00Z'), until: 0 }
+  const planted = documentText({ names: [], tags: [denial] })
+  bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', planted)
+  const provider = bench.provider({ epoch: 2 })
+  await provider.mint(bench.order())
+  for (const minutes of [2, 6]) {
+    bench.pass(minutes * MINUTE)
+    await bench.end(provider, [bench.endOf(bench.order())])
+  }
+  bench.sandbox.putRolePolicy(ROLE, 'mayfly-acme-0-e1', documentText({ names: [] }))
+  bench.pass(6 * MINUTE)
+  await bench.end(provider, [bench.endOf(bench.order())])
+  const later = await provider.mint(bench.order())
+  expect(await bench.read(later)).toBe('ok')
+})
