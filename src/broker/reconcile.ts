@@ -6,6 +6,7 @@ import type { DriftKind } from '../model/drift.ts'
 import type { Lease } from '../model/lease.ts'
 import { type InventoryItem, type Provider, UpstreamError } from '../provider.ts'
 import type { DriftPage, DriftPaged } from '../store/store.ts'
+import { answerWithin } from './answer-within.ts'
 import type { Broker } from './broker.ts'
 import type { Drift, Finding, Repairs } from './drift.ts'
 import { judgeInventory, type Known } from './judge-inventory.ts'
@@ -114,12 +115,8 @@ async function inventoryOf(
 ): Promise<readonly InventoryItem[] | undefined> {
   const asked = provider.inventory?.(beside)
   if (asked === undefined) return undefined
-  return await new Promise((resolve, reject) => {
-    const cancel = clock.after(INVENTORY_DEADLINE_MS, () =>
-      reject(new UpstreamError('unknown', 'its inventory was not there before the deadline')),
-    )
-    asked.then(resolve, reject).finally(cancel)
-  })
+  const late = 'its inventory was not there before the deadline'
+  return await answerWithin({ clock, ms: INVENTORY_DEADLINE_MS, late }, asked)
 }
 
 function neighboursOf({ world }: Broker, name: string): ReadonlySet<string> {

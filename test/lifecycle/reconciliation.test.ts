@@ -328,4 +328,25 @@ describe('P6: what reconcile leaves alone', () => {
     await one.pass(95_000)
     expect(await looking).toMatchObject({ error: expect.stringContaining('deadline') })
   })
+
+  it('P13: one that hangs while it is looked at again is told, too, and has its next turn', async () => {
+    const upstream = new Scripted()
+    const proved: Scripted['prove'] = async (orders) =>
+      orders.map(({ lease }) => ({ lease, proof: { method: 'canary', at: 0 } }))
+    upstream.prove = proved
+    upstream.revoke = async ({ orders }) => orders.map(enforced)
+    const one = station({ upstream })
+    await one.start()
+    const leases = [await endedLease(one), await endedLease(one)]
+    expect(leases).toMatchObject([{ containment: 'proved' }, { containment: 'proved' }])
+    upstream.prove = () => new Promise(() => {})
+    const looking = reconcile(one)
+    await one.pass(65_000)
+    const { findings } = await looking
+    expect(findings).toMatchObject([{ drift: { kind: 'unseen' }, repair: 'none' }])
+    await one.pass(60_000)
+    const looks = upstream.proofs.length
+    await one.pass(125_000)
+    expect(upstream.proofs.length).toBeGreaterThan(looks)
+  })
 })
