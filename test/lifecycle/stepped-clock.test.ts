@@ -1,12 +1,10 @@
 import { expect, it, onTestFinished } from 'vitest'
-import { awsSts } from '../../providers/aws-sts/index.ts'
 import { vault as vaultDefinition } from '../../providers/vault/index.ts'
 import { untilDeath } from '../../src/broker/surely.ts'
 import { ManualTime, START } from '../fixture/time.ts'
 import { type UpstreamHouse, upstreamHouse } from '../fixture/upstream-house.ts'
-import { ROLE } from '../providers/aws-sts/bench.ts'
+import { awsHouse } from '../providers/aws-sts/aws-house.ts'
 import { startVaultUpstream } from '../providers/vault/upstream.ts'
-import { startAwsSandbox } from '../sandbox/aws/index.ts'
 import { Faults } from '../sandbox/faults.ts'
 import { Ledger } from '../sandbox/ledger.ts'
 import { Scripted, station } from './fixture.ts'
@@ -41,30 +39,7 @@ async function onVault(time = new ManualTime(), now = real(time)): Promise<Place
 }
 
 async function onAws(time = new ManualTime(), now = real(time)): Promise<Place> {
-  const [ledger, faults] = [new Ledger(), new Faults()]
-  const sandbox = await startAwsSandbox({ ledger, faults, propagationMs: 4_000, now })
-  onTestFinished(() => sandbox.close())
-  sandbox.putBucket('tickets')
-  const statement = [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }]
-  const role = sandbox.addRole({
-    name: ROLE,
-    externalId: 'test-house:support',
-    policies: { permissions: { Version: '2012-10-17', Statement: statement } },
-  })
-  const keys = sandbox.brokerCredentials
-  const one = await upstreamHouse({
-    time,
-    definition: awsSts,
-    settings: {
-      type: 'aws-sts',
-      region: sandbox.region,
-      endpoints: { sts: sandbox.endpoint, iam: sandbox.endpoint },
-      credentials: { access_key_id: keys.accessKeyId, secret_access_key: 'env:BROKER' },
-    },
-    secrets: { 'env:BROKER': keys.secretAccessKey },
-    target: { role_arn: role.arn },
-    intent: [{ type: 'aws', actions: ['s3:GetObject'], locations: ['arn:aws:s3:::tickets/4711'] }],
-  })
+  const { house: one, ledger, faults } = await awsHouse({ time, now })
   return { one, ledger, faults }
 }
 

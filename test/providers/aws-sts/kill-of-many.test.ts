@@ -1,11 +1,8 @@
-import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import { expect, onTestFinished, test } from 'vitest'
-import { awsSts } from '../../../providers/aws-sts/index.ts'
+import { expect, test } from 'vitest'
 import type { Opened } from '../../fixture/http.ts'
-import { ManualTime } from '../../fixture/time.ts'
-import { upstreamHouse } from '../../fixture/upstream-house.ts'
-import { type AwsSandbox, startAwsSandbox } from '../../sandbox/aws/index.ts'
-import { Ledger } from '../../sandbox/ledger.ts'
+import type { UpstreamHouse } from '../../fixture/upstream-house.ts'
+import type { AwsSandbox } from '../../sandbox/aws/index.ts'
+import { awsHouse, readTicket, TICKET } from './aws-house.ts'
 import { ROLE } from './bench.ts'
 
 const LEASES = 1_000
@@ -13,8 +10,10 @@ const LEASES = 1_000
 const ASKERS = 20
 /** As many are tried by the client agents have; of all of them the upstream says whether they work. */
 const TRIED = 100
+const HOME = 'us-east-1'
 const FAR = 'eu-west-1'
 const ROLE_CHARACTERS = 10_240
+const INTENT = [{ ...TICKET, identifier: 'real' }]
 /** Issued longest ago, with a minute between: nothing is in doubt. */
 const MINUTE = 60_000
 
@@ -22,7 +21,7 @@ type Credential = Record<string, string>
 
 test('P8: a kill of 1,000 leases of one agent on one role is one statement, is proved, and no other agent feels it', async () => {
   const { house, sandbox, ledger } = await office()
-  const [killed, spared] = [await house.open({ intent: [TICKET] }), await other(house)]
+  const [killed, spared] = [await house.open({ intent: INTENT }), await other(house)]
   const doomed = await issue(house, killed, LEASES)
   const [kept = {}] = await issue(house, spared, 1)
   await house.pass(MINUTE)
@@ -59,41 +58,11 @@ test('P8: a kill of 1,000 leases of one agent on one role is one statement, is p
   expect(compared.items[0].findings).toEqual([])
 }, 300_000)
 
-const TICKET = {
-  type: 'aws',
-  identifier: 'real',
-  actions: ['s3:GetObject'],
-  locations: ['arn:aws:s3:::tickets/4711'],
-}
-
 /** A role for two agents, of which one may hold this many: their ordinary ends may run out. */
-async function office() {
-  const time = new ManualTime()
-  const ledger = new Ledger()
-  const sandbox = await startAwsSandbox({ ledger, propagationMs: 4_000, now: time.wall })
-  onTestFinished(() => sandbox.close())
-  sandbox.putBucket('tickets')
-  sandbox.putObject('tickets', '4711', 'the printer is on fire')
-  const statement = [{ Effect: 'Allow', Action: ['s3:*', 'sts:GetAccessKeyInfo'], Resource: '*' }]
-  const role = sandbox.addRole({
-    name: ROLE,
-    externalId: 'test-house:support',
-    policies: { permissions: { Version: '2012-10-17', Statement: statement } },
-  })
-  const keys = sandbox.brokerCredentials
-  const house = await upstreamHouse({
-    time,
-    definition: awsSts,
-    settings: {
-      type: 'aws-sts',
-      region: sandbox.region,
-      endpoints: { sts: sandbox.endpoint, iam: sandbox.endpoint },
-      credentials: { access_key_id: keys.accessKeyId, secret_access_key: 'env:BROKER' },
-      proof: { regions: [sandbox.region, FAR], endpoints: { [FAR]: sandbox.endpoint } },
-    },
-    secrets: { 'env:BROKER': keys.secretAccessKey },
-    target: { role_arn: role.arn },
-    intent: [{ type: 'aws', actions: TICKET.actions, locations: TICKET.locations }],
+function office() {
+  return awsHouse({
+    allowed: ['s3:*', 'sts:GetAccessKeyInfo'],
+    proof: [HOME, FAR],
     change: (document) => {
       document.entitlements.at(-1).revocability = 'expiry'
       document.limits = {
@@ -105,16 +74,13 @@ async function office() {
       document.agents.push({ ...document.agents[0], id: 'reader', match })
     },
   })
-  return { house, sandbox, ledger }
 }
 
-type House = Awaited<ReturnType<typeof office>>['house']
-
-function other(house: House): Promise<Opened> {
-  return house.open({ intent: [TICKET] }, { sub: 'reader' })
+function other(house: UpstreamHouse): Promise<Opened> {
+  return house.open({ intent: INTENT }, { sub: 'reader' })
 }
 
-async function issue(house: House, task: Opened, count: number): Promise<Credential[]> {
+async function issue(house: UpstreamHouse, task: Opened, count: number): Promise<Credential[]> {
   const credentials: Credential[] = []
   const asker = async () => {
     for (let n = 0; n < count / Math.min(count, ASKERS); n += 1) {
@@ -131,22 +97,7 @@ async function issue(house: House, task: Opened, count: number): Promise<Credent
 async function works(sandbox: AwsSandbox, credentials: readonly Credential[]) {
   const answers: Record<string, number> = {}
   for (const credential of credentials) {
-    const s3 = new S3Client({
-      region: sandbox.region,
-      endpoint: sandbox.endpoint,
-      forcePathStyle: true,
-      maxAttempts: 1,
-      credentials: {
-        accessKeyId: credential.access_key_id ?? '',
-        secretAccessKey: credential.secret_access_key ?? '',
-        sessionToken: credential.session_token ?? '',
-      },
-    })
-    const answer = await s3.send(new GetObjectCommand({ Bucket: 'tickets', Key: '4711' })).then(
-      () => 'ok',
-      (error: unknown) => (error instanceof Error ? error.name : 'unreadable'),
-    )
-    s3.destroy()
+    const answer = await readTicket(sandbox, credential)
     answers[answer] = (answers[answer] ?? 0) + 1
   }
   return answers

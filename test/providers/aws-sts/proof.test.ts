@@ -1,10 +1,8 @@
-import { expect, onTestFinished, test } from 'vitest'
-import { awsSts } from '../../../providers/aws-sts/index.ts'
+import { expect, test } from 'vitest'
 import type { Opened } from '../../fixture/http.ts'
-import { ManualTime } from '../../fixture/time.ts'
-import { upstreamHouse } from '../../fixture/upstream-house.ts'
-import { type AwsSandbox, startAwsSandbox } from '../../sandbox/aws/index.ts'
-import { Ledger } from '../../sandbox/ledger.ts'
+import type { UpstreamHouse } from '../../fixture/upstream-house.ts'
+import type { Ledger } from '../../sandbox/ledger.ts'
+import { awsHouse, writtenDocument } from './aws-house.ts'
 import { awsBench, ROLE } from './bench.ts'
 
 const HOME = 'us-east-1'
@@ -39,9 +37,7 @@ test('P6: an entry that somebody takes out before the proof is written again as 
   await end(house, task, lease)
   await house.until(lease, 'enforced')
   const writes = sandbox.calls('PutRolePolicy')
-  const [name = '', text = ''] =
-    Object.entries(sandbox.rolePolicies(ROLE)).find(([policy]) => policy.startsWith('mayfly-')) ??
-    []
+  const [name, text] = writtenDocument(sandbox)
   const upstreamName = `mf-${lease.slice('lease_'.length)}`
   sandbox.putRolePolicy(ROLE, name, text.replaceAll(upstreamName, 'mf-aaaaaaaaaaaaaaaaaaaa'))
   const { body } = await house.as('admin', 'POST /v1/reconcile', { provider: 'real' })
@@ -130,14 +126,14 @@ test('P6: a document that somebody edits meanwhile proves nothing, and is writte
   await end(house, task, lease)
   await house.until(lease, 'enforced')
   await passing(house, 3 * SECOND)
-  const [name = '', text = ''] = written(sandbox)
+  const [name, text] = writtenDocument(sandbox)
   expect(text).toContain('mf-canary-')
   // Whoever knows how Mayfly looks leaves the canary in and takes the lease out.
   const { upstream_name } = await shown(house, lease)
   sandbox.putRolePolicy(ROLE, name, text.replace(upstream_name, 'mf-aaaaaaaaaaaaaaaaaaaa'))
   await passing(house, 25 * SECOND)
   // By now the next try of the end has found it and written it again, and the canary was refused.
-  expect(written(sandbox)[1]).toContain(upstream_name)
+  expect(writtenDocument(sandbox)[1]).toContain(upstream_name)
   expect(await shown(house, lease)).toMatchObject({ state: 'ending', containment: 'enforced' })
   expect(warned()).toEqual(['somebody changed the deny document'])
   for (let waited = 0; waited < 3 * MINUTE; waited += 500) {
@@ -186,7 +182,7 @@ test('P6: what was proved and works again is refused and proved anew', async () 
   await end(house, task, lease)
   await proved(house, lease)
   const before = (await shown(house, lease)).proof.at
-  const [name = ''] = written(sandbox)
+  const [name = ''] = writtenDocument(sandbox)
   const nothing = [{ Effect: 'Deny', Action: 's3:PutObject', Resource: '*' }]
   sandbox.putRolePolicy(ROLE, name, { Version: '2012-10-17', Statement: nothing })
   await house.pass(SECOND)
@@ -238,66 +234,25 @@ test('P2: a probe session does nothing but ask, and dies within 15 minutes', asy
 })
 
 const PROBE = 'sts:GetAccessKeyInfo'
-const TICKET = {
-  type: 'aws',
-  actions: ['s3:GetObject'],
-  locations: ['arn:aws:s3:::tickets/4711'],
-}
-
-type House = Awaited<ReturnType<typeof office>>['house']
-
 /** One role, and a broker that looks in two regions. */
 async function office(
   propagation: Readonly<Record<string, number>>,
-  given: { readonly allowed?: readonly string[] } = {},
+  { allowed = ['s3:*', PROBE] }: { readonly allowed?: readonly string[] } = {},
 ) {
-  const { allowed = ['s3:*', PROBE] } = given
-  const time = new ManualTime()
-  const ledger = new Ledger()
   const propagationMs = new Map(Object.entries(propagation))
-  const sandbox = await startAwsSandbox({ ledger, propagationMs, now: time.wall })
-  onTestFinished(() => sandbox.close())
-  sandbox.putBucket('tickets')
-  sandbox.putObject('tickets', '4711', 'the printer is on fire')
-  const statement = [{ Effect: 'Allow', Action: allowed, Resource: '*' }]
-  const role = sandbox.addRole({
-    name: ROLE,
-    externalId: 'test-house:support',
-    policies: { permissions: { Version: '2012-10-17', Statement: statement } },
-  })
-  const keys = sandbox.brokerCredentials
-  const house = await upstreamHouse({
-    time,
-    definition: awsSts,
-    settings: {
-      type: 'aws-sts',
-      region: HOME,
-      endpoints: { sts: sandbox.endpoint, iam: sandbox.endpoint },
-      credentials: { access_key_id: keys.accessKeyId, secret_access_key: 'env:BROKER' },
-      proof: { regions: [HOME, FAR], endpoints: { [FAR]: sandbox.endpoint } },
-    },
-    secrets: { 'env:BROKER': keys.secretAccessKey },
-    target: { role_arn: role.arn },
-    intent: [TICKET],
-  })
+  const one = await awsHouse({ propagationMs, allowed, proof: [HOME, FAR] })
   const warned = () =>
-    house.logged.flatMap(({ level, fault }) =>
+    one.house.logged.flatMap(({ level, fault }) =>
       level === 'warn' && typeof fault === 'string' ? [fault] : [],
     )
-  return { house, sandbox, ledger, warned }
+  return { ...one, warned }
 }
 
 function canaries(ledger: Ledger): string[] {
   return ledger.minted.flatMap(({ name }) => (name?.startsWith('mf-canary-') ? [name] : []))
 }
 
-/** Mayfly's document of the role: its name and its text. */
-function written(sandbox: AwsSandbox): readonly string[] {
-  const all = Object.entries(sandbox.rolePolicies(ROLE))
-  return all.find(([name]) => name.startsWith('mayfly-')) ?? []
-}
-
-async function end(house: House, task: Opened, lease: string): Promise<void> {
+async function end(house: UpstreamHouse, task: Opened, lease: string): Promise<void> {
   const { status } = await house.call(`POST /v1/leases/${lease}/end`, {
     token: task.token,
     body: {},
@@ -306,12 +261,12 @@ async function end(house: House, task: Opened, lease: string): Promise<void> {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a lease as the API shows it
-async function shown(house: House, lease: string): Promise<any> {
+async function shown(house: UpstreamHouse, lease: string): Promise<any> {
   return (await house.as('admin', `GET /v1/leases/${lease}`)).body
 }
 
 /** An end asks again within half a minute; on a machine in use simulated time runs ahead of the answers. */
-async function proved(house: House, lease: string): Promise<void> {
+async function proved(house: UpstreamHouse, lease: string): Promise<void> {
   for (let waited = 0; waited < 4 * MINUTE; waited += 500) {
     if ((await shown(house, lease)).containment === 'proved') return
     await house.pass(500)
@@ -320,6 +275,6 @@ async function proved(house: House, lease: string): Promise<void> {
 }
 
 /** In steps that leave what time sets off the real time it takes. */
-async function passing(house: House, ms: number): Promise<void> {
+async function passing(house: UpstreamHouse, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 500) await house.pass(500)
 }

@@ -1,13 +1,9 @@
 import type { AssumeRoleCommandOutput } from '@aws-sdk/client-sts'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { awsSts } from '../../../providers/aws-sts/index.ts'
+import { describe, expect, it } from 'vitest'
 import { TokenWatch, tooLarge } from '../../../providers/aws-sts/token-size.ts'
 import { UpstreamError } from '../../../src/provider.ts'
-import { ManualTime } from '../../fixture/time.ts'
-import { upstreamHouse } from '../../fixture/upstream-house.ts'
-import { startAwsSandbox } from '../../sandbox/aws/index.ts'
-import { Ledger } from '../../sandbox/ledger.ts'
-import { awsBench, ROLE } from './bench.ts'
+import { awsHouse } from './aws-house.ts'
+import { awsBench } from './bench.ts'
 
 describe('how full a session token is', () => {
   it('is kept with the lease, as STS answered it', async () => {
@@ -55,24 +51,7 @@ describe('how full a session token is', () => {
 })
 
 it('the fullest session token of a provider is a metric', async () => {
-  const time = new ManualTime()
-  const sandbox = await startAwsSandbox({ ledger: new Ledger(), now: time.wall })
-  onTestFinished(() => sandbox.close())
-  const { arn: role_arn } = sandbox.addRole({ name: ROLE, externalId: 'test-house:support' })
-  const { accessKeyId: access_key_id, secretAccessKey } = sandbox.brokerCredentials
-  const house = await upstreamHouse({
-    time,
-    definition: awsSts,
-    settings: {
-      type: 'aws-sts',
-      region: sandbox.region,
-      endpoints: { sts: sandbox.endpoint, iam: sandbox.endpoint },
-      credentials: { access_key_id, secret_access_key: 'env:BROKER' },
-    },
-    secrets: { 'env:BROKER': secretAccessKey },
-    target: { role_arn },
-    intent: [{ type: 'aws', actions: ['s3:GetObject'], locations: ['arn:aws:s3:::tickets/4711'] }],
-  })
+  const { house } = await awsHouse()
   const metric = async () => {
     const lines = (await house.call('GET /metrics')).text.split('\n')
     return lines.filter((line) => line.startsWith('mayfly_credential_fullness_ratio'))

@@ -1,51 +1,21 @@
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { awsSts } from '../../../providers/aws-sts/index.ts'
+import { describe, expect, it } from 'vitest'
 import type { RolePolicies } from '../../../providers/aws-sts/role-policies.ts'
 import { UnseenWrite } from '../../../providers/aws-sts/unseen-write.ts'
 import { steadyClock } from '../../../src/clock.ts'
 import { ManualTime } from '../../fixture/time.ts'
-import { upstreamHouse } from '../../fixture/upstream-house.ts'
-import { startAwsSandbox } from '../../sandbox/aws/index.ts'
-import { Faults } from '../../sandbox/faults.ts'
-import { Ledger } from '../../sandbox/ledger.ts'
-import { ROLE } from './bench.ts'
+import { addRole, awsHouse, TICKET } from './aws-house.ts'
 
 const SECOND = 1_000
 
 async function house() {
-  const time = new ManualTime()
-  const [ledger, faults] = [new Ledger(), new Faults()]
-  const sandbox = await startAwsSandbox({ ledger, faults, propagationMs: 4_000, now: time.wall })
-  onTestFinished(() => sandbox.close())
-  sandbox.putBucket('tickets')
-  const statement = [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }]
-  const permissions = { Version: '2012-10-17', Statement: statement }
-  const [role, other] = [ROLE, 'agent-other'].map((name) =>
-    sandbox.addRole({ name, externalId: 'test-house:support', policies: { permissions } }),
-  )
-  const keys = sandbox.brokerCredentials
-  const one = await upstreamHouse({
-    time,
-    definition: awsSts,
-    settings: {
-      type: 'aws-sts',
-      region: sandbox.region,
-      endpoints: { sts: sandbox.endpoint, iam: sandbox.endpoint },
-      credentials: { access_key_id: keys.accessKeyId, secret_access_key: 'env:BROKER' },
-    },
-    secrets: { 'env:BROKER': keys.secretAccessKey },
-    target: { role_arn: role?.arn },
-    intent: [{ type: 'aws', actions: ['s3:GetObject'], locations: ['arn:aws:s3:::tickets/4711'] }],
-    change: (document) => {
-      const real = document.entitlements.at(-1)
-      document.entitlements.push({ ...real, id: 'other', target: { role_arn: other?.arn } })
+  const { house: one, ...upstream } = await awsHouse({
+    change: (document, sandbox) => {
+      const target = { role_arn: addRole(sandbox, 'agent-other', ['s3:*']) }
+      document.entitlements.push({ ...document.entitlements.at(-1), id: 'other', target })
     },
   })
   const lend = async (entitlement: string) => {
-    const actions = ['s3:GetObject']
-    const locations = ['arn:aws:s3:::tickets/4711']
-    const intent = [{ type: 'aws', identifier: entitlement, actions, locations }]
-    const task = await one.open({ intent })
+    const task = await one.open({ intent: [{ ...TICKET, identifier: entitlement }] })
     const { status, body } = await one.issue(task, { entitlement })
     return { task, answer: status === 201 ? 'minted' : body.code, lease: body.lease?.id }
   }
@@ -54,7 +24,7 @@ async function house() {
     const { items } = (await one.as('admin', 'GET /v1/providers')).body
     return items.find(({ id, name = id }: { id?: string; name?: string }) => name === 'real')
   }
-  return { one, time, ledger, faults, sandbox, lend, shown, problem }
+  return { ...upstream, one, lend, shown, problem }
 }
 
 describe('an IAM that answers 200 without writing', () => {
