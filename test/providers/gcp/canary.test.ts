@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { gcp } from '../../../providers/gcp/index.ts'
 import type { EndOrder, Provider } from '../../../src/provider.ts'
-import { ManualTime } from '../../fixture/time.ts'
-import { upstreamHouse } from '../../fixture/upstream-house.ts'
 import type { GcpSandbox } from '../../sandbox/gcp/index.ts'
 import {
   createProvider,
@@ -11,7 +9,6 @@ import {
   POOL,
   read,
   revokeBatch,
-  SECRETS,
   SHARED,
   settingsFor,
   startSandbox,
@@ -20,6 +17,7 @@ import {
   tokenOf,
   VIEW_TICKETS,
 } from './fixture.ts'
+import { gcpHouse } from './gcp-house.ts'
 
 const [FIRST = ''] = POOL
 const PROBE = 'buckets.testIamPermissions'
@@ -149,17 +147,7 @@ describe('P6: a lease’s own token as proof of its end', () => {
 
 describe('a killed Google lease, from order to proof', () => {
   it('P6: is enforced, then proved by canary when the disable has propagated; and lost if enabled', async () => {
-    const time = new ManualTime()
-    const { sandbox } = await startSandbox(60_000, time.wall)
-    onTestFinished(() => sandbox.close())
-    const one = await upstreamHouse({
-      time,
-      definition: gcp,
-      settings: settingsFor(sandbox),
-      secrets: SECRETS,
-      target: { service_accounts: POOL },
-      intent: VIEW_TICKETS,
-    })
+    const { house: one, sandbox } = await gcpHouse({ propagationMs: 60_000 })
     const { lease, credential } = await one.lend()
     await one.as('admin', 'POST /v1/kills', { selector: { lease }, reason: 'drill' })
     await one.until(lease, 'enforced')
@@ -173,7 +161,7 @@ describe('a killed Google lease, from order to proof', () => {
     expect(await read(storage, 'tickets', '4711/mail.txt')).toBeUndefined()
     const proved = (await one.as('admin', `GET /v1/leases/${lease}`)).body
     expect(proved).toMatchObject({ state: 'ended', cause: 'killed', proof: { method: 'canary' } })
-    expect(Date.parse(proved.exposed_until)).toBeLessThanOrEqual(time.wall())
+    expect(Date.parse(proved.exposed_until)).toBeLessThanOrEqual(one.time.wall())
     expect(sandbox.isDisabled(FIRST)).toBe(true)
 
     sandbox.setDisabled(FIRST, false)

@@ -1,21 +1,9 @@
-import { expect, it, onTestFinished } from 'vitest'
-import { gcp } from '../../../providers/gcp/index.ts'
-import { ManualTime } from '../../fixture/time.ts'
-import { upstreamHouse } from '../../fixture/upstream-house.ts'
-import { POOL, SECRETS, settingsFor, startSandbox, VIEW_TICKETS } from './fixture.ts'
+import { expect, it } from 'vitest'
+import { POOL, VIEW_TICKETS } from './fixture.ts'
+import { gcpHouse } from './gcp-house.ts'
 
 async function house(accounts: readonly string[]) {
-  const time = new ManualTime()
-  const { sandbox } = await startSandbox(1_000, time.wall)
-  onTestFinished(() => sandbox.close())
-  const one = await upstreamHouse({
-    time,
-    definition: gcp,
-    settings: settingsFor(sandbox),
-    secrets: SECRETS,
-    target: { service_accounts: accounts },
-    intent: VIEW_TICKETS,
-  })
+  const { house: one, sandbox } = await gcpHouse({ accounts, propagationMs: 1_000 })
   const slots = async () =>
     (await one.call('GET /metrics')).text
       .split('\n')

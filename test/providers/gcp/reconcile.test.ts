@@ -1,38 +1,15 @@
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { gcp } from '../../../providers/gcp/index.ts'
-import { ManualTime } from '../../fixture/time.ts'
-import { upstreamHouse } from '../../fixture/upstream-house.ts'
-import {
-  POOL,
-  read,
-  SECRETS,
-  settingsFor,
-  startSandbox,
-  storageWith,
-  VIEW_TICKETS,
-} from './fixture.ts'
+import { describe, expect, it } from 'vitest'
+import { POOL, read, storageWith } from './fixture.ts'
+import { gcpHouse } from './gcp-house.ts'
 
 const [FIRST = '', SECOND = ''] = POOL
 const PROPAGATION_MS = 120_000
 
-async function house() {
-  const time = new ManualTime()
-  const { sandbox, ledger } = await startSandbox(PROPAGATION_MS, time.wall)
-  onTestFinished(() => sandbox.close())
-  const one = await upstreamHouse({
-    time,
-    definition: gcp,
-    settings: settingsFor(sandbox),
-    secrets: SECRETS,
-    target: { service_accounts: POOL },
-    intent: VIEW_TICKETS,
-  })
-  return { one, sandbox, ledger }
-}
+const house = () => gcpHouse({ propagationMs: PROPAGATION_MS })
 
 describe('reconciling a pool of service accounts', () => {
   it('P6: an account that an administrator enabled in quarantine is disabled again', async () => {
-    const { one, sandbox } = await house()
+    const { house: one, sandbox } = await house()
     const { task, lease, credential } = await one.lend()
     await one.call(`POST /v1/leases/${lease}/end`, { token: task.token, body: {} })
     await one.until(lease, 'enforced')
@@ -62,7 +39,7 @@ describe('reconciling a pool of service accounts', () => {
   })
 
   it('P6: an account disabled under an active lease is told, with the lease', async () => {
-    const { one, sandbox } = await house()
+    const { house: one, sandbox } = await house()
     const { lease } = await one.lend()
     sandbox.setDisabled(FIRST, true)
     const { body } = await one.as('admin', 'POST /v1/reconcile', { provider: 'real' })
@@ -73,7 +50,7 @@ describe('reconciling a pool of service accounts', () => {
   })
 
   it('P6: a free account found disabled is enabled by order only, and not while it may be alive', async () => {
-    const { one, sandbox } = await house()
+    const { house: one, sandbox } = await house()
     sandbox.setDisabled(SECOND, true)
     const first = (await one.as('admin', 'POST /v1/reconcile', { provider: 'real' })).body
     expect(first.items[0].findings).toMatchObject([
@@ -85,7 +62,7 @@ describe('reconciling a pool of service accounts', () => {
   })
 
   it('P11: only who administers may reconcile, and an unknown provider is none', async () => {
-    const { one } = await house()
+    const { house: one } = await house()
     for (const who of ['responder', 'auditor', 'support'] as const) {
       expect((await one.as(who, 'POST /v1/reconcile', {})).status).toBe(403)
     }
