@@ -244,16 +244,23 @@ export class RoleDenials {
     const stands = this.#versions.standing(survey.own)
     const document = this.#refusals.document(survey, { stands, copies })
     if (document === undefined || refusesNothing(document)) {
-      await this.#unseen.again(signal)
-      return true
+      const text = this.#unseen.inDoubt
+      return text === undefined || (await this.#send(text, signal)) !== 'gone'
     }
-    const name = this.#documentName()
     const text = documentText(document)
     if (looksAgain && text === this.#versions.last?.text) {
-      const found = await this.#policies.read(name, signal)
+      const found = await this.#policies.read(this.#documentName(), signal)
       if (found?.text === text) return true
       this.#noticeChange(found ? [found] : [])
     }
+    const sent = await this.#send(text, signal)
+    if (sent === 'written') this.#versions.accepted(document, text, clock.monotonic())
+    return sent !== 'gone'
+  }
+
+  /** `full`: other policies have grown; what was written before stands. `gone`: there is no such role. */
+  async #send(text: string, signal: AbortSignal): Promise<'written' | 'full' | 'gone'> {
+    const name = this.#documentName()
     try {
       this.#versions.offered(text)
       this.#unseen.offered(text)
@@ -262,17 +269,15 @@ export class RoleDenials {
       if (!(error instanceof UpstreamError)) throw error
       if (error.upstreamCode === 'NoSuchEntity') {
         this.#unseen.roleIsGone()
-        return false
+        return 'gone'
       }
       this.#survey = undefined
-      // Other policies have grown: what was written before stands, and is measured again.
-      if (error.upstreamCode === 'LimitExceeded') return true
+      if (error.upstreamCode === 'LimitExceeded') return 'full'
       if (error.outcome === 'unknown') this.#leaveShard()
       throw error
     }
     await this.#unseen.accepted({ name, text }, signal)
-    this.#versions.accepted(document, text, clock.monotonic())
-    return true
+    return 'written'
   }
 
   /** From now on another document is ours, since a write under way may still land, or none is. */
@@ -281,7 +286,7 @@ export class RoleDenials {
     if (this.#shard !== undefined) writer.leave(role, this.#shard)
     this.#shard = undefined
     this.#survey = undefined
-    this.#unseen.forget()
+    this.#unseen.leave()
     this.#versions.forget()
     // What refuses it from now on may be that write, and not ours.
     this.#refusals.canary = undefined

@@ -42,6 +42,14 @@ export class UnseenWrite {
     return this.#doubted ? NOT_WRITTEN : undefined
   }
 
+  /**
+   * What was written last, if that is in doubt: to be written once more where nothing else has to be.
+   * What it refuses is dead by then.
+   */
+  get inDoubt(): string | undefined {
+    return this.#doubted ? this.#last?.text : undefined
+  }
+
   offered(text: string): void {
     this.#offered = hashOf(text)
   }
@@ -65,24 +73,17 @@ export class UnseenWrite {
     if (unseen && this.#clock.monotonic() - oldest.at >= UNSEEN_MS) this.#doubted = true
   }
 
-  /** Writes what was written last once more, where nothing else has to be written. */
-  async again(signal: AbortSignal): Promise<void> {
-    if (!this.#doubted || this.#last === undefined) return
-    await this.#policies.put(this.#last, signal)
-    await this.accepted(this.#last, signal)
-  }
-
-  /** There is no such role, or another document is ours from now on. */
-  forget(): void {
-    this.#unseen = []
-    this.#last = undefined
-    this.#offered = undefined
-  }
-
-  /** Sets the doubt at rest where there is no role of which anything could work. */
+  /** There is no such role any more, so nothing of it could work. */
   roleIsGone(): void {
-    this.forget()
+    this.leave()
+    this.#last = undefined
     this.#doubted = false
+  }
+
+  /** Another document is ours from now on. */
+  leave(): void {
+    this.#unseen = []
+    this.#offered = undefined
   }
 
   async #read(name: string, signal: AbortSignal): Promise<void> {

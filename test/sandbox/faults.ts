@@ -104,7 +104,7 @@ export async function answerUnderFaults(call: {
       return
     case 'stray':
       response.destroy()
-      await sleep(fault.ms)
+      await faults.wait(fault.ms)
       await perform()
       return
   }

@@ -71,6 +71,42 @@ describe('an IAM that answers 200 without writing', () => {
     expect((await lend('real')).answer).toBe('minted')
   }, 120_000)
 
+  it('P17: is asked again also when its last answer never came', async () => {
+    const { one, faults, lend, shown } = await house()
+    const { task, lease } = await lend('real')
+    faults.plan('PutRolePolicy', { kind: 'lie' })
+    await one.call(`POST /v1/leases/${lease}/end`, { token: task.token, body: {} })
+    await one.pass(80 * SECOND)
+    faults.clear()
+    faults.plan('PutRolePolicy', { kind: 'fail', status: 500 })
+    await one.pass(25 * 60 * SECOND)
+    expect(await shown(lease)).toMatchObject({ state: 'ended', containment: 'expired' })
+    expect((await lend('real')).answer).toBe('not_revocable_now')
+    faults.clear()
+    await one.pass(60 * SECOND)
+    expect((await lend('real')).answer).toBe('minted')
+  }, 120_000)
+
+  it('P6: what is asked again undoes nothing when it lands late', async () => {
+    const { one, ledger, faults, lend } = await house()
+    const first = await lend('real')
+    faults.plan('PutRolePolicy', { kind: 'lie' })
+    await one.call(`POST /v1/leases/${first.lease}/end`, { token: first.task.token, body: {} })
+    await one.pass(25 * 60 * SECOND)
+    faults.clear()
+    let land = () => {}
+    faults.wait = () => new Promise<void>((resolve) => (land = resolve))
+    faults.plan('PutRolePolicy', { kind: 'stray', ms: 0 }, 1)
+    await one.pass(90 * SECOND)
+    const second = await lend('real')
+    expect(second.answer).toBe('minted')
+    await one.call(`POST /v1/leases/${second.lease}/end`, { token: second.task.token, body: {} })
+    await one.until(second.lease, 'enforced')
+    land()
+    await one.pass(10 * SECOND)
+    expect(ledger.working()).toEqual([])
+  }, 120_000)
+
   it('costs one read where it does write', async () => {
     const { one, sandbox, lend } = await house()
     const { task, lease } = await lend('real')
