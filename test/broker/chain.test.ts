@@ -7,6 +7,7 @@ import { sweepSilence } from '../../src/lifecycle/silence.ts'
 import { starterPolicies } from '../fixture/broker.ts'
 import { type Planning, planningHouse } from '../fixture/delegation.ts'
 import { type Opened, TICKET } from '../fixture/http.ts'
+import { whileMinted } from '../fixture/while-minted.ts'
 
 const GROUNDED = {
   name: 'grounded.cedar',
@@ -216,14 +217,14 @@ describe('P8: a kill above', () => {
   it.each(orders)('of %s overtakes an executor’s issue in flight', async (_, selector) => {
     const api = await house()
     const tree = await chainOfThree(api)
-    api.upstream.mint = 'hold'
-    const reached = api.upstream.reached()
-    const issuing = api.issue(tree.leaf)
-    await reached
-    const body = { selector: selector(tree), reason: 'drill' }
-    expect((await api.as('responder', 'POST /v1/kills', body)).status).toBe(202)
-    api.upstream.release()
-    const answer = await issuing
+    const answer = await whileMinted(
+      api.upstream,
+      () => api.issue(tree.leaf),
+      async () => {
+        const body = { selector: selector(tree), reason: 'drill' }
+        expect((await api.as('responder', 'POST /v1/kills', body)).status).toBe(202)
+      },
+    )
     expect(code(answer)).toBe('blocked')
     expect(answer.text).not.toContain('canary-')
     const [lease] = await api.store.leases.list({ tenants: null }, { limit: 1, after: undefined })
@@ -234,14 +235,14 @@ describe('P8: a kill above', () => {
     const api = await house()
     const { leaf } = await chainOfThree(api)
     const { lease } = (await api.issue(leaf)).body
-    api.upstream.mint = 'hold'
-    const reached = api.upstream.reached()
-    const renewing = api.call(`POST /v1/leases/${lease.id}/renew`, { token: leaf.token, body: {} })
-    await reached
-    const body = { selector: { agent: 'summariser' }, reason: 'drill' }
-    await api.as('responder', 'POST /v1/kills', body)
-    api.upstream.release()
-    const answer = await renewing
+    const answer = await whileMinted(
+      api.upstream,
+      () => api.call(`POST /v1/leases/${lease.id}/renew`, { token: leaf.token, body: {} }),
+      async () => {
+        const body = { selector: { agent: 'summariser' }, reason: 'drill' }
+        await api.as('responder', 'POST /v1/kills', body)
+      },
+    )
     expect(code(answer)).toBe('blocked')
     expect(answer.text).not.toContain('canary-')
     expect(await api.store.leases.byId(lease.id)).toMatchObject({ cause: 'killed', lane: 'kill' })

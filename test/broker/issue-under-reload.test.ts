@@ -1,19 +1,19 @@
 import { expect, it } from 'vitest'
 import { testApi } from '../fixture/http.ts'
+import { whileMinted } from '../fixture/while-minted.ts'
 
 it('P7: what the world in force refuses is not answered, though it was reserved under another', async () => {
   const api = await testApi()
   const task = await api.open()
-  api.upstream.mint = 'hold'
-  const reached = api.upstream.reached()
-  const asked = api.issue(task)
-  await reached
-  api.reconfigure((doc) => {
-    doc.entitlements[0].ceiling[0].locations = ['/tickets/9/*']
-    doc.entitlements[0].datasets = []
-  })
-  api.upstream.release()
-  const answer = await asked
+  const answer = await whileMinted(
+    api.upstream,
+    () => api.issue(task),
+    () =>
+      api.reconfigure((doc) => {
+        doc.entitlements[0].ceiling[0].locations = ['/tickets/9/*']
+        doc.entitlements[0].datasets = []
+      }),
+  )
   expect([answer.status, answer.body.code]).toEqual([403, 'policy_denied'])
   expect(answer.text).not.toContain('credential"')
   const [lease] = (await api.as('admin', 'GET /v1/leases')).body.items

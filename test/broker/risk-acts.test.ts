@@ -7,6 +7,7 @@ import { starterPolicies } from '../fixture/broker.ts'
 import { planningHouse } from '../fixture/delegation.ts'
 import { ask, named } from '../fixture/gateway.ts'
 import { type Api, INVOICE, OPENING, type Opened, testApi } from '../fixture/http.ts'
+import { whileMinted } from '../fixture/while-minted.ts'
 
 const held = async (api: Api, task: Opened): Promise<LeaseId> =>
   (await api.issue(task)).body.lease.id
@@ -207,13 +208,11 @@ describe('P8: what is in flight while the risk rises is not answered', () => {
   it('a mint', async () => {
     const api = await testApi()
     const task = await api.open()
-    api.upstream.mint = 'hold'
-    const reached = api.upstream.reached()
-    const asked = api.issue(task)
-    await reached
-    await alarm(api, 'HIGH')
-    api.upstream.release()
-    const answer = await asked
+    const answer = await whileMinted(
+      api.upstream,
+      () => api.issue(task),
+      () => alarm(api, 'HIGH'),
+    )
     expect([answer.status, answer.body.code]).toEqual([403, 'policy_denied'])
     expect(answer.text).not.toContain('canary-')
     const [lease] = (await api.as('admin', 'GET /v1/leases')).body.items
@@ -225,14 +224,14 @@ describe('P8: what is in flight while the risk rises is not answered', () => {
     const running = new Enforcement(api.broker)
     await running.sweep()
     const task = await api.open()
-    api.upstream.mint = 'hold'
-    const reached = api.upstream.reached()
-    const asked = api.issue(task)
-    await reached
-    await alarm(api, 'HIGH')
-    await running.sweep()
-    api.upstream.release()
-    const answer = await asked
+    const answer = await whileMinted(
+      api.upstream,
+      () => api.issue(task),
+      async () => {
+        await alarm(api, 'HIGH')
+        await running.sweep()
+      },
+    )
     expect([answer.status, answer.body.code]).toEqual([409, 'lease_ended'])
     const [lease] = (await api.as('admin', 'GET /v1/leases')).body.items
     expect(lease).toMatchObject({ state: 'ending', cause: 'risk' })
@@ -243,13 +242,11 @@ describe('P8: what is in flight while the risk rises is not answered', () => {
     api.upstream.prolongs = prolongs
     const task = await api.open()
     const mine = await held(api, task)
-    api.upstream.mint = 'hold'
-    const reached = api.upstream.reached()
-    const asked = api.call(`POST /v1/leases/${mine}/renew`, { token: task.token, body: {} })
-    await reached
-    await alarm(api, 'HIGH')
-    api.upstream.release()
-    const answer = await asked
+    const answer = await whileMinted(
+      api.upstream,
+      () => api.call(`POST /v1/leases/${mine}/renew`, { token: task.token, body: {} }),
+      () => alarm(api, 'HIGH'),
+    )
     expect([answer.status, answer.body.code]).toEqual([403, 'policy_denied'])
     expect(await stored(api, mine)).toEqual(ENDED_BY_RISK)
   })
@@ -257,13 +254,12 @@ describe('P8: what is in flight while the risk rises is not answered', () => {
   it('but what others are believed of costs nobody a credential', async () => {
     const api = await testApi()
     const task = await api.open()
-    api.upstream.mint = 'hold'
-    const reached = api.upstream.reached()
-    const asked = api.issue(task)
-    await reached
-    await alarm(api, 'HIGH', { subject: { agent: 'biller' } })
-    api.upstream.release()
-    expect((await asked).status).toBe(201)
+    const asked = await whileMinted(
+      api.upstream,
+      () => api.issue(task),
+      () => alarm(api, 'HIGH', { subject: { agent: 'biller' } }),
+    )
+    expect(asked.status).toBe(201)
   })
 
   it.each(['leases', 'acts'] as const)('what was decided before: %s', async (room) => {

@@ -4,6 +4,7 @@ import { type Approving, approvalHouse, DELETE } from '../fixture/approvals.ts'
 import { type Doc, starterPolicies } from '../fixture/broker.ts'
 import { INVOICE, type Opened, TICKET } from '../fixture/http.ts'
 import { KeyHolder } from '../fixture/key-holder.ts'
+import { whileMinted } from '../fixture/while-minted.ts'
 
 const approve = (api: Approving, id: string) =>
   api.as('approver', `POST /v1/approvals/${id}/approve`, {})
@@ -191,13 +192,12 @@ describe('an approval', () => {
       const api = await approvalHouse()
       const task = await api.intend()
       await approve(api, (await api.pending(task)).id)
-      api.upstream.mint = 'hold'
-      const reached = api.upstream.reached()
-      const asked = api.ask(task)
-      await reached
-      api.reconfigure(change)
-      api.upstream.release()
-      expect((await asked).status).toBe(status)
+      const asked = await whileMinted(
+        api.upstream,
+        () => api.ask(task),
+        () => api.reconfigure(change),
+      )
+      expect(asked.status).toBe(status)
     }
   })
 })

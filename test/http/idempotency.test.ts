@@ -1,19 +1,21 @@
 import { expect, it } from 'vitest'
 import { testApi } from '../fixture/http.ts'
+import { whileMinted } from '../fixture/while-minted.ts'
 
 it('P9: a retry while the first is in flight is 409 with Retry-After, and mints nothing', async () => {
   const { issue, open, upstream } = await testApi()
   const task = await open()
-  upstream.mint = 'hold'
-  const reached = upstream.reached()
-  const first = issue(task, {}, 'key-1')
-  await reached
-  const second = await issue(task, {}, 'key-1')
-  expect([second.status, second.body.code]).toEqual([409, 'in_flight'])
-  expect(Number(second.headers.get('retry-after'))).toBeGreaterThan(0)
-  expect(second.body.retry_after).toBeGreaterThan(0)
-  upstream.release()
-  expect((await first).status).toBe(201)
+  const first = await whileMinted(
+    upstream,
+    () => issue(task, {}, 'key-1'),
+    async () => {
+      const second = await issue(task, {}, 'key-1')
+      expect([second.status, second.body.code]).toEqual([409, 'in_flight'])
+      expect(Number(second.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(second.body.retry_after).toBeGreaterThan(0)
+    },
+  )
+  expect(first.status).toBe(201)
   expect(upstream.minted).toHaveLength(1)
 })
 

@@ -1,22 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import { SUPPORT_SECRET } from '../fixture/broker.ts'
 import { INVOICE, OPENING, testApi } from '../fixture/http.ts'
+import { whileMinted } from '../fixture/while-minted.ts'
 
 describe('P8: a kill is one call', () => {
   it('P8: what is being minted when a kill comes is not answered, and is ended', async () => {
     const { as, issue, open, upstream, store } = await testApi()
     const task = await open()
-    upstream.mint = 'hold'
-    const reached = upstream.reached()
-    const answer = issue(task)
-    await reached
-    const killed = await as('responder', 'POST /v1/kills', {
-      selector: { agent: 'summariser' },
-      reason: 'compromised',
-    })
-    expect(killed.status).toBe(202)
-    upstream.release()
-    const { status, text, body } = await answer
+    const { status, text, body } = await whileMinted(
+      upstream,
+      () => issue(task),
+      async () => {
+        const killed = await as('responder', 'POST /v1/kills', {
+          selector: { agent: 'summariser' },
+          reason: 'compromised',
+        })
+        expect(killed.status).toBe(202)
+      },
+    )
     expect([status, body.code]).toEqual([403, 'blocked'])
     expect(text).not.toContain('canary')
     const [lease] = await store.leases.list({ tenants: null }, { limit: 9, after: undefined })
@@ -28,13 +29,11 @@ describe('P8: a kill is one call', () => {
     const { as, call, issue, open, upstream, store } = await testApi()
     const task = await open()
     const { lease } = (await issue(task)).body
-    upstream.mint = 'hold'
-    const reached = upstream.reached()
-    const answer = call(`POST /v1/leases/${lease.id}/renew`, { token: task.token, body: {} })
-    await reached
-    await as('responder', 'POST /v1/kills', { selector: { lease: lease.id }, reason: 'leaked' })
-    upstream.release()
-    const { status, text, body } = await answer
+    const { status, text, body } = await whileMinted(
+      upstream,
+      () => call(`POST /v1/leases/${lease.id}/renew`, { token: task.token, body: {} }),
+      () => as('responder', 'POST /v1/kills', { selector: { lease: lease.id }, reason: 'leaked' }),
+    )
     expect([status, body.code]).toEqual([403, 'blocked'])
     expect(text).not.toContain('canary')
     expect(await store.leases.byId(lease.id)).toMatchObject({ state: 'ending', cause: 'killed' })

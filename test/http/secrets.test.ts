@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { CANARY } from '../fixture/fake-provider.ts'
 import { type Api, testApi } from '../fixture/http.ts'
+import { whileMinted } from '../fixture/while-minted.ts'
 
 /** Everything the house wrote or would print, as one text. */
 async function everythingWritten({ dir, logged, as }: Api): Promise<string> {
@@ -34,13 +35,12 @@ it('P2: no secret is at rest or in text, whatever became of the requests', async
     expect(refused.status).toBeGreaterThanOrEqual(500)
     answers.push(refused.text)
   }
-  upstream.mint = 'hold'
-  const reached = upstream.reached()
-  const overtaken = issue(other)
-  await reached
-  await as('responder', 'POST /v1/kills', { selector: { task: other.id }, reason: 'drill' })
-  upstream.release()
-  answers.push((await overtaken).text)
+  const overtaken = await whileMinted(
+    upstream,
+    () => issue(other),
+    () => as('responder', 'POST /v1/kills', { selector: { task: other.id }, reason: 'drill' }),
+  )
+  answers.push(overtaken.text)
   upstream.mint = 'ok'
   await api.advanceKills()
   await call(`POST /v1/tasks/${task.id}/end`, { token: task.token, body: {} })

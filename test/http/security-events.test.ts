@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { AUDIENCE, CAEP, RISC, SSF, testTransmitter } from '../fixture/events.ts'
+import { whileMinted } from '../fixture/while-minted.ts'
 
 const RISK = `${CAEP}risk-level-change`
 const ROBOT = { workload: 'corp/robot' }
@@ -24,13 +25,13 @@ describe('a pushed security event', () => {
   test('P8: a session revoked while a credential is being minted keeps it from being answered', async () => {
     const api = await testTransmitter()
     const task = await api.open()
-    api.upstream.mint = 'hold'
-    const reached = api.upstream.reached()
-    const asked = api.issue(task)
-    await reached
-    expect((await api.push(api.set(`${CAEP}session-revoked`))).status).toBe(202)
-    api.upstream.release()
-    const { status, text } = await asked
+    const { status, text } = await whileMinted(
+      api.upstream,
+      () => api.issue(task),
+      async () => {
+        expect((await api.push(api.set(`${CAEP}session-revoked`))).status).toBe(202)
+      },
+    )
     expect([status, text]).toEqual([403, expect.not.stringContaining('secret')])
   })
 
