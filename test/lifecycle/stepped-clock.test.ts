@@ -1,9 +1,11 @@
 import { expect, it, onTestFinished } from 'vitest'
+import { gcp } from '../../providers/gcp/index.ts'
 import { vault as vaultDefinition } from '../../providers/vault/index.ts'
 import { untilDeath } from '../../src/broker/surely.ts'
 import { ManualTime, START } from '../fixture/time.ts'
 import { type UpstreamHouse, upstreamHouse } from '../fixture/upstream-house.ts'
 import { awsHouse } from '../providers/aws-sts/aws-house.ts'
+import { POOL, SECRETS, settingsFor, startSandbox, VIEW_TICKETS } from '../providers/gcp/fixture.ts'
 import { startVaultUpstream } from '../providers/vault/upstream.ts'
 import { Faults } from '../sandbox/faults.ts'
 import { Ledger } from '../sandbox/ledger.ts'
@@ -86,6 +88,32 @@ it('P6: while Vault cannot end it, a token that a stepped clock calls expired is
   expect(ending[0].attempts).toBeGreaterThan(2)
   await watch(place, lease, 3 * MINUTE)
   expect(await shown(place, lease)).toMatchObject({ state: 'ended', containment: 'expired' })
+}, 60_000)
+
+it('P6: an account of a pool is not given back while a stepped clock calls its token dead', async () => {
+  const time = new ManualTime()
+  const { sandbox, ledger } = await startSandbox(1_000, real(time))
+  onTestFinished(() => sandbox.close())
+  const one = await upstreamHouse({
+    time,
+    definition: gcp,
+    settings: settingsFor(sandbox),
+    secrets: SECRETS,
+    target: { service_accounts: POOL },
+    intent: VIEW_TICKETS,
+  })
+  const place = { one, ledger, faults: sandbox.faults }
+  const { lease } = await one.lend()
+  const slot = POOL[0] ?? ''
+  time.stepWall(HOUR)
+  await one.until(lease, 'enforced')
+  await watch(place, lease, 4 * MINUTE)
+  expect(sandbox.isDisabled(slot)).toBe(true)
+  expect(await shown(place, lease)).toMatchObject({ state: 'ending', containment: 'enforced' })
+  await one.pass(4 * MINUTE)
+  expect(await shown(place, lease)).toMatchObject({ state: 'ended', containment: 'expired' })
+  expect(sandbox.isDisabled(slot)).toBe(false)
+  expect(ledger.working()).toEqual([])
 }, 60_000)
 
 it('P6: an AWS whose clock is set back says until when it honours what expired here', async () => {
