@@ -4,7 +4,7 @@ import { UpstreamError } from '../../src/provider.ts'
 import type { InlinePolicy, RolePolicies } from './role-policies.ts'
 
 /** IAM may answer a read as of before a write for a while; what it does not show then is not there. */
-const UNSEEN_MS = 60_000
+const UNSEEN_MS = 45_000
 
 /** More are only accepted while nobody can read what is there. */
 const MOST_UNSEEN = 1_000
@@ -19,7 +19,7 @@ interface Accepted {
 
 /**
  * What IAM accepted of one role's deny document and has not shown yet. One stale read says nothing;
- * once an accepted write is not to be seen for a minute it is in doubt that anything is written, and
+ * once an accepted write is not to be seen for that long it is in doubt that anything is written, and
  * each later write has to be seen before it counts, until one is.
  */
 export class UnseenWrite {

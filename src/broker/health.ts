@@ -132,11 +132,8 @@ export class Health {
     return this.#diskProblem
   }
 
-  /**
-   * Why nothing that must be ended early may be minted there now, or in this group of it; undefined if
-   * it may.
-   */
-  notRevocable(provider: string, group: string | null = null): string | undefined {
+  /** Why nothing that must be ended early may be minted there now; undefined if it may. */
+  notRevocable(provider: string): string | undefined {
     const state = this.#stateOf(provider)
     if (this.#diskProblem !== undefined) return this.#diskProblem
     const failedAt = state.openedAt.revoke
@@ -144,7 +141,7 @@ export class Health {
       return `ending leases at ${provider} fails at present`
     }
     if (state.blocking.length > 0) return `${provider} could not be ended: ${state.blocking[0]}`
-    if (state.doubts.some((doubt) => doubt.group === group)) {
+    if (state.doubts.length > 0) {
       return `${provider} does not do what it accepts: what it should refuse may still work`
     }
     const { skew } = state
@@ -222,7 +219,7 @@ export class Health {
     return [...this.#providers.keys()].flatMap((provider) => {
       const [doubt] = this.#stateOf(provider).doubts
       const doubted = doubt && `${doubt.group}: ${doubt.what}`
-      const problem = this.notRevocable(provider) ?? doubted ?? this.mintPaused(provider)
+      const problem = doubted ?? this.notRevocable(provider) ?? this.mintPaused(provider)
       return problem === undefined ? [] : [{ provider, problem }]
     })
   }

@@ -23,6 +23,6 @@ export function unfitToMint({ health, store }: Broker, plan: Plan): RailRefusal 
   const paused = health.mintPaused(provider)
   if (paused) return { code: 'upstream_unavailable', rail: 'mint-circuit', message: paused }
   if (weakestRevocability === 'expiry') return undefined
-  const message = health.notRevocable(provider, plan.description.group)
+  const message = health.notRevocable(provider)
   return message ? { code: 'not_revocable_now', rail: 'revocable', message } : undefined
 }

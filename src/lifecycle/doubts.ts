@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.ts'
 import { reconcileProvider } from '../broker/reconcile.ts'
 import type { Provider } from '../provider.ts'
 
-/** Well within the minute after which what an upstream does not show counts as not done. */
+/** Well within the time after which what an upstream does not show counts as not done. */
 const LOOK_EVERY_MS = 10_000
 
 /**

@@ -28,7 +28,7 @@ async function house() {
 }
 
 describe('an IAM that answers 200 without writing', () => {
-  it('P17: is found out within about a minute, and nothing is minted on that role until it writes', async () => {
+  it('P17: is found out within about a minute, and nothing is minted there until it writes', async () => {
     const { one, ledger, faults, lend, shown, problem } = await house()
     const { task, lease } = await lend('real')
     faults.plan('PutRolePolicy', { kind: 'lie' })
@@ -43,7 +43,7 @@ describe('an IAM that answers 200 without writing', () => {
     expect(await shown(lease)).toMatchObject({ state: 'ending', containment: 'unknown' })
     expect(ledger.working()).toHaveLength(1)
     expect((await lend('real')).answer).toBe('not_revocable_now')
-    expect((await lend('other')).answer).toBe('minted')
+    expect((await lend('other')).answer).toBe('not_revocable_now')
     expect(JSON.stringify(await problem())).toContain('does not hold it')
     expect((await one.call('GET /metrics')).text).toMatch(
       /^mayfly_containment_lost_total\{provider="real"\} [12]$/m,
@@ -52,7 +52,7 @@ describe('an IAM that answers 200 without writing', () => {
     faults.clear()
     await one.until(lease, 'enforced')
     await one.pass(15 * SECOND)
-    expect(ledger.working()).toHaveLength(1)
+    expect(ledger.working()).toEqual([])
     expect((await lend('real')).answer).toBe('minted')
     expect(JSON.stringify(await problem())).not.toContain('does not hold it')
   }, 60_000)
@@ -142,10 +142,10 @@ describe('what IAM shows of a document', () => {
   it('may be old for a while: a stale read is no finding', async () => {
     const { time, shows, unseen, signal, write } = iam()
     await write('first')
-    await time.advance(50 * SECOND)
+    await time.advance(40 * SECOND)
     await unseen.look(signal)
     shows.text = 'first'
-    await time.advance(9 * SECOND)
+    await time.advance(4 * SECOND)
     await unseen.look(signal)
     await time.advance(60 * SECOND)
     await unseen.look(signal)
@@ -163,7 +163,7 @@ describe('what IAM shows of a document', () => {
     expect(unseen.doubt).toBeUndefined()
   })
 
-  it('P17: is in doubt after a minute, and until a write is seen', async () => {
+  it('P17: is in doubt after that, and until a write is seen', async () => {
     const { time, shows, unseen, signal, write } = iam()
     shows.text = 'before'
     await write('first')
