@@ -68,11 +68,9 @@ async function worthEnding(
   await runOutAll(broker, dying, 'it is nearly dead; it runs out by itself')
   const rest = others.filter((ending) => !dying.includes(ending))
   const ids = able.map(({ lease }) => lease.id)
-  const held = await broker.store.endings.stillRefused(
-    first.lease.group,
-    ids,
-    broker.clock.earliest(),
-  )
+  // Whose place a clock set forward calls free is still refused; unheard, our own time must do.
+  const at = Number.isFinite(now) ? now : broker.clock.earliest()
+  const held = await broker.store.endings.stillRefused(first.lease.group, ids, at)
   const holding = held.filter(({ groupCapacity }) => groupCapacity !== null)
   const places = Math.max(0, capacity - holding.length - kills.length)
   await runOutAll(broker, rest.slice(places), 'the rest of the capacity is kept for kills')

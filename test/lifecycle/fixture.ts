@@ -32,6 +32,7 @@ export class Scripted {
   prove: Provider['prove']
   inventory: Provider['inventory']
   giveBack: Provider['giveBack']
+  upstreamTime: Provider['upstreamTime']
   findings: Awaited<ReturnType<Provider['check']>> = []
 
   instance(): Provider {
@@ -47,6 +48,7 @@ export class Scripted {
       },
       ...(this.prove ? { prove } : {}),
       ...(this.inventory ? { inventory: (beside) => this.#listed(beside) } : {}),
+      ...(this.upstreamTime ? { upstreamTime: this.upstreamTime } : {}),
       ...(this.giveBack ? { giveBack: (slots) => this.#given(slots) } : {}),
       release: async (orders) => {
         this.released.push(...orders.map((order) => order.upstreamName))

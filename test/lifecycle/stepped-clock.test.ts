@@ -9,7 +9,7 @@ import { POOL, SECRETS, settingsFor, startSandbox, VIEW_TICKETS } from '../provi
 import { startVaultUpstream } from '../providers/vault/upstream.ts'
 import { Faults } from '../sandbox/faults.ts'
 import { Ledger } from '../sandbox/ledger.ts'
-import { Scripted, station } from './fixture.ts'
+import { enforced, Scripted, station } from './fixture.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -171,6 +171,25 @@ it.each([
   },
   60_000,
 )
+
+it('P8: what a clock set forward ends at once leaves the places that are kept for kills', async () => {
+  const upstream = new Scripted()
+  const time: { now: () => number } = { now: () => 0 }
+  upstream.upstreamTime = () => time.now()
+  upstream.revoke = async ({ orders }) => orders.map(enforced)
+  const one = station({ upstream })
+  time.now = real(one.time)
+  await one.start()
+  const places = { group: 'role', groupCapacity: 3 }
+  const lent = async (agent: string) => one.active(await one.openTask({ agent }), places)
+  for (const lease of [await lent('a'), await lent('a')]) await one.end(lease)
+  const rest = [await lent('b'), await lent('c')]
+  await one.pass(1_000)
+  one.time.stepWall(HOUR)
+  await one.pass(30_000)
+  const refused = new Set(upstream.names().flat())
+  expect(rest.filter(({ upstreamName }) => refused.has(upstreamName))).toHaveLength(1)
+})
 
 it('P13: what is dead already is looked at again once a second, not all the time', async () => {
   const one = station({ upstream: new Scripted() })
