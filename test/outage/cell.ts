@@ -18,7 +18,8 @@ const RUNS_OUT_MS = 60_000
 const MINT_EVERY_MS = 20_000
 /** So long after the first end that failed, the circuit knows. */
 const CIRCUIT_MS = 60_000
-const LOOK_EVERY_MS = 10_000
+/** Well within the shortest life of a credential. */
+const LOOK_EVERY_MS = 30_000
 /** Denials bite by then, also at Google. */
 const SETTLES_MS = 180_000
 
