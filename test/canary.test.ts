@@ -16,6 +16,7 @@ import { secretsOf } from './crash/holder.ts'
 import { OWN_SECRET } from './crash/own-api.ts'
 import { OFFERS, startUpstreams, type Upstreams } from './crash/upstreams.ts'
 import { type Fault, Faults } from './sandbox/faults.ts'
+import { isProbe } from './sandbox/probes.ts'
 import { SecretSearch } from './secret-search.ts'
 
 const INTENTS = OFFERS.filter(({ tenants }) => tenants.includes('red')).map((offer) => ({
@@ -47,6 +48,7 @@ const MINTING = [
 it('P2: no secret is found in files, log, answers, metrics or audit, whatever went wrong', async () => {
   const house = await canaryHouse()
   await everythingThatWorks(house)
+  await probesThatLook(house)
   await everythingThatFails(house)
   await throughOtherDoors(house)
   await readEverything(house)
@@ -278,6 +280,16 @@ async function everythingThatWorks(house: House): Promise<void> {
   await issue(house, { ...signalled, entitlement: 'vault-token' })
   await house.api().sendSignal(signed(house, { task: signalled.id }))
   await asTask.endTask(task.id, 'completed')
+}
+
+/** What Mayfly mints for itself is told to nobody, and known by its fingerprints. */
+async function probesThatLook({ upstreams }: House): Promise<void> {
+  const { ledger } = upstreams
+  const refused = () => {
+    const probes = new Set(ledger.minted.filter(isProbe).map(({ fingerprint }) => fingerprint))
+    return ledger.uses.some((use) => probes.has(use.fingerprint) && !use.allowed)
+  }
+  await expect.poll(refused, { timeout: 20_000 }).toBe(true)
 }
 
 /** Upstreams that lose, garble, refuse with the secret in their mouth; callers that misuse theirs. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { apiClient } from '../../src/client/http.ts'
+import { isProbe } from '../sandbox/probes.ts'
 import { type Arena, PROPAGATION_MS, steal } from './arena.ts'
 import { BrokerProcess } from './broker-process.ts'
 import type { Memory } from './memory.ts'
@@ -102,8 +103,9 @@ async function strays(
   api: Api,
 ): Promise<string[]> {
   const found: string[] = []
-  for (const { name, upstream } of ledger.working()) {
-    if (name === undefined) continue
+  for (const record of ledger.working()) {
+    const { name, upstream } = record
+    if (name === undefined || isProbe(record)) continue
     const lease = await api.lease(`lease_${name.slice('mf-'.length)}`).catch(() => undefined)
     const live = lease?.state === 'active' || lease?.target.includes('shared@')
     // Where an upstream lied that it refuses it, no more is owed than to say so.
@@ -127,7 +129,7 @@ function nothingRevocableWorks(
   { ledger, lies }: Arena,
   stored: ReturnType<typeof readStored>,
 ): Check {
-  const working = ledger.working().filter(({ name }) => name !== undefined)
+  const working = ledger.working().filter((record) => record.name !== undefined && !isProbe(record))
   const problems = working
     .map(({ name, upstream }) => ({ name, upstream, lease: stored.leasesByName.get(name ?? '') }))
     .filter(({ lease }) => lease?.revocability !== 'expiry')

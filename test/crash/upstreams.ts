@@ -9,6 +9,7 @@ import {
   startGcpSandbox,
 } from '../sandbox/gcp/index.ts'
 import { Ledger } from '../sandbox/ledger.ts'
+import { PROBE_ACTION } from '../sandbox/probes.ts'
 import { APPROVED } from './asking-twice.ts'
 import { OWN_AUDIENCE, OwnApi } from './own-api.ts'
 
@@ -19,6 +20,7 @@ export const INSTALLATION = 'crash-rounds'
 export const TENANTS = ['red', 'blue'] as const
 export type Tenant = (typeof TENANTS)[number]
 const ROLES_PER_TENANT = 4
+const FAR_REGION = 'eu-west-1'
 const SHARED_ACCOUNT = 'shared@rounds.iam.gserviceaccount.com'
 
 /** The three sandboxes under one ledger, an issuer, and all that a broker needs to use them. */
@@ -172,7 +174,7 @@ function furnishAws(aws: AwsSandbox): void {
         policies: {
           permissions: {
             Version: '2012-10-17',
-            Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }],
+            Statement: [{ Effect: 'Allow', Action: ['s3:*', PROBE_ACTION], Resource: '*' }],
           },
         },
       })
@@ -198,6 +200,7 @@ function providersOf(given: { aws: AwsSandbox; vault: VaultUpstream; gcp: GcpSan
       type: 'aws-sts',
       region: aws.region,
       endpoints: { sts: aws.endpoint, iam: aws.endpoint },
+      proof: { regions: [aws.region, FAR_REGION], endpoints: { [FAR_REGION]: aws.endpoint } },
       credentials: {
         access_key_id: aws.brokerCredentials.accessKeyId,
         secret_access_key: 'env:AWS_BROKER_SECRET',

@@ -1,5 +1,6 @@
 import { ChainVerifier } from '../../src/audit/verify.ts'
 import type { Ledger, MintRecord } from '../sandbox/ledger.ts'
+import { isProbe } from '../sandbox/probes.ts'
 import { SecretSearch } from '../secret-search.ts'
 import { type KnownLease, lineOf, type Memory, reaches } from './memory.ts'
 import type { Stored, StoredLease } from './stored.ts'
@@ -20,7 +21,9 @@ export function judge(facts: {
   readonly now: number
 }): Check[] {
   const lastAllowed = lastAllowedUses(facts.ledger)
-  const minted = facts.ledger.minted.filter((record) => record.name !== undefined)
+  const minted = facts.ledger.minted.filter(
+    (record) => record.name !== undefined && !isProbe(record),
+  )
   return [
     everyCredentialIsKnown(minted, facts),
     noneWorksPastItsLease(minted, { ...facts, lastAllowed }),

@@ -2,6 +2,7 @@ import type { LeaseId, TaskId } from '../../src/ids.ts'
 import type { Lease } from '../../src/model/lease.ts'
 import { Seeded } from '../crash/seeded.ts'
 import type { MintRecord } from '../sandbox/ledger.ts'
+import { isProbe } from '../sandbox/probes.ts'
 import { PROVIDERS, type ProviderName } from './ground.ts'
 import { type OutageHouse, outageHouse } from './house.ts'
 import { type Ending, giveOrder, issue, lend, openFor } from './leases.ts'
@@ -191,7 +192,9 @@ class Run {
   }
 
   #ours(): MintRecord[] {
-    return this.#place.ground.ledger.minted.filter(({ name }) => name !== undefined)
+    return this.#place.ground.ledger.minted.filter(
+      (record) => record.name !== undefined && !isProbe(record),
+    )
   }
 
   async #uncontained(): Promise<Lease[]> {

@@ -7,6 +7,7 @@ import { startAwsSandbox } from '../sandbox/aws/index.ts'
 import { Faults } from '../sandbox/faults.ts'
 import { MINT_PERMISSIONS, REVOKE_PERMISSIONS, startGcpSandbox } from '../sandbox/gcp/index.ts'
 import { Ledger } from '../sandbox/ledger.ts'
+import { PROBE_ACTION } from '../sandbox/probes.ts'
 import { Wire } from './wire.ts'
 
 export const PROVIDERS = ['aws', 'vault', 'gcp'] as const
@@ -46,6 +47,7 @@ interface GroundOptions {
 }
 
 const ROLES = 8
+const FAR_REGION = 'eu-west-1'
 const INSTALLATION = 'test-house'
 const MINT_TOKEN = 'ya29.mint-identity-of-the-broker'
 const REVOKE_TOKEN = 'ya29.revoke-identity-of-the-broker'
@@ -77,7 +79,7 @@ async function startAws({ ledger, secrets, now, wait }: Given): Promise<Place> {
   const names = Array.from({ length: ROLES }, (_, n) => `agent-${n}`)
   const policy = {
     Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }],
+    Statement: [{ Effect: 'Allow', Action: ['s3:*', PROBE_ACTION], Resource: '*' }],
   }
   for (const name of names) {
     aws.addRole({ name, externalId: `${INSTALLATION}:support`, policies: { permissions: policy } })
@@ -90,6 +92,7 @@ async function startAws({ ledger, secrets, now, wait }: Given): Promise<Place> {
       type: 'aws-sts',
       region: aws.region,
       endpoints: { sts: wire.url, iam: wire.url },
+      proof: { regions: [aws.region, FAR_REGION], endpoints: { [FAR_REGION]: wire.url } },
       credentials: { access_key_id: accessKeyId, secret_access_key: 'env:AWS_KEY' },
     },
     entitlements: names.map((name, n) => ({
