@@ -42,11 +42,12 @@ interface GroundOptions {
   readonly now: () => number
   /** Passes simulated time. */
   readonly wait: (ms: number) => Promise<unknown>
-  /** Accounts of the Google pool. */
+  /** Accounts of all Google pools. */
   readonly poolSize: number
 }
 
 const ROLES = 8
+const MOST_IN_POOL = 65
 const FAR_REGION = 'eu-west-1'
 const INSTALLATION = 'test-house'
 const MINT_TOKEN = 'ya29.mint-identity-of-the-broker'
@@ -139,12 +140,15 @@ async function startGcp({ ledger, secrets, now, wait, poolSize }: Given): Promis
   const place = halfPlace(now, wait)
   const google = await startGcpSandbox({ ledger, faults: place.faults, now: place.now })
   const wire = await Wire.to(google.url)
-  const pool = Array.from({ length: poolSize }, (_, n) => `agent-${n}@one.iam.gserviceaccount.com`)
-  for (const email of pool) {
+  const accounts = Array.from(
+    { length: poolSize },
+    (_, n) => `agent-${n}@one.iam.gserviceaccount.com`,
+  )
+  for (const email of accounts) {
     google.addServiceAccount(email, [{ role: 'roles/storage.admin', bucket: 'tickets' }])
   }
   google.addBroker(MINT_TOKEN, [{ permissions: MINT_PERMISSIONS, accounts: '*' }])
-  google.addBroker(REVOKE_TOKEN, [{ permissions: REVOKE_PERMISSIONS, accounts: pool }])
+  google.addBroker(REVOKE_TOKEN, [{ permissions: REVOKE_PERMISSIONS, accounts }])
   secrets['env:GCP_MINT'] = MINT_TOKEN
   secrets['env:GCP_REVOKE'] = REVOKE_TOKEN
   return Object.assign(place, {
@@ -160,20 +164,28 @@ async function startGcp({ ledger, secrets, now, wait, poolSize }: Given): Promis
       credentials: { access_token: 'env:GCP_MINT' },
       revoke: { credentials: { access_token: 'env:GCP_REVOKE' } },
     },
-    entitlements: [
-      {
-        id: 'gcp-pool',
-        target: { service_accounts: pool },
-        ceiling: {
-          type: 'gcp',
-          actions: ['inRole:roles/storage.objectViewer'],
-          locations: ['gs://tickets/4711/*'],
-        },
+    entitlements: poolsOf(accounts).map((pool, n) => ({
+      id: `gcp-${n}`,
+      target: { service_accounts: pool },
+      ceiling: {
+        type: 'gcp',
+        actions: ['inRole:roles/storage.objectViewer'],
+        locations: ['gs://tickets/4711/*'],
       },
-    ],
+    })),
     wire,
     close: () => closing(wire, google),
   })
+}
+
+/** A project has 100 service accounts, unless Google was asked for more. */
+function poolsOf(accounts: readonly string[]): string[][] {
+  const pools: string[][] = Array.from(
+    { length: Math.ceil(accounts.length / MOST_IN_POOL) },
+    () => [],
+  )
+  for (const [n, account] of accounts.entries()) pools[n % pools.length]?.push(account)
+  return pools
 }
 
 function halfPlace(now: () => number, wait: GroundOptions['wait']) {

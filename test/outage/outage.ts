@@ -72,7 +72,12 @@ async function inProcess(provider: ProviderName, trouble: string): Promise<Cell>
   const program = fileURLToPath(new URL('cell-process.ts', import.meta.url))
   const which = ['--provider', provider, '--trouble', trouble]
   const how = ['--leases', String(leases), '--seed', String(seed)]
-  const { stdout } = await promisify(execFile)(process.execPath, [program, ...which, ...how])
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--max-semi-space-size=32',
+    program,
+    ...which,
+    ...how,
+  ])
   // Written by `cell-process.ts`.
   return JSON.parse(stdout) as Cell
 }
