@@ -5,7 +5,7 @@ test.todo(
   'DESIGN §10: open + issue + end reach 50 % of the floor, also late in a full run (measured 45 to 55 %)',
 )
 test.todo(
-  'P8: a SIGKILL at every await of the proof of AWS ends (`containment-trial.ts`): the crash and outage harnesses set no `proof` yet',
+  'P8: a SIGKILL at every await of the proof of AWS ends (`containment-trial.ts`): the whole sweep has not run since the harness sets `proof`',
 )
 test.todo(
   'P6: 30 min of every trouble at every upstream with 500 leases: seven cells of 33 have run so, the others with 16 to 60',
