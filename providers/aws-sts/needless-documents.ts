@@ -24,8 +24,8 @@ export async function deleteNeedless(
   const { earlier, refusals, settled, retire, log } = facts
   const needless = earlier.filter(({ text }) => refusals.makesNeedless(text, settled))
   for (const { policyName, by } of needless) {
-    if (!retire(by)) continue
     try {
+      if (!retire(by)) continue
       const now = await policies.read(policyName, signal)
       // Its writer is not as gone as it seemed.
       if (now && !refusals.makesNeedless(now.text, settled)) continue

@@ -101,3 +101,26 @@ test('P13: whoever cannot read who ran lately takes the number of none of them',
   sqlite.close()
   expect(await number()).toBeGreaterThan(before + 100)
 })
+
+test.each([
+  ['as it is', '', true],
+  ['before its own lease', 'latest_possible_expiry = 1', false],
+  ['no number', "latest_possible_expiry = 'soon'", false],
+  ['of a lease that may be renewed', "state = 'active'", false],
+  ['of a lease whose state is unknown', "state = 'odd'", false],
+])('P6, P13: a lease’s last expiry is told only where it is sure: %s', async (_, set, told) => {
+  const one = shed()
+  const lease = await one.active(await one.openTask())
+  await one.store.close()
+  const sqlite = new Sqlite(one.path)
+  sqlite
+    .prepare(
+      `update leases set ${set.startsWith('state') ? set : `state = 'ending'${set && `, ${set}`}`}`,
+    )
+    .run()
+  sqlite.close()
+  await one.restart()
+  expect(one.store.writer.latestExpiry(lease.upstreamName)).toBe(
+    told ? lease.latestPossibleExpiry : undefined,
+  )
+})

@@ -7,6 +7,7 @@ import { readMeta, writeMeta } from './meta.ts'
 import { leases } from './schema.ts'
 import { PROCESSES, Shards } from './shards.ts'
 import { param, prepared } from './statement.ts'
+import { storedInstant } from './stored-json.ts'
 
 /**
  * What a killed process has sent arrives within this time, or never: Linux gives up the connections
@@ -30,6 +31,14 @@ export function upstreamWriter(
       .from(leases)
       .where(eq(leases.id, param('id'))),
   )
+  const read = (id: string) => {
+    try {
+      return known.get({ id })
+    } catch {
+      // A damaged page keeps nothing from being refused (P13).
+      return undefined
+    }
+  }
   return {
     epoch,
     shardFor: (place) => shards.next(place),
@@ -43,10 +52,13 @@ export function upstreamWriter(
     },
     latestExpiry(name) {
       const id = leaseOfName(name)
-      const lease = id === undefined ? undefined : known.get({ id })
+      const lease = id === undefined ? undefined : read(id)
       // One that lives may be renewed; one from before a restore may have been.
       const settled = lease && (lease.state === 'ending' || lease.state === 'ended')
-      return settled && lease.createdAt >= restoredAt ? lease.at : undefined
+      if (!settled || !(lease.createdAt >= restoredAt)) return undefined
+      const at = storedInstant(lease.at)
+      // A damaged row says nothing: its lease stays refused as if it were unknown.
+      return at !== undefined && at >= lease.createdAt ? at : undefined
     },
   }
 }

@@ -246,6 +246,24 @@ describe('taking over the documents of an earlier epoch', () => {
     expect(await bench.read(minted)).toBe('AccessDenied')
   })
 
+  it('P6: an end that IAM accepted counts, though nothing can be written here', async () => {
+    await using bench = await awsBench()
+    const first = bench.provider()
+    const dead = bench.endOf(bench.order())
+    await bench.end(first, [dead])
+    await first.close()
+    bench.pass(dead.latestPossibleExpiry - Date.now() + 6 * MINUTE)
+    const latestExpiry = () => dead.latestPossibleExpiry
+    const retire = () => {
+      throw new Error('the disk is full')
+    }
+    const second = bench.provider({ writer: { ...writerOf({ process: 1 }), latestExpiry, retire } })
+    const order = bench.order()
+    const ended = await bench.end(second, [bench.endOf(order, await second.mint(order))])
+    expect(ended).toMatchObject([{ ok: true, containment: 'enforced' }])
+    expect(bench.logged).toContain('an earlier document stays')
+  })
+
   it('P8: what the store knows to be dead takes no room, however it was found', async () => {
     await using bench = await awsBench()
     const first = bench.provider()
