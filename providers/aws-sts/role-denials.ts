@@ -2,13 +2,14 @@ import type { Clock } from '../../src/clock.ts'
 import type { DocumentWriter, UpstreamWriter } from '../../src/model/upstream-writer.ts'
 import type { EndOrder, EndOutcome, ProviderLog, RevokeBatch } from '../../src/provider.ts'
 import { UpstreamError } from '../../src/provider.ts'
+import { Adoption, surely } from './adoption.ts'
 import { documentName, documentText, documentWriter } from './deny-documents.ts'
 import { DocumentVersions } from './document-versions.ts'
 import { asFarAsKnown, enforced } from './end-outcome.ts'
 import { deleteNeedless } from './needless-documents.ts'
 import { Refusals, refusesNothing } from './refusals.ts'
 import { type Refused, refuses, together } from './refused.ts'
-import type { InlinePolicy, RolePolicies } from './role-policies.ts'
+import { type InlinePolicy, isOfAccount, type RolePolicies } from './role-policies.ts'
 import { EMPTY_SURVEY, fullMessage, type Survey, surveyOf } from './role-survey.ts'
 import { SharedWrites } from './shared-writes.ts'
 import { tagDenialsFor } from './tag-denials.ts'
@@ -28,8 +29,6 @@ export interface DenialContext {
   readonly looksAgain: boolean
 }
 
-/** The longest session any role can give. */
-const LONGEST_SESSION_SECONDS = 43_200
 /** How long what other policies take up is believed. */
 const SURVEY_MS = 5 * 60_000
 /** A copy is relied on alone only once it has had time to bite everywhere. */
@@ -56,8 +55,7 @@ export class RoleDenials {
   readonly #versions = new DocumentVersions()
   readonly #unseen: UnseenWrite
   #survey: (Survey & { readonly at: number }) | undefined
-  /** The role's MaxSessionDuration, once it was read. */
-  #longestSeconds: number | undefined
+  readonly #adoption: Adoption
   readonly #copiesFrom: number
   #closed = false
 
@@ -65,6 +63,7 @@ export class RoleDenials {
     this.#context = context
     this.#policies = policies
     this.#unseen = new UnseenWrite(context.clock, policies)
+    this.#adoption = new Adoption(context, { policies, refusals: this.#refusals })
     this.#copiesFrom = context.clock.monotonic() + COPIES_AFTER_MS
     this.#writes = new SharedWrites(context.clock, (batches, signal) =>
       this.#write(batches, signal).finally(() => this.#closed && this.#leaveShard()),
@@ -131,9 +130,9 @@ export class RoleDenials {
     batches: readonly RevokeBatch[],
     signal: AbortSignal,
   ): Promise<readonly (readonly EndOutcome[])[]> {
-    const ours = await this.#isOurAccount()
+    const ours = isOfAccount(this.#policies, await this.#context.endersAccount())
     const survey = await this.#look(signal)
-    this.#refusals.forgetDead(this.#surely())
+    this.#refusals.forgetDead(surely(this.#context))
     for (const batch of batches) this.#listTogether(batch, survey)
     const orders = batches.flatMap((batch) => batch.orders)
     for (const order of batches.flatMap((batch) => batch.stillRefused)) this.#refusals.list(order)
@@ -174,16 +173,6 @@ export class RoleDenials {
     }
   }
 
-  /** False: not known yet. A role of the same name in another account is not the one to write. */
-  async #isOurAccount(): Promise<boolean> {
-    const [theirs, ours] = [this.#policies.account, await this.#context.endersAccount()]
-    if (ours === undefined || ours === theirs) return ours !== undefined
-    throw new UpstreamError(
-      'refused',
-      `the role is in account ${theirs}, but the identity that ends leases is of ${ours}: use a provider of that account, or set revoke.role_arn to a role there`,
-    )
-  }
-
   /** What else the role holds; names in earlier documents that are new to us are taken over. */
   async #look(signal: AbortSignal): Promise<Survey> {
     const { clock, installation, role, writer, log } = this.#context
@@ -201,7 +190,9 @@ export class RoleDenials {
     if (survey.outdated)
       log.warn({ epoch }, 'a later epoch writes this role: this broker is outdated')
     this.#noticeChange(policies)
-    await this.#adopt(survey, signal)
+    // What we have written ourselves is known.
+    const { own, ...others } = survey
+    await this.#adoption.adopt(this.#versions.last === undefined ? survey : others, signal)
     this.#survey = { ...survey, at: clock.now() }
     return survey
   }
@@ -216,25 +207,6 @@ export class RoleDenials {
     this.#versions.touched()
     const what = text === undefined ? 'deleted' : 'edited'
     log.warn({ policy, what }, 'somebody changed a deny document; it is written again')
-  }
-
-  /** Nobody knows when those leases die, so: as long as any session of the role could live. */
-  async #adopt(survey: Survey, signal: AbortSignal): Promise<void> {
-    // What we have written ourselves is known.
-    const { own, ...others } = survey
-    const found = this.#versions.last === undefined ? survey : others
-    if (found.earlier.length === 0 && own === undefined) return
-    const { clock, upstream, log, writer } = this.#context
-    this.#longestSeconds ??= await this.#policies.maxSessionSeconds(signal)
-    const sessionMs = (this.#longestSeconds ?? LONGEST_SESSION_SECONDS) * 1_000
-    const entries = this.#refusals.adopt(found, {
-      sessionMs,
-      // The later clock: what was issued until now dies by AWS's.
-      now: Math.max(clock.now(), upstream.now() ?? 0),
-      surely: this.#surely(),
-      latestExpiry: (name) => writer.latestExpiry(name),
-    })
-    if (entries > 0) log.info({ entries }, 'took over entries of earlier documents')
   }
 
   /** Writes the document as far as there is room for it; false: the role does not exist. */
@@ -310,12 +282,6 @@ export class RoleDenials {
       log,
     }
     if (await deleteNeedless(this.#policies, facts, signal)) this.#survey = undefined
-  }
-
-  /** An entry is dead when our clock *and* AWS's say so. */
-  #surely(): number {
-    const { clock, upstream } = this.#context
-    return Math.min(clock.now(), upstream.now() ?? 0)
   }
 }
 

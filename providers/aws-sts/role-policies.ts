@@ -6,7 +6,7 @@ import {
   ListRolePoliciesCommand,
   PutRolePolicyCommand,
 } from '@aws-sdk/client-iam'
-import type { UpstreamError } from '../../src/provider.ts'
+import { UpstreamError } from '../../src/provider.ts'
 import { upstreamError } from './errors.ts'
 
 export interface InlinePolicy {
@@ -93,6 +93,21 @@ export class RolePolicies {
 /** IAM calls name a role by its name alone: the account is whoever asks. */
 export function accountOfRole(roleArn: string): string | undefined {
   return roleArn.split(':')[4]
+}
+
+/**
+ * Whether that is the account of the role; false: not known yet. A role of the same name in another
+ * account is not the one to write: throws `UpstreamError`.
+ */
+export function isOfAccount(
+  { account }: Pick<RolePolicies, 'account'>,
+  asking: string | undefined,
+): boolean {
+  if (asking === undefined || asking === account) return asking !== undefined
+  throw new UpstreamError(
+    'refused',
+    `the role is in account ${account}, but the identity that ends leases is of ${asking}: use a provider of that account, or set revoke.role_arn to a role there`,
+  )
 }
 
 function roleNameOf(roleArn: string): string {
