@@ -2,7 +2,7 @@
  * Loaded before a broker (`--import`): gives it the instrumented sources and kills it at one
  * failpoint. Nothing of this is known to the sources themselves.
  */
-import { openSync, readFileSync, writeSync } from 'node:fs'
+import { openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import Sqlite from 'better-sqlite3'
 import type { FailpointPlan } from './failpoint-plan.ts'
@@ -22,7 +22,9 @@ function reach(side: 'before' | 'after', id: number): void {
     writeSync(hits, `${id}\n`)
   const { kill } = plan
   const here = kill?.id === id && kill.side === side && kill.nth === times
-  if (!here && !(side === 'after' && kill?.orAfter === id)) return
+  const rather = kill?.side === side && kill.orAt?.includes(id)
+  if (!here && !rather && !(side === 'after' && kill?.orAfter === id)) return
+  writeFileSync(plan.died, String(id))
   process.kill(process.pid, 'SIGKILL')
   // Not one more instruction, should the signal take its time.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)

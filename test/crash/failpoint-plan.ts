@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Failpoint, instrument } from './instrument.ts'
 
@@ -11,6 +11,8 @@ export interface KillAt {
   readonly nth: number
   /** If that does not come: after this one, the first time. */
   readonly orAfter?: number
+  /** Or at the first of these that it gets to, at the same side. */
+  readonly orAt?: readonly number[]
 }
 
 /** What a broker is told through a file. */
@@ -19,6 +21,8 @@ export interface FailpointPlan {
   readonly sources: string
   /** Where it writes what it reaches, each the first time. */
   readonly hits: string
+  /** Where it writes at which it died. */
+  readonly died: string
   readonly kill: KillAt | undefined
   /** The call that upgrades the database, and the number each statement within it goes by. */
   readonly upgrade: { readonly within: number; readonly statement: number }
@@ -48,9 +52,11 @@ export class Failpoints {
 
   /** Writes the plan of the next life; returns its file. */
   plan(kill: KillAt | undefined): string {
+    rmSync(this.#path('died'), { force: true })
     const plan = {
       sources: this.#path('sources'),
       hits: this.#path('hits'),
+      died: this.#path('died'),
       kill,
       upgrade: { within: this.migrate, statement: this.statements },
     }
@@ -63,6 +69,12 @@ export class Failpoints {
     if (!existsSync(this.#path('hits'))) return []
     const lines = readFileSync(this.#path('hits'), 'utf8').split('\n')
     return [...new Set(lines)].filter((line) => line !== '').map(Number)
+  }
+
+  /** At which the last life died; undefined: not at any. */
+  died(): number | undefined {
+    const path = this.#path('died')
+    return existsSync(path) ? Number(readFileSync(path, 'utf8')) : undefined
   }
 
   #path(what: string): string {

@@ -184,6 +184,7 @@ export class Load {
     if (this.#over) return
     if (seeded.chance(0.2)) return await changePolicies(this.#parts)
     if (seeded.chance(0.05)) return await revokeSession(this.#parts, seeded.pick(AGENTS).id)
+    if (seeded.chance(0.05)) return await this.#clearRisk()
     const selector = this.#selector()
     if (selector === undefined) return
     if (seeded.chance(0.4)) return await this.#signal(selector)
@@ -199,6 +200,14 @@ export class Load {
     memory.kills.push({ id: kill.id, by: 'operator', selector, ordered, blockedUntil })
     memory.acknowledge()
     this.#thefts.push(...this.#reached(selector).map(({ uses }) => haunt(seeded.pick(uses))))
+  }
+
+  /** What was a false alarm. */
+  async #clearRisk(): Promise<void> {
+    const api = this.#api(this.#parts.operatorToken)
+    const { items } = await api.risk()
+    const signals = items.slice(0, 2).map(({ signal }) => signal)
+    if (signals.length > 0) await api.clearRisk({ signals, reason: 'a false alarm' })
   }
 
   async #approve(): Promise<void> {

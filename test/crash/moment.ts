@@ -26,6 +26,10 @@ const ENDING = [
   'POST auth/token/revoke-accessor',
   'disable',
 ]
+/** How a broker makes sure of an end. */
+const LOOKING = ['POST auth/token/lookup-accessor', 'POST sys/leases/lookup', 'GetRolePolicy']
+/** A refusal is only true of what was not there before. */
+const REFUSED: Fault = { kind: 'fail', status: 400 }
 
 /** Chooses what a round suffers. A late answer comes within the next round at the latest. */
 export function planRound({ seeded, lies }: { seeded: Seeded; lies: boolean }): RoundPlan {
@@ -67,18 +71,20 @@ function momentOf(seeded: Seeded): Moment {
 }
 
 function faultsOf(seeded: Seeded): RoundPlan['faults'] {
-  return Array.from({ length: seeded.between(1, 4) }, () => ({
-    operation: seeded.pick(seeded.chance(0.6) ? MINTING : ENDING),
-    fault: seeded.pick<Fault>([
+  return Array.from({ length: seeded.between(1, 4) }, () => {
+    const mints = seeded.chance(0.6)
+    const fault = seeded.pick<Fault>([
       { kind: 'lose' },
       { kind: 'late', ms: seeded.between(100, 1_500) },
       { kind: 'slow', ms: seeded.between(100, 1_500) },
       { kind: 'hang' },
       { kind: 'garbage' },
       { kind: 'fail', status: 503 },
-    ]),
-    times: seeded.between(1, 3),
-  }))
+      ...(mints ? [REFUSED] : []),
+    ])
+    const operation = seeded.pick(mints ? MINTING : seeded.chance(0.7) ? ENDING : LOOKING)
+    return { operation, fault, times: seeded.between(1, 3) }
+  })
 }
 
 export function describeMoment(moment: Moment): string {

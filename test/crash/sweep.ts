@@ -11,15 +11,15 @@ import type { Check } from './verdict.ts'
 const LONGEST_LIFE_MS = 5_000
 /** A life without a kill, to see what is reached at all. */
 const SCOUTING_MS = { sample: 3_000, all: 20_000 }
-/** A failpoint that is reached sometimes is waited for in so many lives. */
-const LIVES_PER_FAILPOINT = 4
+/** A failpoint that is reached sometimes is waited for in so many whole lives. */
+const LIVES_IN_VAIN = 30
 const THEFTS_PER_LIFE = 10
 const STOPPING = /: stop|^serve\.ts stop|lifecycle\.ts stop|\.close$|closeUnused/
 
 /**
  * Kills a broker under load at every failpoint it reaches, or at a `sample` of them; the seed
- * chooses the order, and whether just before or just after. What a life reaches for the first time
- * is next.
+ * chooses the order, and whether just before or just after. One that a life did not come to again
+ * is waited for in all that follow: each dies at the first of those it gets to.
  */
 export async function sweepFailpoints(
   arena: Arena,
@@ -34,21 +34,26 @@ export async function sweepFailpoints(
   const sweep: Sweep = { arena, failpoints, readyMs, life: 0 }
   const scouting = sample === Number.POSITIVE_INFINITY ? SCOUTING_MS.all : SCOUTING_MS.sample
   await oneLife(sweep, { forMs: scouting })
-  const tries = new Map<number, number>()
+  const inVain = new Map<number, number>()
   const done = new Set<number>()
   for (;;) {
     const open = failpoints
       .reached()
-      .filter((id) => !done.has(id) && (tries.get(id) ?? 0) < LIVES_PER_FAILPOINT)
+      .filter((id) => !done.has(id) && (inVain.get(id) ?? 0) < LIVES_IN_VAIN)
     if (open.length === 0 || done.size >= sample) break
-    const id = arena.seeded.pick(open)
-    const tried = tries.get(id) ?? 0
-    tries.set(id, tried + 1)
+    const orAt = open.filter((id) => inVain.has(id))
+    const fresh = open.filter((id) => !inVain.has(id))
+    const id = arena.seeded.pick(fresh.length > 0 ? fresh : orAt)
     const side = arena.seeded.pick(['before', 'after'] as const)
-    const kill = { id, side, nth: tried === 0 ? arena.seeded.between(1, 3) : 1 }
-    if (await oneLife(sweep, { kill, forMs: LONGEST_LIFE_MS })) done.add(id)
-    const name = `${side} ${failpoints.points[id]?.name}`
-    say(`${done.has(id) ? `killed (${kill.nth}.)` : 'not reached'} ${name}; ${open.length} left`)
+    const kill = { id, side, nth: inVain.has(id) ? 1 : arena.seeded.between(1, 3), orAt }
+    const died = await oneLife(sweep, { kill, forMs: LONGEST_LIFE_MS })
+    if (died === undefined) {
+      for (const each of [id, ...orAt]) inVain.set(each, (inVain.get(each) ?? 0) + 1)
+      say(`not reached ${failpoints.points[id]?.name}; ${orAt.length} rare of ${open.length} left`)
+    } else {
+      done.add(died)
+      say(`killed ${side} ${failpoints.points[died]?.name}; ${open.length} left`)
+    }
   }
   return { killed: done.size, check: everyFailpointWasReached(failpoints, done) }
 }
@@ -60,11 +65,11 @@ interface Sweep {
   life: number
 }
 
-/** One life of the broker under load; true: it died where it should. */
+/** One life of the broker under load; the failpoint at which it died. */
 async function oneLife(
   sweep: Sweep,
   { kill, forMs }: { readonly kill?: KillAt; readonly forMs: number },
-): Promise<boolean> {
+): Promise<number | undefined> {
   const { arena, failpoints, readyMs } = sweep
   const { dir, upstreams, faults } = arena
   sweep.life += 1
@@ -77,7 +82,7 @@ async function oneLife(
     if (kill !== undefined && broker.killed) return undefined
     throw error
   })
-  if (url === undefined) return true
+  if (url === undefined) return failpoints.died()
   readyMs.push(performance.now() - broker.startedAt)
   upstreams.ownApi.at(url)
   const load = new Load({ ...arena, url, pid: broker.pid, round: sweep.life })
@@ -85,19 +90,19 @@ async function oneLife(
   while (performance.now() < until && !broker.over) await sleep(10)
   if (broker.over && !broker.killed)
     throw new Error(`the broker fell by itself:\n${broker.lastWords()}`)
-  let died = broker.over
   // What has not come by now may come when it stops, which takes its time under load.
-  const name = kill === undefined ? undefined : failpoints.points[kill.id]?.name
-  if (name === undefined || STOPPING.test(name)) {
+  const awaited = kill === undefined ? [] : [kill.id, ...(kill.orAt ?? [])]
+  const names = awaited.map((id) => failpoints.points[id]?.name ?? '')
+  if (kill === undefined || names.some((name) => STOPPING.test(name))) {
     faults.clear()
-    died = (await broker.stop()) === 'killed'
+    await broker.stop()
   } else await broker.kill()
   const unexpected = await load.stop()
   if (unexpected.length > 0) {
     throw new Error(`life ${sweep.life}: an answer nobody expected`, { cause: unexpected[0] })
   }
   await steal(arena, THEFTS_PER_LIFE)
-  return died
+  return failpoints.died()
 }
 
 function everyFailpointWasReached(failpoints: Failpoints, done: ReadonlySet<number>): Check {
