@@ -7,6 +7,3 @@ test.todo(
 test.todo(
   'P8: a SIGKILL at every await of the proof of AWS ends (`containment-trial.ts`): the whole sweep has not run since the harness sets `proof`',
 )
-test.todo(
-  'P6: 30 min of every trouble at every upstream with 500 leases: 13 cells of 33 have run so, the others with 16 to 60',
-)

@@ -5,7 +5,7 @@ import type { Place, ProviderName } from './ground.ts'
 export interface Trouble {
   readonly name: string
   begin(place: Place, provider: ProviderName): Promise<void> | void
-  /** Denials made in its future bite only once that is past. */
+  /** So long after the trouble, denials made in what was its future bite again. */
   readonly settlesMs?: number
 }
 
