@@ -3,17 +3,16 @@ import type { DocumentWriter, UpstreamWriter } from '../../src/model/upstream-wr
 import type { EndOrder, EndOutcome, ProviderLog, RevokeBatch } from '../../src/provider.ts'
 import { UpstreamError } from '../../src/provider.ts'
 import { Adoption, surely } from './adoption.ts'
-import { documentName, documentText, documentWriter } from './deny-documents.ts'
-import { DocumentVersions } from './document-versions.ts'
+import { documentText, documentWriter } from './deny-documents.ts'
 import { asFarAsKnown, enforced } from './end-outcome.ts'
 import { deleteNeedless } from './needless-documents.ts'
-import { Refusals, refusesNothing } from './refusals.ts'
+import { OwnDocument } from './own-document.ts'
+import { type DenyDocument, Refusals, refusesNothing } from './refusals.ts'
 import { type Refused, refuses, together } from './refused.ts'
 import { type InlinePolicy, isOfAccount, type RolePolicies } from './role-policies.ts'
 import { EMPTY_SURVEY, fullMessage, type Survey, surveyOf } from './role-survey.ts'
 import { SharedWrites } from './shared-writes.ts'
 import { tagDenialsFor } from './tag-denials.ts'
-import { UnseenWrite } from './unseen-write.ts'
 import type { UpstreamClock } from './upstream-clock.ts'
 
 export interface DenialContext {
@@ -50,10 +49,7 @@ export class RoleDenials {
   readonly #policies: RolePolicies
   readonly #writes: SharedWrites<RevokeBatch, readonly EndOutcome[]>
   readonly #refusals = new Refusals()
-  /** Undefined until the role was looked at, and after a write of unknown outcome. */
-  #shard: number | undefined
-  readonly #versions = new DocumentVersions()
-  readonly #unseen: UnseenWrite
+  readonly #own: OwnDocument
   #survey: (Survey & { readonly at: number }) | undefined
   readonly #adoption: Adoption
   readonly #copiesFrom: number
@@ -62,18 +58,18 @@ export class RoleDenials {
   constructor(context: DenialContext, policies: RolePolicies) {
     this.#context = context
     this.#policies = policies
-    this.#unseen = new UnseenWrite(context.clock, policies)
+    this.#own = new OwnDocument(context, policies)
     this.#adoption = new Adoption(context, { policies, refusals: this.#refusals })
     this.#copiesFrom = context.clock.monotonic() + COPIES_AFTER_MS
     this.#writes = new SharedWrites(context.clock, (batches, signal) =>
-      this.#write(batches, signal).finally(() => this.#closed && this.#leaveShard()),
+      this.#write(batches, signal).finally(() => this.#closed && this.#leave()),
     )
   }
 
   /** Others may take over what it wrote, once what is under way is over. */
   close(): void {
     this.#closed = true
-    if (!this.#writes.busy) this.#leaveShard()
+    if (!this.#writes.busy) this.#leave()
   }
 
   /** Lists the orders in the role's document; each has its own outcome. */
@@ -85,44 +81,39 @@ export class RoleDenials {
   async listCanary(name: string, signal: AbortSignal): Promise<Refused | undefined> {
     this.#refusals.canary = name
     await this.#writes.add({ group: null, orders: [], stillRefused: [], signal })
-    return this.#versions.firstWith(name)
+    return this.#own.firstWith(name)
   }
 
   /** Whether IAM holds our document, and nobody touched it since its canary was listed. */
-  async stands(signal: AbortSignal): Promise<boolean> {
-    const before = this.#versions.untouched()
-    const found = await this.#policies.read(this.#documentName(), signal)
-    // One of ours may be on its way while it is read.
-    const after = this.#versions.untouched()
-    return found !== undefined && after.length > 0 && [...before, ...after].includes(found.text)
+  stands(signal: AbortSignal): Promise<boolean> {
+    return this.#own.stands(signal)
   }
 
   /** Why the ends that IAM accepted here are in doubt, looked at now; undefined: they are not. */
   async doubt(signal: AbortSignal): Promise<string | undefined> {
     try {
-      if (this.#unseen.doubt === undefined) await this.#unseen.look(signal)
+      if (this.#own.doubt === undefined) await this.#own.lookForUnseen(signal)
       else await this.#writes.add({ group: null, orders: [], stillRefused: [], signal })
     } catch (error) {
       // A look or a write that failed has shown nothing.
       if (!(error instanceof UpstreamError)) throw error
     }
-    if (this.#unseen.doubt !== undefined) {
+    if (this.#own.doubt !== undefined) {
       // What stands is read anew: nothing of it is what we were told.
-      this.#versions.forget()
+      this.#own.forget()
       this.#survey = undefined
     }
-    return this.#unseen.doubt
+    return this.#own.doubt
   }
 
   /** The role's documents of this installation, read now. */
   async documents(signal: AbortSignal): Promise<readonly InlinePolicy[]> {
-    const before = this.#versions.last
+    const { installation } = this.#context
+    const before = this.#own.last
     const policies = await this.#policies.all(signal)
     // What was written meanwhile may not be among them.
-    if (before === this.#versions.last) this.#noticeChange(policies)
-    return policies.filter(
-      ({ name }) => documentWriter(this.#context.installation, name) !== undefined,
-    )
+    if (before === this.#own.last) this.#own.notice(policies)
+    return policies.filter(({ name }) => documentWriter(installation, name) !== undefined)
   }
 
   /** survey → forget the dead → list → put → tidy earlier documents → answer. */
@@ -160,7 +151,7 @@ export class RoleDenials {
 
   #refusedBy({ own, earlier }: Survey): Refused {
     const others = earlier.map(({ refused, tags }) => ({ names: new Set(refused), tags }))
-    return together([this.#versions.standing(own), ...others])
+    return together([this.#own.standing(own), ...others])
   }
 
   /** Where many end at once one statement refuses them all, and their own entries go. */
@@ -176,104 +167,72 @@ export class RoleDenials {
   /** What else the role holds; names in earlier documents that are new to us are taken over. */
   async #look(signal: AbortSignal): Promise<Survey> {
     const { clock, installation, role, writer, log } = this.#context
-    const { epoch } = writer
     const known = this.#survey
     if (known && clock.now() - known.at < SURVEY_MS) return known
     const policies = await this.#policies.all(signal).catch(noneIfRoleGone)
     if (policies === undefined) return EMPTY_SURVEY
-    this.#shard ??= writer.shardFor(role)
+    const { writer: by } = this.#own
     const survey = surveyOf(policies, {
       installation,
-      writer: { epoch, shard: this.#shard },
-      isWritten: (by) => writer.isWritten(role, by),
+      writer: by,
+      isWritten: (other) => writer.isWritten(role, other),
     })
     if (survey.outdated)
-      log.warn({ epoch }, 'a later epoch writes this role: this broker is outdated')
-    this.#noticeChange(policies)
+      log.warn({ epoch: by.epoch }, 'a later epoch writes this role: this broker is outdated')
+    this.#own.notice(policies)
     // What we have written ourselves is known.
     const { own, ...others } = survey
-    await this.#adoption.adopt(this.#versions.last === undefined ? survey : others, signal)
+    await this.#adoption.adopt(this.#own.last === undefined ? survey : others, signal)
     this.#survey = { ...survey, at: clock.now() }
     return survey
-  }
-
-  /** Our document is written whole each time: what somebody did to it is undone by the next write. */
-  #noticeChange(policies: readonly InlinePolicy[]): void {
-    const { log } = this.#context
-    if (this.#versions.last === undefined) return
-    const policy = this.#documentName()
-    const text = policies.find(({ name }) => name === policy)?.text
-    if (this.#versions.mayBe(text)) return
-    this.#versions.touched()
-    const what = text === undefined ? 'deleted' : 'edited'
-    log.warn({ policy, what }, 'somebody changed a deny document; it is written again')
   }
 
   /** Writes the document as far as there is room for it; false: the role does not exist. */
   async #put(survey: Survey, signal: AbortSignal): Promise<boolean> {
     const { clock, looksAgain } = this.#context
     const copies = clock.monotonic() >= this.#copiesFrom
-    const stands = this.#versions.standing(survey.own)
+    const stands = this.#own.standing(survey.own)
     const document = this.#refusals.document(survey, { stands, copies })
     if (document === undefined || refusesNothing(document)) {
-      const text = this.#unseen.inDoubt
-      return text === undefined || (await this.#send(text, signal)) !== 'gone'
+      const text = this.#own.inDoubt
+      return text === undefined || (await this.#send(text, undefined, signal))
     }
     const text = documentText(document)
-    if (looksAgain && text === this.#versions.last?.text) {
-      const found = await this.#policies.read(this.#documentName(), signal)
+    if (looksAgain && text === this.#own.last?.text) {
+      const found = await this.#own.read(signal)
       if (found?.text === text) return true
-      this.#noticeChange(found ? [found] : [])
+      this.#own.notice(found ? [found] : [])
     }
-    const sent = await this.#send(text, signal)
-    if (sent === 'written') this.#versions.accepted(document, text, clock.monotonic())
+    return await this.#send(text, document, signal)
+  }
+
+  /** False: the role does not exist. */
+  async #send(
+    text: string,
+    document: DenyDocument | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const sent = await this.#own.put(text, document, signal).catch((error) => {
+      if (this.#own.isTaken) this.#survey = undefined
+      else this.#leave()
+      throw error
+    })
+    if (sent === 'full') this.#survey = undefined
     return sent !== 'gone'
   }
 
-  /** `full`: other policies have grown; what was written before stands. `gone`: there is no such role. */
-  async #send(text: string, signal: AbortSignal): Promise<'written' | 'full' | 'gone'> {
-    const name = this.#documentName()
-    try {
-      this.#versions.offered(text)
-      this.#unseen.offered(text)
-      await this.#policies.put({ name, text }, signal)
-    } catch (error) {
-      if (!(error instanceof UpstreamError)) throw error
-      if (error.upstreamCode === 'NoSuchEntity') {
-        this.#unseen.roleIsGone()
-        return 'gone'
-      }
-      this.#survey = undefined
-      if (error.upstreamCode === 'LimitExceeded') return 'full'
-      if (error.outcome === 'unknown') this.#leaveShard()
-      throw error
-    }
-    await this.#unseen.accepted({ name, text }, signal)
-    return 'written'
-  }
-
-  /** From now on another document is ours, since a write under way may still land, or none is. */
-  #leaveShard(): void {
-    const { role, writer } = this.#context
-    if (this.#shard !== undefined) writer.leave(role, this.#shard)
-    this.#shard = undefined
+  /** Another document is ours from now on, or none. */
+  #leave(): void {
+    this.#own.leave()
     this.#survey = undefined
-    this.#unseen.leave()
-    this.#versions.forget()
-    // What refuses it from now on may be that write, and not ours.
+    // What refuses it from now on may be a write that lands late, and not ours.
     this.#refusals.canary = undefined
-  }
-
-  #documentName(): string {
-    const { installation, role, writer } = this.#context
-    this.#shard ??= writer.shardFor(role)
-    return documentName(installation, { epoch: writer.epoch, shard: this.#shard })
   }
 
   /** Removes other documents once ours has held all their entries long enough, or all are dead. */
   async #tidy(survey: Survey, signal: AbortSignal): Promise<void> {
-    const { clock, role, writer, log } = this.#context
-    const settled = this.#versions.heldSince(clock.monotonic() - SETTLE_MS)
+    const { role, writer, log } = this.#context
+    const settled = this.#own.heldFor(SETTLE_MS)
     const facts = {
       earlier: survey.earlier,
       refusals: this.#refusals,

@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.ts'
 import { endOrderOf } from '../broker/end-order.ts'
-import { behindBy, surely, untilDeath } from '../broker/surely.ts'
+import { behindBy, untilDeath } from '../broker/surely.ts'
 import type { LeaseId } from '../ids.ts'
 import type { ContainmentProof, Lease } from '../model/lease.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
@@ -9,11 +9,10 @@ import type { QueuedEnding } from '../store/store.ts'
 import { askWithin, failAll, failureOf, SAID_NOTHING } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
 import { cleanUpBatch } from './clean-up.ts'
+import { worthEnding } from './worth-ending.ts'
 
 /** While nobody knows what a mint did, what it may have left is looked for again this often. */
 const CHASE_MS = 30_000
-/** What dies by itself this soon is not worth one of its group's places. */
-const NEARLY_DEAD_MS = 60_000
 /** From so many refused leases of a group on a kill's may be refused together. */
 const MANY = 8
 /** A provider that is not configured any more, or an upstream that cannot end anything early. */
@@ -37,44 +36,6 @@ export async function endBatch(
   if (batch[0]?.lane === 'cleanup') return await cleanUpBatch(broker, provider, batch)
   const worth = await worthEnding(broker, provider, batch)
   if (worth.length > 0) await revoke(broker, provider, worth)
-}
-
-/** Leaves out what cannot be ended early, or had better run out than take a place from a kill. */
-async function worthEnding(
-  broker: Broker,
-  provider: Provider,
-  batch: readonly QueuedEnding[],
-): Promise<readonly QueuedEnding[]> {
-  const [first] = batch
-  // What a clock set forward calls dead may still work (P6).
-  const now = surely(broker, first?.lease.provider ?? '')
-  const hopeless = batch.filter(
-    ({ lease }) => provider.revoke === undefined || lease.revocability === 'expiry',
-  )
-  await runOutAll(broker, hopeless, 'this upstream cannot end it early; it runs out by itself')
-  const possible = batch.filter((ending) => !hopeless.includes(ending))
-  const beyond = possible.filter((one) => one.groupCapacity === 0 && one.lane !== 'kill')
-  await runOutAll(broker, beyond, 'it was issued beyond the places for ends; it runs out by itself')
-  const able = possible.filter((ending) => !beyond.includes(ending))
-  const capacity = able.find(({ groupCapacity }) => groupCapacity)?.groupCapacity
-  if (!first || typeof capacity !== 'number' || first.lease.group === null) return able
-
-  const kills = able.filter(({ lane }) => lane === 'kill')
-  const others = able.filter(({ lane }) => lane !== 'kill')
-  const dying = others.filter(
-    ({ lease }) =>
-      lease.handle !== null && lease.latestPossibleExpiry - SKEW_MS - now < NEARLY_DEAD_MS,
-  )
-  await runOutAll(broker, dying, 'it is nearly dead; it runs out by itself')
-  const rest = others.filter((ending) => !dying.includes(ending))
-  const ids = able.map(({ lease }) => lease.id)
-  // Whose place a clock set forward calls free is still refused; unheard, our own time must do.
-  const at = Number.isFinite(now) ? now : broker.clock.earliest()
-  const held = await broker.store.endings.stillRefused(first.lease.group, ids, at)
-  const holding = held.filter(({ groupCapacity }) => groupCapacity !== null)
-  const places = Math.max(0, capacity - holding.length - kills.length)
-  await runOutAll(broker, rest.slice(places), 'the rest of the capacity is kept for kills')
-  return [...kills, ...rest.slice(0, places)]
 }
 
 /** One call; if the upstream refuses a batch, its halves are tried apart to find the bad one. */
@@ -225,18 +186,6 @@ async function proofsOf(
   const looks = askWithin(clock, () => provider.prove?.(batch.map(endOrderOf)))
   for (const { lease, proof } of await looks.catch(() => [])) if (proof) seen.set(lease, proof)
   return seen
-}
-
-async function runOutAll(broker: Broker, batch: readonly QueuedEnding[], error: string) {
-  const { store, clock } = broker
-  const now = clock.now()
-  const counts = 'wait'
-  await Promise.all(
-    batch.map(({ lease }) => {
-      const nextDue = now + untilDeath(broker, lease)
-      return store.endings.postponed({ id: lease.id, error, nextDue, counts, now })
-    }),
-  )
 }
 
 async function waitAll(
