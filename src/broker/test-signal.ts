@@ -11,6 +11,7 @@ import { effectiveOf } from './keep-report.ts'
 import { assertMay, tenantsFor } from './operator.ts'
 import { decode, reportOf } from './receive-alert.ts'
 import { ownReport } from './receive-signal.ts'
+import { endsAtRisk } from './supposed-risk.ts'
 
 /** What a message would do if its source sent it now. */
 export type SignalTest =
@@ -24,7 +25,7 @@ export type SignalTest =
     }
 
 /**
- * permission → read → scope → count; nothing is changed
+ * permission → read → scope → count what would end; nothing is changed
  *
  * A security event may be given as the signed token or as its claims alone. Only for operators of
  * every tenant: the answer says who is known here. `not_found` for an unknown source,
@@ -49,15 +50,32 @@ export async function testSignal(
   const { report } = read
   const effective = effectiveOf(source, report)
   if ('refused' in effective) return effective
-  const ends = report.action === 'kill' || report.action === 'block'
+  const matched = await endsOf(broker, source, { report, selectors: effective.selectors })
+  return { ...read, effective: effective.selectors, matched }
+}
+
+/** An order ends what it names; a risk what policies then refuse. */
+async function endsOf(
+  broker: Broker,
+  { scope }: SignalSource,
+  {
+    report,
+    selectors,
+  }: { report: Pick<Report, 'action' | 'level'>; selectors: readonly Selector[] },
+): Promise<KillCounts> {
+  const { action, level } = report
   const matched = { leases: 0, tasks: 0, agents: 0 }
-  for (const selector of ends ? effective.selectors : []) {
-    const counts = await broker.store.kills.count(selector, source.scope?.tenants ?? null)
+  if (action === 'note' || selectors.length === 0) return matched
+  if (action === 'risk') {
+    return level === null ? matched : await endsAtRisk(broker, level, selectors)
+  }
+  for (const selector of selectors) {
+    const counts = await broker.store.kills.count(selector, scope?.tenants ?? null)
     matched.leases += counts.leases
     matched.tasks += counts.tasks
     matched.agents += counts.agents
   }
-  return { ...read, effective: effective.selectors, matched }
+  return matched
 }
 
 type Read =

@@ -48,13 +48,14 @@ export async function sendSignal(context: Context, flags: SignalFlags): Promise<
     return 0
   }
   const { signal } = answer
-  const { leases, tasks } = signal.matched
-  const found = `${plural(leases, 'lease')}, ${plural(tasks, 'task')}`
-  terminal.line(`accepted as ${signal.id}: ${safe(signal.action)}, ${found}`)
-  const effect =
-    signal.action === 'risk'
-      ? 'mayfly risk ls'
-      : 'mayfly kills ls, mayfly endings ls, mayfly blocks ls'
+  const { action, matched } = signal
+  // What a risk ends is decided after it is accepted.
+  const found = `, ${plural(matched.leases, 'lease')}, ${plural(matched.tasks, 'task')}`
+  const ordered = action === 'kill' || action === 'block'
+  terminal.line(`accepted as ${signal.id}: ${safe(action)}${ordered ? found : ''}`)
+  const effect = ordered
+    ? 'mayfly kills ls, mayfly endings ls, mayfly blocks ls'
+    : 'mayfly risk ls, mayfly endings ls'
   terminal.line(`  watch    ${effect}`)
   return 0
 }

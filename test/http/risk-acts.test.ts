@@ -74,6 +74,38 @@ describe('a risk', () => {
   })
 })
 
+describe('what a message would do', () => {
+  it('is told of a risk, too: just those leases that policies end under it, and no task', async () => {
+    const api = await approvalHouse()
+    const running = new Enforcement(api.broker)
+    await running.sweep()
+    const task = await api.intend()
+    const read = { body: { entitlement: 'tickets-read' } }
+    await api.key.call(`POST /v1/tasks/${task.id}/credentials`, task.token, read)
+    const { id } = await api.pending(task)
+    await api.as('approver', `POST /v1/approvals/${id}/approve`, {})
+    await api.ask(task)
+    const would = async (level: string, subject: object = { agent: 'summariser' }) => {
+      const body = { subject, level, action: 'risk', reason: 'odd' }
+      return (await api.as('admin', 'POST /v1/signals/siem/test', body)).body.matched
+    }
+    expect(await would('LOW')).toEqual({ leases: 0, tasks: 0, agents: 0 })
+    expect(await would('MEDIUM')).toEqual({ leases: 1, tasks: 0, agents: 1 })
+    expect(await would('HIGH')).toEqual({ leases: 2, tasks: 0, agents: 1 })
+    expect(await would('HIGH', { agent: 'biller' })).toEqual({ leases: 0, tasks: 0, agents: 0 })
+    await running.sweep()
+    expect(await levels(api)).toEqual([])
+    const ended = async () =>
+      (await api.as('admin', 'GET /v1/leases')).body.items.filter(
+        (lease: { cause?: string }) => lease.cause === 'risk',
+      ).length
+    expect(await ended()).toBe(0)
+    await alarm(api, 'MEDIUM')
+    await running.sweep()
+    expect(await ended()).toBe(1)
+  })
+})
+
 describe('clearing a risk', () => {
   it('is an operator’s word against one signal, kept with its reason', async () => {
     const api = await testApi()
