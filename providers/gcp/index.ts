@@ -34,7 +34,7 @@ export const gcp = defineProvider({
 function create(context: ProviderContext<Settings>): Provider {
   const heard = new HeardClock(context.clock)
   const upstream = lazyUpstream(context, heard)
-  const pool = new AccountPool(upstream.get, context.clock)
+  const pool = new AccountPool(upstream.get, context)
   const canaries = new Canaries(upstream.get, context.clock)
   return {
     async mint(order) {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/clock.ts'
 import { SKEW_MS } from '../../src/model/lifetime.ts'
+import type { UpstreamWriter } from '../../src/model/upstream-writer.ts'
 import {
   type EndOrder,
   type EndOutcome,
@@ -24,8 +25,8 @@ const LATE_ENABLE_MS = 120_000
 /** Enabling propagates like disabling: until then Google refuses to make tokens of the account. */
 const SETTLE_MS = TYPICAL_SECONDS * 1_000
 /**
- * How long an account must have been seen disabled until no token of it can be alive, whoever asked
- * for one: the longest life, after the worst known time in which one could still be minted.
+ * How long after an account was disabled, or its minter gone, no token of it can be alive, whoever
+ * asked for one: the longest life, after the worst known time in which one could still be minted.
  */
 const OFF_MS = (LONGEST_SECONDS + WORST_SECONDS) * 1_000 + SKEW_MS
 
@@ -37,6 +38,7 @@ const OFF_MS = (LONGEST_SECONDS + WORST_SECONDS) * 1_000 + SKEW_MS
 export class AccountPool {
   readonly #upstream: () => Promise<Upstream>
   readonly #clock: Clock
+  readonly #writer: UpstreamWriter
   readonly #lateEnables = new Map<string, number>()
   /** When each account was given back that is not lent again yet. */
   readonly #enabledAt = new Map<string, number>()
@@ -45,9 +47,13 @@ export class AccountPool {
   /** Since when each account was seen disabled and never enabled since, on the monotonic tick. */
   readonly #offSince = new Map<string, number>()
 
-  constructor(upstream: () => Promise<Upstream>, clock: Clock) {
+  constructor(
+    upstream: () => Promise<Upstream>,
+    { clock, writer }: { readonly clock: Clock; readonly writer: UpstreamWriter },
+  ) {
     this.#upstream = upstream
     this.#clock = clock
+    this.#writer = writer
   }
 
   /** Switches off the account of each lease and sees that it is off; idempotent. */
@@ -152,12 +158,23 @@ export class AccountPool {
 
   /** The earlier of two clocks decides, as everywhere where lateness is the safe side. */
   #refuseWhileAlive(order: EndOrder): void {
-    const dead = Math.max(order.latestPossibleExpiry, order.nativeExpiresAt ?? 0)
+    const own = Math.max(order.latestPossibleExpiry, order.nativeExpiresAt ?? 0)
+    const dead = Math.max(own, this.#othersDead(order))
     if (this.#clock.earliest() >= dead) return
     throw new UpstreamError(
       'refused',
       `a token of ${order.slot} may live until ${new Date(dead).toISOString()}: enabling it would revive it`,
     )
+  }
+
+  /**
+   * When whatever a later generation of this store minted on the account is dead, too: it may have
+   * freed the account of a lease from before a restore, lent it again, and switched it off since.
+   */
+  #othersDead({ upstreamName }: EndOrder): number {
+    const { restoredAt } = this.#writer
+    const own = restoredAt === undefined || this.#writer.latestExpiry(upstreamName) !== undefined
+    return own ? 0 : restoredAt + OFF_MS
   }
 
   #refuseWhileEnabling({ account }: Member): void {

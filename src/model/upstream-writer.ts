@@ -31,4 +31,6 @@ export interface UpstreamWriter {
    * this store, from before a restore, or may still be renewed.
    */
   latestExpiry(upstreamName: string): number | undefined
+  /** When this store took its successor's place, if it ever did: what that one did since is unknown. */
+  readonly restoredAt?: number | undefined
 }

@@ -187,6 +187,24 @@ describe('an older database that was put back', () => {
     expect((await introspected(api, token)).body).toEqual({ active: false })
   })
 
+  it('P6: providers are told from when on they do not know what was done upstream', async () => {
+    const house = await restoring(testApi)
+    const { lease } = (await house.api().issue(await house.api().open())).body
+    const end = (api: Api) => api.as('admin', `POST /v1/leases/${lease.id}/end`, {})
+    house.copy()
+    await end(house.api())
+    expect(house.api().store.writer.restoredAt).toBeUndefined()
+    const known = () => house.api().store.writer.latestExpiry(lease.upstream_name)
+    expect(known()).toEqual(expect.any(Number))
+    const { store, clock } = await house.restore()
+    expect(store.writer.restoredAt).toBe(clock.now())
+    await end(house.api())
+    expect(known()).toBeUndefined()
+    await house.api().advance(60_000)
+    const { restoredAt } = (await house.restart()).store.writer
+    expect(restoredAt).toBe(clock.now() - 60_000)
+  })
+
   it('P12: what was found and who confirmed it is in the audit log', async () => {
     const house = await restoring(testApi)
     house.copy()

@@ -21,7 +21,7 @@ export function upstreamWriter(
   db: Db,
   facts: { readonly epoch: number; readonly restoredAt: number | undefined; readonly now: number },
 ): UpstreamWriter {
-  const { epoch, restoredAt = 0, now } = facts
+  const { epoch, restoredAt, now } = facts
   const shards = new Shards(takeNumber(db.$client, now))
   const { state, createdAt, latestPossibleExpiry: at } = leases
   const known = prepared(
@@ -41,6 +41,7 @@ export function upstreamWriter(
   }
   return {
     epoch,
+    restoredAt,
     shardFor: (place) => shards.next(place),
     leave: (place, shard) => shards.leave(place, shard),
     isWritten: (place, by) => by.epoch === epoch && shards.isWritten(place, by.shard),
@@ -55,7 +56,7 @@ export function upstreamWriter(
       const lease = id === undefined ? undefined : read(id)
       // One that lives may be renewed; one from before a restore may have been.
       const settled = lease && (lease.state === 'ending' || lease.state === 'ended')
-      if (!settled || !(lease.createdAt >= restoredAt)) return undefined
+      if (!settled || !(lease.createdAt > (restoredAt ?? 0))) return undefined
       const at = storedInstant(lease.at)
       // A damaged row says nothing: its lease stays refused as if it were unknown.
       return at !== undefined && at >= lease.createdAt ? at : undefined

@@ -7,6 +7,7 @@ import { type Clock, steadyClock } from '../../../src/clock.ts'
 import { newId, upstreamName } from '../../../src/ids.ts'
 import type { IntentItem } from '../../../src/model/intent.ts'
 import { MINT_DEADLINE_MS, SKEW_MS } from '../../../src/model/lifetime.ts'
+import type { UpstreamWriter } from '../../../src/model/upstream-writer.ts'
 import type { EndOrder, Minted, MintOrder, Provider } from '../../../src/provider.ts'
 import { Secret } from '../../../src/secret.ts'
 import { idSource } from '../../fixture/ids.ts'
@@ -84,11 +85,12 @@ export function createProvider(given: {
   clock?: Clock
   targets?: readonly unknown[]
   secrets?: Readonly<Record<string, string>>
+  writer?: Partial<UpstreamWriter>
 }): Provider {
   return gcp.create({
     name: 'gcp',
     installation: 'test',
-    writer: writerOf(),
+    writer: { ...writerOf(), ...given.writer },
     settings: gcp.settings.parse(given.settings),
     clock: given.clock ?? wallClock(),
     ...(given.targets && { targets: given.targets }),

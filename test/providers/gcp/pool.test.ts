@@ -196,6 +196,45 @@ describe('the pool of service accounts', () => {
     expect(sandbox.isDisabled(FIRST)).toBe(false)
   })
 
+  it('P6: a restored store revives nothing that was minted since it was copied', async () => {
+    const before = endOf(orderFor({ settings, clock }), null)
+    clock.advance(before.latestPossibleExpiry - clock.now() + 1_000)
+    // The copy does not know of this one, nor that it was ended.
+    const since = orderFor({ settings, clock, ttlSeconds: 3_600 })
+    const minted = await provider.mint(since)
+    await end(endOf(since, minted))
+    await sleep(120)
+    const storage = storageWith(tokenOf(minted), sandbox)
+
+    const writer = { restoredAt: clock.now() }
+    const restored = createProvider({ settings, clock, writer })
+    const free = async (order: EndOrder) => (await restored.release?.([order]))?.[0]
+    expect(await free(before)).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('would revive it'),
+    })
+    clock.advance((3_600 + 420) * 1_000)
+    expect(await free(before)).toMatchObject({ ok: false })
+    expect(sandbox.isDisabled(FIRST)).toBe(true)
+    expect(await read(storage, 'tickets', '4711/mail.txt')).toBeUndefined()
+    clock.advance(31_000)
+    await free(before)
+    expect(sandbox.isDisabled(FIRST)).toBe(false)
+    await restored.close()
+  })
+
+  it('P6: after a restore an account lent since is given back as ever', async () => {
+    const own = endOf(orderFor({ settings, clock }), null)
+    const latestExpiry = () => own.latestPossibleExpiry
+    const writer = { restoredAt: clock.now(), latestExpiry }
+    const restored = createProvider({ settings, clock, writer })
+    await restored.revoke?.(revokeBatch(own))
+    clock.advance(own.latestPossibleExpiry - clock.now() + 1_000)
+    await restored.release?.([own])
+    expect(sandbox.isDisabled(FIRST)).toBe(false)
+    await restored.close()
+  })
+
   it('P6: a refused enable is just tried again', async () => {
     const order = endOf(orderFor({ settings, clock }), null)
     await end(order)
