@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { sweepExpiry } from '../../src/lifecycle/expiry.ts'
 import { planningHouse } from '../fixture/delegation.ts'
 import { type Api, OPENING, testApi } from '../fixture/http.ts'
 import { KeyHolder } from '../fixture/key-holder.ts'
@@ -185,6 +186,29 @@ describe('an older database that was put back', () => {
     const api = await house.restore()
     expect((await api.store.leases.byId(lease as never))?.state).toBe('active')
     expect((await introspected(api, token)).body).toEqual({ active: false })
+  })
+
+  it('P6: what may have been renewed since is not called dead at its old expiry', async () => {
+    const house = await restoring(testApi)
+    const task = await house.api().open()
+    const { lease } = (await house.api().issue(task)).body
+    house.copy()
+    await house.api().advance(200_000)
+    const renew = `POST /v1/leases/${lease.id}/renew`
+    const renewed = (await house.api().call(renew, { token: task.token, body: {} })).body
+    const truth = Date.parse(renewed.lease.native_expires_at)
+    const { upstream } = house.api()
+    const secret = upstream.minted.at(-1)?.secret ?? ''
+    upstream.revoke = 'fail'
+
+    const { broker, clock } = await house.restore()
+    const shown = async () => (await house.api().as('admin', `GET /v1/leases/${lease.id}`)).body
+    expect(Date.parse((await shown()).exposed_until)).toBeGreaterThanOrEqual(truth)
+    await house.api().advance(Date.parse(lease.native_expires_at) + 60_000 - clock.now())
+    await sweepExpiry(broker)
+    await sweepExpiry(broker)
+    expect(upstream.works(secret, clock.now())).toBe(true)
+    expect((await shown()).state).toBe('ending')
   })
 
   it('P6: providers are told from when on they do not know what was done upstream', async () => {

@@ -1,12 +1,25 @@
 import type BetterSqlite3 from 'better-sqlite3'
+import { MINT_DEADLINE_MS, SKEW_MS } from '../../model/lifetime.ts'
 import type { KillOrder, Restoration, Store } from '../store.ts'
 import type { GroupCommit } from './commit.ts'
 import type { OrderKill } from './kills.ts'
 import { readMeta, writeMeta } from './meta.ts'
 
-/** Writes down, in the caller's transaction, that this database took its successor's place. */
+/**
+ * Writes down, in the caller's transaction, that this database took its successor's place. To its
+ * last moment that one may have renewed every lease that lives here: each counts as if its renewal's
+ * answer never came (P6).
+ */
 export function noteRestored(sqlite: BetterSqlite3.Database, at: number): void {
   write(sqlite, { at, confirmed: false })
+  sqlite
+    .prepare(
+      `update leases set
+        latest_possible_expiry = max(latest_possible_expiry, @from + 1000 * max(ttl_seconds, native_floor_seconds)),
+        exposed_until = max(exposed_until, @from + 1000 * max(ttl_seconds, native_floor_seconds))
+      where state in ('reserved', 'active') and ended_at is null`,
+    )
+    .run({ from: at + MINT_DEADLINE_MS + SKEW_MS })
 }
 
 /**
