@@ -43,7 +43,8 @@ export type LeaseReceipt = Omit<LeaseWire, 'exposed_until'> & {
   /**
    * From the order to end it to `exposed_until`, rounded up: how long it could still work, at most,
    * after somebody decided that it must not. While the lease is ending a later receipt may say
-   * less; it says more only if the upstream is seen to accept it again. Absent without an order.
+   * less; it says more only if the upstream is seen to accept it again, or if an older database was put
+   * back. Absent without an order.
    */
   readonly exposed_seconds?: number
   /** The last event of this lease that the statement includes. */

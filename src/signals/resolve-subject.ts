@@ -34,7 +34,8 @@ const NARROW = ['session', 'user', 'device']
  *
  * Of a `complex` subject every member that is known here must match; members that are not known
  * are ignored, as SSF's subject matching says, but if a session, user or device is named, at least
- * one of them must be known: an unknown user in a known tenant is not the whole tenant.
+ * one of them must be known, else one of whatever is named beside the tenant: an unknown user or
+ * group in a known tenant is not the whole tenant.
  */
 export function resolveSubject(said: SubjectIdentifier, directory: Directory): ResolvedSubject {
   const named = directory.named.get(canonical(said))
@@ -100,7 +101,9 @@ function resolveComplex(
     }
   }
   const narrow = NARROW.filter((name) => members.has(name))
-  if (known.size === 0 || (narrow.length > 0 && !narrow.some((name) => known.has(name)))) {
+  const within = [...members.keys()].filter((name) => name !== 'tenant')
+  const which = narrow.length > 0 ? narrow : within
+  if (known.size === 0 || (which.length > 0 && !which.some((name) => known.has(name)))) {
     return { why: `none of its members ${[...members.keys()].join(', ')} is known here` }
   }
   let selectors: readonly SelectorFields[] = [{}]

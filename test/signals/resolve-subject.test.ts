@@ -120,6 +120,23 @@ describe('a subject identifier (RFC 9493) names here', () => {
       { format: 'complex', user: stranger, tenant: support },
       'nobody',
     ],
+    ...['application', 'group', 'org_unit', 'robot_arm'].map(
+      (member): [string, unknown, unknown] => [
+        `not a tenant for an unknown ${member}`,
+        { format: 'complex', [member]: stranger, tenant: support },
+        'nobody',
+      ],
+    ),
+    [
+      'an application in its tenant, whatever its group',
+      {
+        format: 'complex',
+        application: { format: 'opaque', id: 'summariser' },
+        group: stranger,
+        tenant: support,
+      },
+      [{ agent: 'summariser', tenant: 'support' }],
+    ],
     [
       'not an application for an unknown session',
       { format: 'complex', session, application: { format: 'opaque', id: 'summariser' } },
