@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { MayflyError, type Problem } from '../errors.ts'
 import { withoutUndefined } from '../model/optional.ts'
+import { requestProblems } from '../model/request-problems.ts'
 import { RISK_LEVELS, type RiskLevel } from '../model/risk.ts'
 import { type Selector, selectorSchema } from '../model/selector.ts'
 import { plainText } from '../model/text.ts'
@@ -72,7 +73,7 @@ function onlySetsRisk(body: {
  */
 export function parseSignal(text: string): Signal {
   const parsed = signalBodySchema.safeParse(readJson(text))
-  if (!parsed.success) throw invalid(parsed.error.issues.map(toProblem))
+  if (!parsed.success) throw invalid(requestProblems(parsed.error))
   const { subject, level, reason, action, ttl_seconds } = parsed.data
   return {
     subject,
@@ -94,10 +95,6 @@ function readJson(text: string): unknown {
   if (!hasUniqueKeys(text, value))
     throw invalid([{ path: '', message: 'must not say a key twice' }])
   return value
-}
-
-function toProblem(issue: z.core.$ZodIssue): Problem {
-  return { path: issue.path.join('.'), message: issue.message }
 }
 
 function invalid(problems: readonly Problem[]): MayflyError {

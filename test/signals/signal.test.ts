@@ -46,6 +46,22 @@ describe('a signal', () => {
     ])
   })
 
+  it('is refused in the words of every other request, each problem with its path', () => {
+    const wrong = {
+      ...signal,
+      level: 'SEVERE',
+      ttl_seconds: 0,
+      subject: { agent: 'a', x: 1 },
+      y: 2,
+    }
+    expect(problems(JSON.stringify(wrong)).toSorted()).toEqual([
+      'level must be one of LOW, MEDIUM, HIGH',
+      'subject.x is not a known field',
+      'ttl_seconds must be at least 1',
+      'y is not a known field',
+    ])
+  })
+
   it('P3: that only sets risk names whom decisions ask about; what would have no effect is refused', () => {
     const part = { ...signal, subject: { agent: 'a', entitlement: 'e' } }
     for (const change of [{ level: 'MEDIUM' }, { level: 'HIGH', action: 'risk' }]) {
