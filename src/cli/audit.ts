@@ -49,7 +49,7 @@ export async function exportAudit(
   { api, io, terminal }: Context,
   out: string | undefined,
 ): Promise<ExitCode> {
-  const file = out === undefined ? undefined : openSync(out, 'wx', 0o600)
+  const file = out === undefined ? undefined : newFile(out)
   let count = 0
   for await (const event of events(api())) {
     const line = `${JSON.stringify(event)}\n`
@@ -67,20 +67,55 @@ function events(api: ApiClient, extent: { full?: 'true' } = {}): AsyncGenerator<
   )
 }
 
-/** Lines of an export; one that is not JSON is a damaged export, not a verdict about the chain. */
+/** Lines of an export; one that is no event is a damaged export, not a verdict about the chain. */
 async function* exported(file: string): AsyncGenerator<AuditEventWire> {
   let number = 0
-  for await (const line of createInterface({ input: createReadStream(file) })) {
+  let any = false
+  for await (const line of linesOf(file)) {
     number += 1
     if (line === '') continue
-    let event: unknown
-    try {
-      event = JSON.parse(line)
-    } catch {
-      throw new UsageError(`${file}: line ${number} is not an exported event`)
-    }
-    yield event as AuditEventWire // the verifier recomputes every field it relies on
+    any = true
+    const event = eventIn(line)
+    if (!event) throw new UsageError(`${file}: line ${number} is not an exported event`)
+    yield event
   }
+  // A log begins with the start of its broker: what is empty was lost, not kept whole.
+  if (!any)
+    throw new UsageError(`${file} holds no events: export it again with mayfly audit export`)
+}
+
+async function* linesOf(file: string): AsyncGenerator<string> {
+  try {
+    yield* createInterface({ input: createReadStream(file) })
+  } catch (error) {
+    throw new UsageError(`--file ${file} cannot be read: ${wordsOf(error)}`)
+  }
+}
+
+/** With what a chain is made of; the verifier recomputes every other field it relies on. */
+function eventIn(line: string): AuditEventWire | undefined {
+  try {
+    const event = JSON.parse(line) as Partial<AuditEventWire> | null // checked field by field below
+    const { seq, prev, hash } = event ?? {}
+    const linked = Number.isInteger(seq) && typeof prev === 'string' && typeof hash === 'string'
+    return linked ? (event as AuditEventWire) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function newFile(path: string): number {
+  try {
+    return openSync(path, 'wx', 0o600)
+  } catch (error) {
+    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST'
+    const why = exists ? 'is there already and stays as it is: name a new file' : wordsOf(error)
+    throw new UsageError(`--out ${path} ${why}`)
+  }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** Also as the configuration writes it, `file:PATH`. */
@@ -89,7 +124,6 @@ function readAnchor(anchor: string) {
   try {
     return parseAnchor(readFileSync(file, 'utf8'))
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new UsageError(`--anchor ${file} cannot be used: ${why}`)
+    throw new UsageError(`--anchor ${file} cannot be used: ${wordsOf(error)}`)
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
@@ -398,6 +398,33 @@ describe('audit', () => {
     server.close()
     const { code, stdout } = await mayfly(['audit', 'verify', '--file', out, '--json'])
     expect([code, JSON.parse(stdout)]).toMatchObject([0, { ok: true, events: 7 }])
+  })
+
+  it('an export that is none is refused with what is wrong, never called intact', async () => {
+    const file = join(dir, 'none.jsonl')
+    const verdict = async () => await mayfly(['audit', 'verify', '--file', file])
+    expect(await verdict()).toMatchObject({ code: 2, stdout: '' })
+    for (const [text, why] of [
+      ['', 'holds no events'],
+      ['\n', 'holds no events'],
+      [`${JSON.stringify(events[0])}\n{}`, 'line 2 is not an exported event'],
+      ['null', 'line 1 is not an exported event'],
+      ['{"seq":1,', 'line 1 is not an exported event'],
+    ] as const) {
+      writeFileSync(file, text)
+      const { code, stdout, stderr } = await verdict()
+      expect([code, stdout, stderr], text).toEqual([2, '', expect.stringContaining(why)])
+    }
+  })
+
+  it('an export overwrites nothing', async () => {
+    const server = await log(events)
+    const out = join(dir, 'kept.jsonl')
+    writeFileSync(out, 'kept')
+    const outcome = await mayfly(['audit', 'export', '--out', out], { MAYFLY_URL: server.url })
+    server.close()
+    expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining('name a new file') })
+    expect(readFileSync(out, 'utf8')).toBe('kept')
   })
 })
 
