@@ -69,6 +69,9 @@ async function reload(
     { type: 'config.reloaded', actor, data: { changes, would_end: plan.leases.length } },
   ])
   swap(next)
+  for (const [name, { upstream }] of before.providers) {
+    if (next.providers.get(name)?.upstream !== upstream) broker.health.forget(name)
+  }
   // Also what was issued while it was planned.
   const ended = await enforceWorld(broker, { actor, because: 'world' })
   log.info({ changes, ended }, 'configuration reloaded')

@@ -205,6 +205,22 @@ describe('a reload', () => {
     expect(broker.upstream.revoked.has(next.upstream_name)).toBe(false)
   })
 
+  test('P17: what stood against one upstream does not stand against another of its name, or none', async () => {
+    const broker = await served()
+    await broker.stop()
+    broker.upstream.findings = [{ level: 'blocking', what: 'no right to end', fix: 'grant it' }]
+    await broker.start()
+    const status = () => broker.issueStatus('robot', TICKET)
+    await expect.poll(status).toBe(503)
+    expect(await broker.metrics()).toContain('mayfly_provider_trouble{provider="upstream"} 1')
+    broker.configure((doc) => {
+      doc.providers.upstream.address = 'there'
+    })
+    expect(await broker.reload()).toMatchObject({ applied: true })
+    expect(await status()).toBe(201)
+    expect(await broker.metrics()).not.toContain('mayfly_provider_trouble{')
+  })
+
   test('P6: takes the new upstream at once under a name of its own; the old leases end at theirs', async () => {
     const broker = await served()
     const lease = await broker.issue('robot', TICKET)
@@ -386,6 +402,7 @@ async function served(change: (doc: Doc) => void = () => {}) {
       save()
     },
     call,
+    metrics: async () => (await fetch(`${broker?.url}/metrics`)).text(),
     issue: async (sub: string, item: typeof TICKET, overlay: object = {}): Promise<LeaseWire> => {
       const { status, body } = await ask(sub, item, overlay)
       if (status !== 201) throw new Error(JSON.stringify(body))

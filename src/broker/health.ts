@@ -123,6 +123,13 @@ export class Health {
     return 'the clock of the broker leapt far ahead, and nobody has confirmed it yet'
   }
 
+  /** What stood against an upstream says nothing of another that bears its name from now on. */
+  forget(provider: string): void {
+    this.#providers.delete(provider)
+    this.#drift.delete(provider)
+    this.#fullness.delete(provider)
+  }
+
   disk(problem: string | undefined): void {
     this.#diskProblem = problem
   }

@@ -46,12 +46,12 @@ export class Checks {
 
   /** One that hangs holds up no other, and is not asked again meanwhile (P13). */
   async #checkProvider(name: string, provider: Provider): Promise<void> {
-    const { health, log } = this.#broker
+    const { health, log, world } = this.#broker
     if (this.#underWay.has(provider)) return
     this.#underWay.add(provider)
     try {
       const findings = await provider.check()
-      if (this.#stopped) return
+      if (this.#stopped || world().providers.get(name)?.provider !== provider) return
       health.checked(name, findings)
       for (const { level, what, fix } of findings) {
         if (level === 'blocking')

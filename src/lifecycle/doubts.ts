@@ -36,9 +36,10 @@ export class Doubts {
   }
 
   async #look(name: string, provider: Provider): Promise<void> {
-    const { health, log } = this.#broker
+    const { health, log, world } = this.#broker
     try {
       const doubts = (await provider.doubts?.()) ?? []
+      if (world().providers.get(name)?.provider !== provider) return
       if (this.#stopped || !health.doubted(name, doubts)) return
       for (const { group, what } of doubts) log.error({ provider: name, group }, what)
       await reconcileProvider(this.#broker, name, { repair: 'containment', actor: 'mayfly' })
