@@ -43,6 +43,41 @@ describe('P13: a kill whose row is damaged', () => {
   })
 })
 
+describe('P13: a receipt', () => {
+  const ordered = async (api: Api) => {
+    const { lease } = (await api.issue(await api.open())).body
+    const order = { selector: { agent: 'summariser' }, reason: 'leaked' }
+    const { kill } = (await api.as('admin', 'POST /v1/kills', order)).body
+    return { kill: kill.id, lease: lease.id }
+  }
+  const enforced = async (api: Api) => {
+    const facts = await ordered(api)
+    await api.advanceKills()
+    return facts
+  }
+
+  it('of a kill that nobody could carry out does not call it complete', async () => {
+    const { api, facts } = await damaged(ordered, () => "update kills set selector_json = '{'")
+    await api.advanceKills()
+    const receipt = await api.as('admin', `GET /v1/kills/${facts.kill}/receipt`)
+    expect(receipt.status).toBe(200)
+    expect(receipt.body.claims.kill).toMatchObject({ complete: false, leases: { total: 0 } })
+  })
+
+  it.each(["exposed_until = 'x'", "containment = '?'", "state = '?'", "ended_at = 'x'"])(
+    'of a kill tells the worst of a lease that cannot be read (%s)',
+    async (damage) => {
+      const { api, facts } = await damaged(enforced, () => `update leases set ${damage}`)
+      const receipt = await api.as('admin', `GET /v1/kills/${facts.kill}/receipt`)
+      expect([receipt.status, receipt.text]).toEqual([200, expect.stringContaining(facts.lease)])
+      const { kill } = receipt.body.claims
+      const counts: number[] = Object.values(kill.containment)
+      expect(counts.reduce((sum, one) => sum + one, 0)).toBe(1)
+      expect(kill.containment.proved + kill.containment.expired).toBe(0)
+    },
+  )
+})
+
 describe('P13: one damaged row in a list', () => {
   const three = async (api: Api) => {
     const ids: { task: string; lease: string; decision: string; kill: string }[] = []

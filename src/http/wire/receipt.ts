@@ -153,7 +153,8 @@ export function killReceiptWire(facts: KillFacts): KillReceipt {
     ...(order && { event: placeWire(order) }),
     ...known({ block: kill.block }),
     matched: { ...kill.counts },
-    complete: kill.done,
+    // Of one that cannot be read nobody knows whom it named.
+    complete: kill.done && !kill.unreadable,
     containment: { ...facts.containment },
     ...(exposedUntil !== undefined && { exposed_until: rfc3339(exposedUntil) }),
     exposed_seconds: exposedUntil === undefined ? 0 : seconds(kill.createdAt, exposedUntil),

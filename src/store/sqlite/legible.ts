@@ -82,7 +82,13 @@ const SHAPES: Readonly<Record<string, Shape>> = {
 }
 
 const TASK_STATES: readonly TaskState[] = ['open', 'ended']
-const LEASE_STATES: readonly LeaseState[] = ['reserved', 'active', 'ending', 'ended', 'failed']
+export const LEASE_STATES: readonly LeaseState[] = [
+  'reserved',
+  'active',
+  'ending',
+  'ended',
+  'failed',
+]
 const OUTCOMES: readonly DecisionRecord['outcome'][] = ['permit', 'deny', 'needs-approval']
 
 const WORDS: Readonly<Record<string, { words: readonly string[]; instead: string }>> = {

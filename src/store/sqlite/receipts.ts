@@ -1,12 +1,14 @@
 import type { AuditType } from '../../audit/events.ts'
 import type { LeaseId } from '../../ids.ts'
-import type { Containment, EndCause, LeaseState } from '../../model/lease.ts'
+import { CONTAINMENTS, type EndCause } from '../../model/lease.ts'
 import type { AuditPlace, KilledLease, ReceiptStore } from '../store.ts'
 import { eventOf } from './audit.ts'
 import type { Db } from './database.ts'
 import { and, asc, desc, eq, gt, gte, lte, sql } from './drizzle.ts'
+import { LEASE_STATES } from './legible.ts'
 import { leaseOf } from './rows.ts'
 import { audit, killLeases, kills, leases } from './schema.ts'
+import { LATEST, storedInstant } from './stored-json.ts'
 
 /** An order's event is committed moments after its time; further than this nobody looks for it. */
 const EVENTS_TO_ORDER = 10_000
@@ -109,6 +111,7 @@ function placeOf(row: typeof audit.$inferSelect): AuditPlace {
   return { seq, hash, at, actor }
 }
 
+/** What cannot be read is told as the worst it can be: nobody knows how far that lease has come. */
 function killedOf(row: {
   id: string
   state: string
@@ -118,17 +121,23 @@ function killedOf(row: {
   exposedUntil: number
   endedAt: number | null
 }): KilledLease {
-  const { exposedUntil, endedAt } = row
-  return {
-    // Written by this store from these types.
-    id: row.id as LeaseId,
-    state: row.state as LeaseState,
-    containment: row.containment as Containment | null,
-    cause: row.cause as EndCause | null,
-    proof: proofOf(row.proofJson),
-    exposedUntil,
-    endedAt,
+  const exposedUntil = storedInstant(row.exposedUntil)
+  const endedAt = row.endedAt === null ? null : storedInstant(row.endedAt)
+  const state = LEASE_STATES.find((one) => one === row.state)
+  const containment =
+    row.containment === null ? null : CONTAINMENTS.find((one) => one === row.containment)
+  const id = row.id as LeaseId // as this store wrote it
+  const cause = row.cause as EndCause | null // likewise
+  if (
+    exposedUntil === undefined ||
+    endedAt === undefined ||
+    state === undefined ||
+    containment === undefined
+  ) {
+    const unknown = { state: 'ending', containment: 'unknown', proof: null, endedAt: null } as const
+    return { id, cause, ...unknown, exposedUntil: exposedUntil ?? LATEST }
   }
+  return { id, state, containment, cause, proof: proofOf(row.proofJson), exposedUntil, endedAt }
 }
 
 /** One that cannot be read is left out, so that the other leases of the kill are told. */
