@@ -139,7 +139,10 @@ export class Health {
     return this.#diskProblem
   }
 
-  /** Why nothing that must be ended early may be minted there now; undefined if it may. */
+  /**
+   * Why nothing that must be ended early may be minted there now; undefined if it may. Agents hear
+   * it: what names an identity of ours, or a target, is for `report`.
+   */
   notRevocable(provider: string): string | undefined {
     const state = this.#stateOf(provider)
     if (this.#diskProblem !== undefined) return this.#diskProblem
@@ -147,7 +150,9 @@ export class Health {
     if (failedAt !== undefined && this.#clock.monotonic() - failedAt < REVOKE_PAUSE_MS) {
       return `ending leases at ${provider} fails at present`
     }
-    if (state.blocking.length > 0) return `${provider} could not be ended: ${state.blocking[0]}`
+    if (state.blocking.length > 0) {
+      return `what ${provider} issues could not be ended: its check found why`
+    }
     if (state.doubts.length > 0) {
       return `${provider} does not do what it accepts: what it should refuse may still work`
     }
@@ -221,12 +226,13 @@ export class Health {
     )
   }
 
-  /** One line per provider with trouble, for readiness and metrics. */
+  /** One line per provider with trouble, for those who may see every tenant. */
   report(): { readonly provider: string; readonly problem: string }[] {
     return [...this.#providers.keys()].flatMap((provider) => {
-      const [doubt] = this.#stateOf(provider).doubts
-      const doubted = doubt && `${doubt.group}: ${doubt.what}`
-      const problem = doubted ?? this.notRevocable(provider) ?? this.mintPaused(provider)
+      const { doubts, blocking } = this.#stateOf(provider)
+      const [doubted] = doubts.map(({ group, what }) => `${group}: ${what}`)
+      const found = doubted ?? blocking[0]
+      const problem = found ?? this.notRevocable(provider) ?? this.mintPaused(provider)
       return problem === undefined ? [] : [{ provider, problem }]
     })
   }

@@ -93,3 +93,24 @@ it('P2: what a decision keeps holds no token, and its claims stay with the task'
   expect(stored).not.toContain(task.token)
   expect(stored).toContain('"claims":{}')
 })
+
+it('P15: what a check found of a provider is for who sees every tenant, not for the agent', async () => {
+  const api = await testApi()
+  const task = await api.open()
+  const { lease } = (await api.issue(task)).body
+  const what = 'the ending identity may not iam:PutRolePolicy on arn:aws:iam::9:role/of-billing'
+  api.broker.health.checked('upstream', [{ level: 'blocking', what, fix: '' }])
+  const refused = [
+    await api.issue(task),
+    await api.call(`POST /v1/leases/${lease.id}/renew`, { token: task.token, body: {} }),
+  ]
+  for (const { status, text, body } of refused) {
+    expect([status, body.code]).toEqual([503, 'not_revocable_now'])
+    expect(text).not.toMatch(/iam:|billing/)
+  }
+  const decisions = await api.as('support', 'GET /v1/decisions?outcome=deny')
+  expect(decisions.body.items).toHaveLength(2)
+  expect(decisions.text).not.toMatch(/iam:|billing/)
+  expect((await api.as('support', 'GET /v1/providers')).text).not.toMatch(/iam:|billing/)
+  expect((await api.as('admin', 'GET /v1/providers')).text).toContain(what)
+})
