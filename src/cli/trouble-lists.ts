@@ -42,17 +42,19 @@ export function listProviders(context: Context, paging: Paging): Promise<ExitCod
     columns: [
       { title: 'PROVIDER', cell: (p) => p.id, keep: true },
       { title: 'TYPE', cell: (p) => p.type, spare: true },
-      { title: 'MINT', cell: (p) => circuitText(p.circuits.mint) },
+      { title: 'MINT', cell: (p) => circuitText(p.circuits.mint, p.problem && 'withheld') },
       { title: 'REVOKE', cell: (p) => circuitText(p.circuits.revoke) },
       { title: 'PROBLEM', cell: (p) => p.problem },
     ],
   })
 }
 
-function circuitText({ open, failures }: ProviderWire['circuits']['mint']): string {
-  const failed = `${plural(failures, 'failure')}`
-  if (open) return `circuit open, ${failed}`
-  return failures === 0 ? 'ok' : `ok, ${failed}`
+function circuitText(
+  { open, failures }: ProviderWire['circuits']['mint'],
+  closed: string | undefined = 'ok',
+): string {
+  const state = open ? 'circuit open' : closed
+  return failures === 0 ? state : `${state}, ${plural(failures, 'failure')}`
 }
 
 /** What is not dead yet, and which providers are the reason. */

@@ -76,12 +76,12 @@ it('kills ls says who killed what, when, why, and how much of it could still wor
   expect(JSON.parse(json.stdout).items).toEqual([kill, over])
 })
 
-it('providers ls says where minting or ending fails', async () => {
+it('providers ls says where minting or ending fails, and calls no mint ok that is withheld', async () => {
   const { code, stdout } = await mayfly(['providers', 'ls'], env)
   expect(code).toBe(0)
   expect(stdout).toMatch(/^vault +vault +ok +ok +-$/m)
   expect(stdout).toMatch(
-    /^aws +aws-sts +ok, 2 failures +circuit open, 7 failures +ending leases at aws fails at present$/m,
+    /^aws +aws-sts +withheld, 2 failures +circuit open, 7 failures +ending leases at aws fails at present$/m,
   )
 })
 
