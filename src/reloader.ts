@@ -28,9 +28,18 @@ export function createReloader(
 ): Reloader {
   let queue: Promise<unknown> = Promise.resolve()
   return (request) => {
-    const run = queue.then(() => reload(broker, parts, request))
+    const run = queue.then(() => reload(broker, parts, request)).catch(noted(broker, request))
     queue = run.catch(() => undefined)
     return run
+  }
+}
+
+/** Nobody may be there to hear the answer, and what watches the log must know of it. */
+function noted({ log }: Broker, { actor }: Parameters<Reloader>[0]): (error: unknown) => never {
+  return (error) => {
+    const problems = error instanceof MayflyError ? error.problems : undefined
+    log.error({ actor, ...(problems ? { problems } : { err: error }) }, 'a reload was refused')
+    throw error
   }
 }
 
@@ -42,6 +51,7 @@ async function reload(
   const { store, clock, log } = broker
   const before = broker.world()
   const loaded = await loadConfig({ ...load, now: clock.now() })
+  for (const { path, message } of loaded.warnings) log.warn({ path }, message)
   if (!loaded.ok) {
     throw new MayflyError('config_invalid', 'the configuration cannot be used; nothing changed', {
       problems: loaded.problems,

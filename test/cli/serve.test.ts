@@ -69,6 +69,11 @@ describe('serve', () => {
     child.kill('SIGHUP')
     await until(() => (/limits\.nope/.test(said.stderr) ? true : undefined))
     expect(said.stderr).toContain('nonsense: unknown field')
+    const line = said.stdout.split('\n').find((one) => one.includes('a reload was refused'))
+    expect(JSON.parse(line ?? '{}')).toMatchObject({
+      level: 50,
+      problems: expect.arrayContaining([{ path: 'nonsense', message: 'unknown field' }]),
+    })
     expect((await mayfly(['agents', 'ls'], env)).code).toBe(0)
     writeFileSync(file, good)
   })
