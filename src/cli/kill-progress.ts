@@ -40,7 +40,9 @@ export async function waitForKill(
     const text = progressText(kill, now())
     if (text !== said && !terminal.json) terminal.line(`  so far   ${text}`)
     said = text
-    if (isOver(kill)) return kill
+    if (kill.unreadable)
+      terminal.note('the row of this kill is damaged, and may have named more: order it again')
+    if (kill.unreadable || isOver(kill)) return kill
     if (io.clockSource.monotonic() >= until) {
       terminal.note(`not all has ended yet: mayfly kills show ${kill.id} --wait, mayfly endings ls`)
       return kill
@@ -49,7 +51,8 @@ export async function waitForKill(
   }
 }
 
-export function isOver({ state, progress }: KillWire): boolean {
+export function isOver({ state, progress, unreadable }: KillWire): boolean {
+  if (unreadable) return false
   return state === 'ended' || (state === 'ending' && progress.pending + progress.unknown === 0)
 }
 

@@ -125,6 +125,13 @@ describe('kill --wait', () => {
     expect(stdout).toMatch(/3 enforced, 3 leases could still work, the last in 4m/)
   })
 
+  it('fails where the order is damaged: whom it named, and whether all of it ended, nobody knows', async () => {
+    looks = [{ ...ordered, selector: {}, state: 'ended', unreadable: true }]
+    const { code, stderr } = await mayfly(['kills', 'show', ordered.id, '--wait', '5s'], env)
+    expect(code).toBe(1)
+    expect(stderr).toContain('order it again')
+  })
+
   it('fails when the time is up and something still waits for its upstream', async () => {
     looks = [at('ending', { pending: 3, remaining: 3, exposed_until: soon })]
     const { code, stderr } = await mayfly(['kills', 'show', ordered.id, '--wait', '1s'], env)
