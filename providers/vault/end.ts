@@ -10,7 +10,7 @@ import {
   UpstreamError,
 } from '../../src/provider.ts'
 import { VaultRefusedError } from './client.ts'
-import { provable, targetOf } from './ended-target.ts'
+import { knownOf, provable, targetOf } from './ended-target.ts'
 import { engineOf } from './engine.ts'
 import { lookFor } from './evidence.ts'
 import { type Handle, joinHandles, NOTHING_KNOWN, parseHandle } from './handle.ts'
@@ -118,7 +118,7 @@ async function endOne(upstream: Upstream, ending: Ending): Promise<EndOutcome> {
 /** By handle where there is a complete one, else by what is remembered and what a sweep finds. */
 async function everythingOf(upstream: Upstream, ending: Ending): Promise<Handle> {
   const { order, sweep } = ending
-  const stored = parseHandle(order.handle)
+  const stored = knownOf(order)
   // Whoever made a token under this name beside us: it was seen, and it has to go, too.
   const listed = upstream.listed.get(order.upstreamName) ?? []
   if (stored.complete) {
@@ -172,8 +172,9 @@ async function revokeToken(
 function exposedUntilOf(order: EndOrder, handle: Handle, now: number): number {
   const target = targetOf(order)
   if (target?.kind === 'token') return now
+  if (!handle.complete) return order.latestPossibleExpiry
   const nativeEnd = order.nativeExpiresAt ?? order.latestPossibleExpiry
-  if (!handle.complete || target === undefined) return nativeEnd
+  if (target === undefined) return nativeEnd
   const { propagation } = engineOf(target)
   return Math.min(nativeEnd, now + (propagation?.worstSeconds ?? 0) * 1_000)
 }

@@ -1,8 +1,7 @@
 /** Looks again at ended leases; one whose handle is not known whole can never be proved. */
 import { type EndOrder, type ProofOutcome, UpstreamError } from '../../src/provider.ts'
-import { provable } from './ended-target.ts'
+import { knownOf, provable } from './ended-target.ts'
 import { type Evidence, lookFor } from './evidence.ts'
-import { parseHandle } from './handle.ts'
 import { type Upstream, vaultOf } from './upstream.ts'
 
 /** How long a whole batch may take. */
@@ -16,7 +15,7 @@ export async function prove(
   const outcomes: ProofOutcome[] = []
   for (const order of orders) {
     const { lease } = order
-    const handle = parseHandle(order.handle)
+    const handle = knownOf(order)
     if (handle.vault !== undefined && handle.vault !== vaultOf(upstream.settings)) {
       outcomes.push({ lease })
       continue

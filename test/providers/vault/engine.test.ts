@@ -165,6 +165,26 @@ describe('a secret of an engine over its life', () => {
     }
   })
 
+  it('P6: where the answer to such a renewal was lost, nothing is proved by the one before', async () => {
+    const order = bench.order(OTP)
+    const first = await bench.mint(order)
+    const again = { ...order, generation: 2, handle: first.handle }
+    const lost = await bench.provider.renew?.(again)
+    if (!lost) throw new Error('not renewed')
+    // As the store knows it: a later expiry was committed, and no answer came.
+    const latestPossibleExpiry = lost.nativeExpiresAt + 45_000
+    const ending = { ...bench.endOf(order, first), latestPossibleExpiry }
+    const signal = AbortSignal.timeout(5_000)
+    const batch = { group: null, orders: [ending], stillRefused: [], signal }
+    expect(await bench.provider.revoke?.(batch)).toMatchObject([
+      { ok: true, containment: 'enforced', exposedUntil: latestPossibleExpiry },
+    ])
+    expect(await bench.provider.prove?.([ending])).toEqual([{ lease: order.lease }])
+    // Its token was found by name; what that one read waits in Vault's own queue.
+    expect(bench.leaseTokens()).toEqual([])
+    expect(bench.vault.honours(fieldOf(lost, 'key'))).toBe(true)
+  })
+
   it('P4: a role that leases what the target calls unleased is told, not mislabelled', async () => {
     const wrong = { ...PKI, path: 'pki/issue/leased' }
     await expect(bench.mint(bench.order(wrong))).rejects.toThrow('target.leased')

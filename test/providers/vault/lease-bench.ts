@@ -5,6 +5,7 @@ import { targetSchema } from '../../../providers/vault/settings.ts'
 import { type Clock, steadyClock } from '../../../src/clock.ts'
 import { newId, upstreamName } from '../../../src/ids.ts'
 import type { IntentItem } from '../../../src/model/intent.ts'
+import { SKEW_MS } from '../../../src/model/lifetime.ts'
 import type {
   CredentialFields,
   EndOrder,
@@ -120,7 +121,8 @@ export class LeaseBench {
       slot: null,
       handle: minted?.handle ?? null,
       nativeExpiresAt: minted?.nativeExpiresAt ?? null,
-      latestPossibleExpiry: order.notAfter + 60_000,
+      latestPossibleExpiry:
+        minted === null ? order.notAfter + 60_000 : minted.nativeExpiresAt + SKEW_MS,
     }
   }
 
