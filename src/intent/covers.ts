@@ -48,12 +48,12 @@ function faultUnder(above: IntentItem, item: IntentItem, vocabulary: Vocabulary)
   }
   for (const [i, action] of item.actions.entries()) {
     if (!above.actions.some((wide) => vocabulary.coversAction(wide, action))) {
-      return { step: 2, text: `.actions[${i}] "${action}" exceeds the ceiling` }
+      return { step: 2, text: `.actions[${i}] "${action}" exceeds it` }
     }
   }
   for (const [i, location] of item.locations.entries()) {
     if (!above.locations.some((wide) => vocabulary.coversLocation(wide, location))) {
-      return { step: 3, text: `.locations[${i}] "${location}" exceeds the ceiling` }
+      return { step: 3, text: `.locations[${i}] "${location}" exceeds it` }
     }
   }
   if (!vocabulary.coversConstraints(above.constraints, item.constraints)) {

@@ -74,6 +74,9 @@ describe('P4: never wider', () => {
     const task = await open()
     const answer = await issue(task, { intent: [{ ...TICKET, locations: ['/tickets/*'] }] })
     expect([answer.status, answer.body.code]).toEqual([403, 'intent_exceeded'])
+    // The ceiling would allow it: the agent reads what to ask for instead.
+    expect(answer.body.detail).toContain("wider than the task's intent: intent[0].locations[0]")
+    expect(answer.body.detail).not.toContain('ceiling')
     expect(upstream.minted).toEqual([])
     expect(await store.leases.list({ tenants: null }, all)).toEqual([])
     const [decision] = await store.decisions.list({ tenants: null, task: task.id }, all)
