@@ -9,9 +9,11 @@ const readme = read('README.md')
 const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)]
 
 describe('the README', () => {
-  it('has every room and every file at the top of the sources in its map', () => {
+  it('has every room and every file at the top of the sources in its map, and none twice', () => {
     const map = readme.slice(readme.indexOf('## The house'), readme.indexOf('### The walk'))
     for (const name of readdirSync(join(ROOT, 'src'))) expect(map).toContain(`\`src/${name}\``)
+    const rows = map.split('\n').flatMap((line) => line.match(/^\| (`.*?) \|/)?.[1] ?? [])
+    expect(rows.toSorted()).toEqual([...new Set(rows)].toSorted())
   })
 
   it('names no file that is not there', () => {
