@@ -9,7 +9,10 @@ import type { Check } from './verdict.ts'
  * Kills the very first start at each failpoint it reaches, on both sides: whatever it left of keys
  * and database, the next start is ready.
  */
-export async function killFirstStarts(arena: Arena, say: (line: string) => void): Promise<Check> {
+export async function killFirstStarts(
+  arena: Arena,
+  say: (line: string) => void,
+): Promise<{ readonly killedAt: readonly number[]; readonly check: Check }> {
   const places = await reachedByStarting(arena)
   const problems: string[] = []
   for (const { id, name } of places) {
@@ -34,7 +37,9 @@ export async function killFirstStarts(arena: Arena, say: (line: string) => void)
     }
   }
   say(`killed first starts at ${places.length} failpoints, on both sides`)
-  return { name: 'a first start that is cut off can be repeated', looked: places.length, problems }
+  const name = 'a first start that is cut off can be repeated'
+  const killedAt = places.map(({ id }) => id)
+  return { killedAt, check: { name, looked: places.length, problems } }
 }
 
 async function reachedByStarting(arena: Arena): Promise<{ id: number; name: string }[]> {
@@ -52,7 +57,7 @@ async function reachedByStarting(arena: Arena): Promise<{ id: number; name: stri
 }
 
 const BELONGS_TO_STARTING =
-  /(serve|kept-key|kept-keys|signer|epoch|database|keep-policies|upstreams|lifecycle\/lifecycle)\.ts$/
+  /(serve|kept-key|kept-keys|receipt-keys|durable-file|signer|epoch|database|keep-policies|upstreams|lifecycle\/lifecycle)\.ts$/
 
 /** The same configuration, and nothing else. */
 function newborn(arena: Arena): { dir: string; failpoints: Failpoints } {

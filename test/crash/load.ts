@@ -184,7 +184,6 @@ export class Load {
     if (this.#over) return
     if (seeded.chance(0.2)) return await changePolicies(this.#parts)
     if (seeded.chance(0.05)) return await revokeSession(this.#parts, seeded.pick(AGENTS).id)
-    if (seeded.chance(0.05)) return await this.#clearRisk()
     const selector = this.#selector()
     if (selector === undefined) return
     if (seeded.chance(0.4)) return await this.#signal(selector)
@@ -202,21 +201,13 @@ export class Load {
     this.#thefts.push(...this.#reached(selector).map(({ uses }) => haunt(seeded.pick(uses))))
   }
 
-  /** What was a false alarm. */
-  async #clearRisk(): Promise<void> {
-    const api = this.#api(this.#parts.operatorToken)
-    const { items } = await api.risk()
-    const signals = items.slice(0, 2).map(({ signal }) => signal)
-    if (signals.length > 0) await api.clearRisk({ signals, reason: 'a false alarm' })
-  }
-
   async #approve(): Promise<void> {
     await sleep(this.#parts.seeded.between(20, 200))
     if (!this.#over) await decideApproval(this.#parts)
   }
 
   async #signal(selector: SelectorWire): Promise<void> {
-    const { upstreams, seeded, memory } = this.#parts
+    const { upstreams, seeded, memory, operatorToken } = this.#parts
     const id = `msg_${memory.answers}_${seeded.between(0, 1e9)}`
     const seconds = seeded.between(1, 2)
     const level = seeded.chance(0.5) ? { level: 'HIGH' } : { action: 'kill' }
@@ -244,6 +235,8 @@ export class Load {
       memory.kills.push({ id: signal.kill, by: 'signal', selector, ordered, blockedUntil })
     }
     memory.acknowledge()
+    const order = { signals: [signal.id], reason: 'a false alarm' }
+    if ('level' in level && seeded.chance(0.3)) await this.#api(operatorToken).clearRisk(order)
   }
 
   /** Some of the leases that a kill means. */

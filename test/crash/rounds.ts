@@ -6,7 +6,7 @@ import { killFirstStarts } from './first-start.ts'
 import { Load } from './load.ts'
 import type { Memory } from './memory.ts'
 import { describeMoment, type Moment, planRound } from './moment.ts'
-import { sweepFailpoints } from './sweep.ts'
+import { everyFailpointWasReached, sweepFailpoints } from './sweep.ts'
 import { killUpgrades } from './upgrade.ts'
 import type { Check } from './verdict.ts'
 
@@ -51,9 +51,12 @@ export async function runRounds(options: {
     }
     if (failpoints > 0) {
       const swept = await sweepFailpoints(arena, { sample: failpoints, readyMs, say })
-      killed['at a failpoint'] = swept.killed
+      killed['at a failpoint'] = swept.killedAt.size
       if (failpoints === Number.POSITIVE_INFINITY) {
-        checks.push(swept.check, await killFirstStarts(arena, say), await killUpgrades(arena, say))
+        const first = await killFirstStarts(arena, say)
+        const killedAt = new Set([...swept.killedAt, ...first.killedAt])
+        checks.push(everyFailpointWasReached(swept.failpoints, killedAt), first.check)
+        checks.push(await killUpgrades(arena, say))
       }
     }
     checks.push(...(await comeToRest(arena, readyMs, say)))

@@ -28,7 +28,7 @@ export async function sweepFailpoints(
     readonly readyMs: number[]
     readonly say: (line: string) => void
   },
-): Promise<{ readonly killed: number; readonly check: Check }> {
+): Promise<{ readonly failpoints: Failpoints; readonly killedAt: ReadonlySet<number> }> {
   const { sample, readyMs, say } = options
   const failpoints = new Failpoints(arena.dir)
   const sweep: Sweep = { arena, failpoints, readyMs, life: 0 }
@@ -55,7 +55,7 @@ export async function sweepFailpoints(
       say(`killed ${side} ${failpoints.points[died]?.name}; ${open.length} left`)
     }
   }
-  return { killed: done.size, check: everyFailpointWasReached(failpoints, done) }
+  return { failpoints, killedAt: done }
 }
 
 interface Sweep {
@@ -105,9 +105,12 @@ async function oneLife(
   return failpoints.died()
 }
 
-function everyFailpointWasReached(failpoints: Failpoints, done: ReadonlySet<number>): Check {
+export function everyFailpointWasReached(
+  failpoints: Failpoints,
+  killedAt: ReadonlySet<number>,
+): Check {
   const problems = failpoints.points.flatMap((point, id) =>
-    done.has(id) || whyUnreached(point) !== undefined ? [] : [`never killed at ${point.name}`],
+    killedAt.has(id) || whyUnreached(point) !== undefined ? [] : [`never killed at ${point.name}`],
   )
   const looked = failpoints.points.length
   return { name: 'every failpoint was reached or is excused', looked, problems }

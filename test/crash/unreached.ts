@@ -41,5 +41,6 @@ const EXCUSES: readonly (readonly [RegExp, string])[] = [
     /settle(Owed|Stranded)|runTogether: this\.#statements\.begin|serve: store\.close/,
     'only after a disk has failed',
   ],
+  [/\.ts stop: this\.#running/, 'waits for what has failpoints of its own'],
   [/signer\.ts/, 'a new key is made once a month; first starts are killed there'],
 ]
