@@ -5,6 +5,7 @@
  *   npm run test:crash                    50 rounds at random moments
  *   npm run test:crash -- --failpoints    at every await of what issues, ends and reloads
  *                                         and at every statement of an upgrade and step of a first start
+ *       --part 1/2                        the first half of these, to share them among cores
  *   npm run test:crash -- --lies          upstreams say they ended what they did not
  *   npm run test:crash -- --short         5 rounds and 6 failpoints
  *   npm run test:crash -- --rounds N --seed S
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
     failpoints: { type: 'boolean', default: false },
     lies: { type: 'boolean', default: false },
+    part: { type: 'string', default: '1/1' },
   },
 })
 const usual = values.short ? SHORT_ROUNDS : values.failpoints ? 0 : DEFAULT_ROUNDS
@@ -34,12 +36,14 @@ const failpoints = values.failpoints
     ? SHORT_FAILPOINTS
     : 0
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
+const [nth = 1, of = 1] = values.part.split('/').map(Number)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 const again = [
   ...(values.failpoints ? ['--failpoints'] : []),
   ...(values.short ? ['--short'] : []),
   ...(values.lies ? ['--lies'] : []),
+  ...(of > 1 ? ['--part', values.part] : []),
 ]
 say(`again: npm run test:crash -- ${[...again, '--rounds', rounds, '--seed', seed].join(' ')}`)
 say('upstreams: sandbox, propagation scaled down (simulated)')
@@ -49,7 +53,7 @@ async function main(): Promise<number> {
   const began = performance.now()
   try {
     const { checks, readyMs, killed, memory, minted } = await runRounds({
-      ...{ rounds, failpoints, lies: values.lies, seed, say },
+      ...{ rounds, failpoints, part: { nth, of }, lies: values.lies, seed, say },
     })
     const failed = checks.filter(({ problems }) => problems.length > 0)
     for (const { name, looked, problems } of checks) {

@@ -28,11 +28,13 @@ export async function runRounds(options: {
   readonly rounds: number
   /** After the rounds, at so many failpoints; infinite: at every one. */
   readonly failpoints: number
+  /** The n-th of so many shares of the failpoints. */
+  readonly part: { readonly nth: number; readonly of: number }
   readonly lies: boolean
   readonly seed: number
   readonly say: (line: string) => void
 }): Promise<RunResult> {
-  const { rounds, failpoints, lies, seed, say } = options
+  const { rounds, failpoints, part, lies, seed, say } = options
   const lives = rounds + failpoints
   const arena = await openArena({ seed, lives, lies, say })
   const { ledger, memory } = arena
@@ -50,13 +52,13 @@ export async function runRounds(options: {
       )
     }
     if (failpoints > 0) {
-      const swept = await sweepFailpoints(arena, { sample: failpoints, readyMs, say })
+      const swept = await sweepFailpoints(arena, { sample: failpoints, part, readyMs, say })
       killed['at a failpoint'] = swept.killedAt.size
       if (failpoints === Number.POSITIVE_INFINITY) {
         const first = await killFirstStarts(arena, say)
         const killedAt = new Set([...swept.killedAt, ...first.killedAt])
-        checks.push(everyFailpointWasReached(swept.failpoints, killedAt), first.check)
-        checks.push(await killUpgrades(arena, say))
+        checks.push(everyFailpointWasReached(swept.failpoints, { killedAt, part }), first.check)
+        if (part.nth === part.of) checks.push(await killUpgrades(arena, say))
       }
     }
     checks.push(...(await comeToRest(arena, readyMs, say)))
