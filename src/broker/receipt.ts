@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { canonicalJson } from '../audit/chain.ts'
+import { MayflyError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { KillReceipt, LeaseReceipt, ReceiptWire } from '../model/receipt.ts'
 import type { AuditPlace, Kill, KilledLease } from '../store/store.ts'
@@ -17,9 +18,18 @@ export type LeaseFacts = NonNullable<
   readonly reader: Caller['kind']
 }
 
-/** What is known of a lease now, for whoever may read it: also of one that is not over. */
+/**
+ * What is known of a lease now, for whoever may read it: also of one that is not over. `conflict` if
+ * its row is damaged, because nothing of it is known then.
+ */
 export async function leaseFacts(broker: Broker, by: Caller, id: string): Promise<LeaseFacts> {
-  const { id: found } = await findLease(broker, by, { id, act: 'readLeases' })
+  const { id: found, unreadable } = await findLease(broker, by, { id, act: 'readLeases' })
+  if (unreadable) {
+    throw new MayflyError(
+      'conflict',
+      'the row of this lease cannot be read, so nothing is signed of it: what the audit log says of it still stands',
+    )
+  }
   const asOf = broker.clock.now()
   const facts = await broker.store.receipts.ofLease(found)
   if (facts === undefined) throw notFound('lease')

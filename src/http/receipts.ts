@@ -30,7 +30,14 @@ export function receiptRoutes(app: App, { broker, guards }: Parts): void {
     request: { params: byId },
     responses: {
       200: json(leaseReceiptAnswer, 'The receipt; of a lease that is not over it says so.'),
-      ...refusals('unauthenticated', 'forbidden', 'not_found', 'task_ended', 'limit_reached'),
+      ...refusals(
+        'unauthenticated',
+        'forbidden',
+        'not_found',
+        'task_ended',
+        'conflict',
+        'limit_reached',
+      ),
     },
   })
   app.openapi(ofLease, async (c) => {

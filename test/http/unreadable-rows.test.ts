@@ -78,6 +78,25 @@ describe('P13: a receipt', () => {
   )
 })
 
+describe('P13: a receipt of a lease whose own row is damaged', () => {
+  it.each(["exposed_until = 'x'", "containment = '?'", "state = '?'", "intent_json = '{'"])(
+    'is refused with the reason, and the lease is shown as what it is (%s)',
+    async (damage) => {
+      const { api, facts } = await damaged(
+        async (api) => (await api.issue(await api.open())).body.lease.id as string,
+        () => `update leases set ${damage}`,
+      )
+      const shown = await api.as('admin', `GET /v1/leases/${facts}`)
+      expect([shown.status, shown.body.unreadable]).toEqual([200, true])
+      const receipt = await api.as('admin', `GET /v1/leases/${facts}/receipt`)
+      expect([receipt.status, receipt.text]).toEqual([
+        409,
+        expect.stringMatching(/conflict.*cannot be read.*nothing is signed/),
+      ])
+    },
+  )
+})
+
 describe('P13: one damaged row in a list', () => {
   const three = async (api: Api) => {
     const ids: { task: string; lease: string; decision: string; kill: string }[] = []
