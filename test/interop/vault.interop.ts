@@ -11,6 +11,7 @@ import { CAPABILITIES } from '../../providers/vault/vocabulary.ts'
 import { steadyClock } from '../../src/clock.ts'
 import { newId, upstreamName } from '../../src/ids.ts'
 import type { IntentItem } from '../../src/model/intent.ts'
+import { SKEW_MS } from '../../src/model/lifetime.ts'
 import type { EndOrder, Minted, MintOrder, Provider } from '../../src/provider.ts'
 import { Secret } from '../../src/secret.ts'
 import { idSource } from '../fixture/ids.ts'
@@ -414,7 +415,8 @@ async function endWell(provider: Provider, order: MintOrder, minted: Minted | nu
     slot: null,
     handle: minted?.handle ?? null,
     nativeExpiresAt: minted?.nativeExpiresAt ?? null,
-    latestPossibleExpiry: order.notAfter + 60_000,
+    // As a store has it: nothing more was committed than what is known to live.
+    latestPossibleExpiry: minted ? minted.nativeExpiresAt + SKEW_MS : order.notAfter + 60_000,
   }
   const signal = AbortSignal.timeout(10_000)
   const outcomes = await provider.revoke?.({ group: null, orders: [end], stillRefused: [], signal })
