@@ -1,9 +1,10 @@
 import type { Broker } from '../broker/broker.ts'
 import { endOrderOf } from '../broker/end-order.ts'
-import { surely, untilDeath } from '../broker/surely.ts'
+import { surely } from '../broker/surely.ts'
 import type { EndOrder, EndOutcome, Provider } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
 import { askWithin, failAll, failureOf, SAID_NOTHING } from './attempt.ts'
+import { letRunOut } from './run-out.ts'
 
 /** Removes what dead leases left upstream, and frees their places in a pool. */
 export async function cleanUpBatch(
@@ -19,9 +20,10 @@ export async function cleanUpBatch(
   // A place given back too early would wake its last token up again (P6).
   const now = surely(broker, batch[0]?.lease.provider ?? '')
   const dead = held.filter(({ lease }) => lease.latestPossibleExpiry <= now)
-  await waitForDeath(
+  await letRunOut(
     broker,
     held.filter((ending) => !dead.includes(ending)),
+    'its last token may still be alive; it is cleaned up after that',
   )
   await run(broker, dead, release && ((orders) => release.call(provider, orders)))
   await run(
@@ -32,18 +34,6 @@ export async function cleanUpBatch(
         revoke.call(provider, { group: null, orders, stillRefused: [], signal })),
   )
   await run(broker, grouped, undefined)
-}
-
-async function waitForDeath(broker: Broker, batch: readonly QueuedEnding[]): Promise<void> {
-  const { store, clock } = broker
-  const now = clock.now()
-  const error = 'its last token may still be alive; it is cleaned up after that'
-  await Promise.all(
-    batch.map(({ lease }) => {
-      const nextDue = now + untilDeath(broker, lease)
-      return store.endings.postponed({ id: lease.id, error, nextDue, counts: 'wait', now })
-    }),
-  )
 }
 
 type Ask = (orders: readonly EndOrder[], signal: AbortSignal) => Promise<readonly EndOutcome[]>

@@ -1,8 +1,9 @@
 import type { Broker } from '../broker/broker.ts'
-import { surely, untilDeath } from '../broker/surely.ts'
+import { surely } from '../broker/surely.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
 import type { Provider } from '../provider.ts'
 import type { QueuedEnding } from '../store/store.ts'
+import { letRunOut } from './run-out.ts'
 
 /** What dies by itself this soon is not worth one of its group's places. */
 const NEARLY_DEAD_MS = 60_000
@@ -19,10 +20,10 @@ export async function worthEnding(
   const hopeless = batch.filter(
     ({ lease }) => provider.revoke === undefined || lease.revocability === 'expiry',
   )
-  await runOutAll(broker, hopeless, 'this upstream cannot end it early; it runs out by itself')
+  await letRunOut(broker, hopeless, 'this upstream cannot end it early; it runs out by itself')
   const possible = batch.filter((ending) => !hopeless.includes(ending))
   const beyond = possible.filter((one) => one.groupCapacity === 0 && one.lane !== 'kill')
-  await runOutAll(broker, beyond, 'it was issued beyond the places for ends; it runs out by itself')
+  await letRunOut(broker, beyond, 'it was issued beyond the places for ends; it runs out by itself')
   const able = possible.filter((ending) => !beyond.includes(ending))
   const capacity = able.find(({ groupCapacity }) => groupCapacity)?.groupCapacity
   if (!first || typeof capacity !== 'number' || first.lease.group === null) return able
@@ -33,7 +34,7 @@ export async function worthEnding(
     ({ lease }) =>
       lease.handle !== null && lease.latestPossibleExpiry - SKEW_MS - now < NEARLY_DEAD_MS,
   )
-  await runOutAll(broker, dying, 'it is nearly dead; it runs out by itself')
+  await letRunOut(broker, dying, 'it is nearly dead; it runs out by itself')
   const rest = others.filter((ending) => !dying.includes(ending))
   const ids = able.map(({ lease }) => lease.id)
   // Whose place a clock set forward calls free is still refused; unheard, our own time must do.
@@ -41,18 +42,6 @@ export async function worthEnding(
   const held = await broker.store.endings.stillRefused(first.lease.group, ids, at)
   const holding = held.filter(({ groupCapacity }) => groupCapacity !== null)
   const places = Math.max(0, capacity - holding.length - kills.length)
-  await runOutAll(broker, rest.slice(places), 'the rest of the capacity is kept for kills')
+  await letRunOut(broker, rest.slice(places), 'the rest of the capacity is kept for kills')
   return [...kills, ...rest.slice(0, places)]
-}
-
-async function runOutAll(broker: Broker, batch: readonly QueuedEnding[], error: string) {
-  const { store, clock } = broker
-  const now = clock.now()
-  const counts = 'wait'
-  await Promise.all(
-    batch.map(({ lease }) => {
-      const nextDue = now + untilDeath(broker, lease)
-      return store.endings.postponed({ id: lease.id, error, nextDue, counts, now })
-    }),
-  )
 }
