@@ -23,16 +23,16 @@ export type LeaseFacts = NonNullable<
  * its row is damaged, because nothing of it is known then.
  */
 export async function leaseFacts(broker: Broker, by: Caller, id: string): Promise<LeaseFacts> {
-  const { id: found, unreadable } = await findLease(broker, by, { id, act: 'readLeases' })
-  if (unreadable) {
+  const { id: found } = await findLease(broker, by, { id, act: 'readLeases' })
+  const asOf = broker.clock.now()
+  const facts = await broker.store.receipts.ofLease(found)
+  if (facts === undefined) throw notFound('lease')
+  if (facts.lease.unreadable) {
     throw new MayflyError(
       'conflict',
       'the row of this lease cannot be read, so nothing is signed of it: what the audit log says of it still stands',
     )
   }
-  const asOf = broker.clock.now()
-  const facts = await broker.store.receipts.ofLease(found)
-  if (facts === undefined) throw notFound('lease')
   return { ...facts, asOf, reader: by.kind }
 }
 

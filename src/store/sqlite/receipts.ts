@@ -5,7 +5,7 @@ import type { AuditPlace, KilledLease, ReceiptStore } from '../store.ts'
 import { eventOf } from './audit.ts'
 import type { Db } from './database.ts'
 import { and, asc, desc, eq, gt, gte, lte, sql } from './drizzle.ts'
-import { LEASE_STATES } from './legible.ts'
+import { LEASE_STATES, shown } from './legible.ts'
 import { leaseOf } from './rows.ts'
 import { audit, killLeases, kills, leases } from './schema.ts'
 import { LATEST, storedInstant } from './stored-json.ts'
@@ -20,7 +20,7 @@ export function receiptStore(db: Db): ReceiptStore {
       const row = db.select().from(leases).where(eq(leases.id, id)).get()
       if (!row) return undefined
       const ordered = row.endingSince === null ? undefined : lastOf(id, 'lease.ending')
-      return { lease: leaseOf(row), ordered, last: lastOf(id) }
+      return { lease: shown(leases, row, leaseOf), ordered, last: lastOf(id) }
     },
     async orderOfKill({ id, createdAt }) {
       const first = firstSince(createdAt)
