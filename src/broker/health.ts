@@ -2,16 +2,10 @@ import type { Clock } from '../clock.ts'
 import type { DriftKind } from '../model/drift.ts'
 import { SKEW_MS } from '../model/lifetime.ts'
 import type { Doubt, Finding } from '../provider.ts'
+import { type Circuit, DIRECTIONS, type Direction, PAUSE_MS } from './circuit.ts'
 
 /** What cannot be ended must not be minted (P17); these bounds say when that is in doubt. */
 const FAILURES_TO_OPEN = 5
-/** After this long an open mint circuit lets one request try again. */
-const MINT_PAUSE_MS = 10_000
-/**
- * After this long without a failed end one mint may try again: whatever still waits to be ended is
- * tried, and fails, more often than that, so nothing waits any more that could prove an end works.
- */
-const REVOKE_PAUSE_MS = 180_000
 /**
  * An upstream that asks for more is not left alone for longer: what waits there is to be ended within
  * a minute of its return.
@@ -21,23 +15,6 @@ export const LONGEST_PAUSE_MS = 30_000
 const SKEW_MEMORY_MS = 60_000
 /** A slot on which nothing could be minted is tried last for this long. */
 const SLOT_REST_MS = 60_000
-
-const DIRECTIONS = ['mint', 'revoke'] as const
-export type Direction = (typeof DIRECTIONS)[number]
-
-const PAUSE_MS: Readonly<Record<Direction, number>> = {
-  mint: MINT_PAUSE_MS,
-  revoke: REVOKE_PAUSE_MS,
-}
-
-export interface Circuit {
-  readonly provider: string
-  readonly direction: Direction
-  /** Nothing is minted meanwhile; ends and kills are tried all the same. */
-  readonly open: boolean
-  /** In a row, until now. */
-  readonly failures: number
-}
 
 interface ProviderState {
   failures: Record<Direction, number>
@@ -147,7 +124,7 @@ export class Health {
     const state = this.#stateOf(provider)
     if (this.#diskProblem !== undefined) return this.#diskProblem
     const failedAt = state.openedAt.revoke
-    if (failedAt !== undefined && this.#clock.monotonic() - failedAt < REVOKE_PAUSE_MS) {
+    if (failedAt !== undefined && this.#clock.monotonic() - failedAt < PAUSE_MS.revoke) {
       return `ending leases at ${provider} fails at present`
     }
     if (state.blocking.length > 0) {
@@ -167,7 +144,7 @@ export class Health {
   /** Why the upstream should not even be asked now: it failed repeatedly a moment ago. */
   mintPaused(provider: string): string | undefined {
     const opened = this.#stateOf(provider).openedAt.mint
-    if (opened === undefined || this.#clock.monotonic() - opened >= MINT_PAUSE_MS) return undefined
+    if (opened === undefined || this.#clock.monotonic() - opened >= PAUSE_MS.mint) return undefined
     return `${provider} does not answer at present`
   }
 

@@ -5,7 +5,7 @@ import type { Description } from '../provider.ts'
 import type { Page } from '../store/store.ts'
 import type { OperatorCaller } from './authenticate.ts'
 import type { Broker, World } from './broker.ts'
-import type { Circuit, Direction } from './health.ts'
+import type { Circuit, Direction } from './circuit.ts'
 import { mayRead, tenantsFor } from './operator.ts'
 import { type Listing, pageOfAll } from './page.ts'
 
