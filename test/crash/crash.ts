@@ -6,6 +6,7 @@
  *   npm run test:crash -- --failpoints    at every await of what issues, ends and reloads
  *                                         and at every statement of an upgrade and step of a first start
  *       --part 1/2                        the first half of these, to share them among cores
+ *       --named dropPolicy                only at awaits that are named so
  *   npm run test:crash -- --lies          upstreams say they ended what they did not
  *   npm run test:crash -- --short         5 rounds and 6 failpoints
  *   npm run test:crash -- --rounds N --seed S
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     failpoints: { type: 'boolean', default: false },
     lies: { type: 'boolean', default: false },
     part: { type: 'string', default: '1/1' },
+    named: { type: 'string' },
   },
 })
 const usual = values.short ? SHORT_ROUNDS : values.failpoints ? 0 : DEFAULT_ROUNDS
@@ -37,6 +39,7 @@ const failpoints = values.failpoints
     : 0
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 const [nth = 1, of = 1] = values.part.split('/').map(Number)
+const named = values.named === undefined ? undefined : new RegExp(values.named)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 const again = [
@@ -44,6 +47,7 @@ const again = [
   ...(values.short ? ['--short'] : []),
   ...(values.lies ? ['--lies'] : []),
   ...(of > 1 ? ['--part', values.part] : []),
+  ...(named ? ['--named', `'${named.source}'`] : []),
 ]
 say(`again: npm run test:crash -- ${[...again, '--rounds', rounds, '--seed', seed].join(' ')}`)
 say('upstreams: sandbox, propagation scaled down (simulated)')
@@ -53,7 +57,7 @@ async function main(): Promise<number> {
   const began = performance.now()
   try {
     const { checks, readyMs, killed, memory, minted } = await runRounds({
-      ...{ rounds, failpoints, part: { nth, of }, lies: values.lies, seed, say },
+      ...{ rounds, failpoints, part: { nth, of, named }, lies: values.lies, seed, say },
     })
     const failed = checks.filter(({ problems }) => problems.length > 0)
     for (const { name, looked, problems } of checks) {

@@ -87,6 +87,11 @@ function faultsOf(seeded: Seeded): RoundPlan['faults'] {
   })
 }
 
+/** Every call of a mint refused once: behind a refusal is what a life seldom gets to. */
+export function refusals(): RoundPlan['faults'] {
+  return MINTING.map((operation) => ({ operation, fault: REFUSED, times: 1 }))
+}
+
 export function describeMoment(moment: Moment): string {
   return 'nth' in moment
     ? `at the ${moment.nth}. time it ${moment.kind}`

@@ -6,7 +6,7 @@ import { killFirstStarts } from './first-start.ts'
 import { Load } from './load.ts'
 import type { Memory } from './memory.ts'
 import { describeMoment, type Moment, planRound } from './moment.ts'
-import { everyFailpointWasReached, sweepFailpoints } from './sweep.ts'
+import { everyFailpointWasReached, type Part, sweepFailpoints } from './sweep.ts'
 import { killUpgrades } from './upgrade.ts'
 import type { Check } from './verdict.ts'
 
@@ -28,8 +28,7 @@ export async function runRounds(options: {
   readonly rounds: number
   /** After the rounds, at so many failpoints; infinite: at every one. */
   readonly failpoints: number
-  /** The n-th of so many shares of the failpoints. */
-  readonly part: { readonly nth: number; readonly of: number }
+  readonly part: Part
   readonly lies: boolean
   readonly seed: number
   readonly say: (line: string) => void
@@ -55,10 +54,12 @@ export async function runRounds(options: {
       const swept = await sweepFailpoints(arena, { sample: failpoints, part, readyMs, say })
       killed['at a failpoint'] = swept.killedAt.size
       if (failpoints === Number.POSITIVE_INFINITY) {
-        const first = await killFirstStarts(arena, say)
-        const killedAt = new Set([...swept.killedAt, ...first.killedAt])
-        checks.push(everyFailpointWasReached(swept.failpoints, { killedAt, part }), first.check)
-        if (part.nth === part.of) checks.push(await killUpgrades(arena, say))
+        const whole = part.named === undefined
+        const first = whole ? await killFirstStarts(arena, say) : undefined
+        const killedAt = new Set([...swept.killedAt, ...(first?.killedAt ?? [])])
+        checks.push(everyFailpointWasReached(swept.failpoints, { killedAt, part }))
+        if (first) checks.push(first.check)
+        if (whole && part.nth === part.of) checks.push(await killUpgrades(arena, say))
       }
     }
     checks.push(...(await comeToRest(arena, readyMs, say)))

@@ -3,7 +3,7 @@ import { type Arena, steal } from './arena.ts'
 import { BrokerProcess } from './broker-process.ts'
 import { Failpoints, type KillAt } from './failpoint-plan.ts'
 import { Load } from './load.ts'
-import { planRound } from './moment.ts'
+import { planRound, refusals } from './moment.ts'
 import { whyUnreached } from './unreached.ts'
 import type { Check } from './verdict.ts'
 
@@ -11,7 +11,9 @@ import type { Check } from './verdict.ts'
 const LONGEST_LIFE_MS = 5_000
 /** A life without a kill, to see what is reached at all. */
 const SCOUTING_MS = { sample: 3_000, all: 20_000 }
-/** A failpoint that is reached sometimes is waited for in so many whole lives. */
+/** Where only those are left that a life seldom gets to, it has longer for them. */
+const LONGEST_RARE_LIFE_MS = 15_000
+/** Each of these is waited for in so many whole lives. */
 const LIVES_IN_VAIN = 30
 const THEFTS_PER_LIFE = 10
 const STOPPING = /: stop|^serve\.ts stop|lifecycle\.ts stop|\.close$|closeUnused/
@@ -35,19 +37,22 @@ export async function sweepFailpoints(
   const sweep: Sweep = { arena, failpoints, readyMs, life: 0 }
   const scouting = sample === Number.POSITIVE_INFINITY ? SCOUTING_MS.all : SCOUTING_MS.sample
   await oneLife(sweep, { forMs: scouting })
+  const ours = new Set(idsOf(failpoints, part))
   const inVain = new Map<number, number>()
   const done = new Set<number>()
   for (;;) {
-    const open = failpoints
-      .reached()
-      .filter((id) => isOf(part, id) && !done.has(id) && (inVain.get(id) ?? 0) < LIVES_IN_VAIN)
+    const candidates = part.named === undefined ? failpoints.reached() : [...ours]
+    const open = candidates.filter(
+      (id) => ours.has(id) && !done.has(id) && (inVain.get(id) ?? 0) < LIVES_IN_VAIN,
+    )
     if (open.length === 0 || done.size >= sample) break
     const orAt = open.filter((id) => inVain.has(id))
     const fresh = open.filter((id) => !inVain.has(id))
     const id = arena.seeded.pick(fresh.length > 0 ? fresh : orAt)
     const side = arena.seeded.pick(['before', 'after'] as const)
     const kill = { id, side, nth: inVain.has(id) ? 1 : arena.seeded.between(1, 3), orAt }
-    const died = await oneLife(sweep, { kill, forMs: LONGEST_LIFE_MS })
+    const forMs = fresh.length > 0 ? LONGEST_LIFE_MS : LONGEST_RARE_LIFE_MS
+    const died = await oneLife(sweep, { kill, forMs })
     if (died === undefined) {
       for (const each of [id, ...orAt]) inVain.set(each, (inVain.get(each) ?? 0) + 1)
       say(`not reached ${failpoints.points[id]?.name}; ${orAt.length} rare of ${open.length} left`)
@@ -59,14 +64,16 @@ export async function sweepFailpoints(
   return { failpoints, killedAt: done }
 }
 
-/** The n-th of so many shares. */
-interface Part {
+/** The n-th of so many shares, or of it only what is named so, which is waited for unseen. */
+export interface Part {
   readonly nth: number
   readonly of: number
+  readonly named: RegExp | undefined
 }
 
-function isOf({ nth, of }: Part, id: number): boolean {
-  return id % of === nth - 1
+function idsOf({ points }: Failpoints, { nth, of, named }: Part): readonly number[] {
+  const ids = [...points.keys()].filter((id) => id % of === nth - 1)
+  return ids.filter((id) => named?.test(points[id]?.name ?? '') ?? true)
 }
 
 interface Sweep {
@@ -85,7 +92,9 @@ async function oneLife(
   const { dir, upstreams, faults } = arena
   sweep.life += 1
   faults.clear()
-  for (const { operation, fault, times } of planRound(arena).faults) {
+  const awaited = kill === undefined ? [] : [kill.id, ...(kill.orAt ?? [])]
+  const rare = (kill?.orAt ?? []).length > 0 ? refusals() : []
+  for (const { operation, fault, times } of [...rare, ...planRound(arena).faults]) {
     faults.plan(operation, fault, times)
   }
   const broker = new BrokerProcess({ dir, env: upstreams.env, failpoints: failpoints.plan(kill) })
@@ -102,7 +111,6 @@ async function oneLife(
   if (broker.over && !broker.killed)
     throw new Error(`the broker fell by itself:\n${broker.lastWords()}`)
   // What has not come by now may come when it stops, which takes its time under load.
-  const awaited = kill === undefined ? [] : [kill.id, ...(kill.orAt ?? [])]
   const names = awaited.map((id) => failpoints.points[id]?.name ?? '')
   if (kill === undefined || names.some((name) => STOPPING.test(name))) {
     faults.clear()
@@ -120,11 +128,11 @@ export function everyFailpointWasReached(
   failpoints: Failpoints,
   { killedAt, part }: { readonly killedAt: ReadonlySet<number>; readonly part: Part },
 ): Check {
-  const problems = failpoints.points.flatMap((point, id) =>
-    killedAt.has(id) || !isOf(part, id) || whyUnreached(point) !== undefined
-      ? []
-      : [`never killed at ${point.name}`],
-  )
-  const looked = failpoints.points.length
+  const ids = idsOf(failpoints, part).filter((id) => !killedAt.has(id))
+  const unreached = ids.flatMap((id) => failpoints.points[id] ?? [])
+  const problems = unreached
+    .filter((point) => whyUnreached(point) === undefined)
+    .map(({ name }) => `never killed at ${name}`)
+  const looked = idsOf(failpoints, part).length
   return { name: 'every failpoint was reached or is excused', looked, problems }
 }
