@@ -4,7 +4,7 @@
  *   npm run bench                     the full run
  *   npm run bench -- --short          for shared machines: fails only on gross misses
  *   npm run bench -- --json           one JSON document
- *   npm run bench -- --rows 6,7       only these rows of the table
+ *   npm run bench -- --rows 7,8       only these rows of the table
  *   npm run bench -- --profile DIR    a CPU profile of Mayfly under the first row, or under --rows
  */
 import { writeFileSync } from 'node:fs'
@@ -18,6 +18,7 @@ const FULL: Length = {
   warmUpMs: 1_000,
   measureMs: 3_000,
   singleMs: 5_000,
+  fillMs: 30_000,
   signals: 300,
   decisions: 5_000,
   killedLeases: 1_000,
@@ -28,6 +29,7 @@ const SHORT: Length = {
   warmUpMs: 500,
   measureMs: 1_500,
   singleMs: 1_500,
+  fillMs: 1_500,
   signals: 60,
   decisions: 1_000,
   killedLeases: 200,
@@ -46,21 +48,17 @@ const { values } = parseArgs({
 })
 const { short, json, profile, rows: wanted = profile === undefined ? '' : '1' } = values
 const tolerance = short ? SHORT_TOLERANCE : 1
-const setting = await startSetting({ profileTo: profile })
-try {
-  const rows = await measureRows(setting, {
-    length: short ? SHORT : FULL,
-    tolerance,
-    only: wanted.split(',').filter(Boolean).map(Number),
-  })
-  if (json) process.stdout.write(`${JSON.stringify({ short, tolerance, rows }, null, 2)}\n`)
-  else print(rows)
-  const failed = rows.filter((row) => !row.ok).length
-  report({ passed: rows.length - failed, failed })
-  process.exitCode = failed === 0 ? 0 : 1
-} finally {
-  await setting.close()
-}
+const rows = await measureRows(() => startSetting({ profileTo: profile }), {
+  length: short ? SHORT : FULL,
+  tolerance,
+  only: wanted.split(',').filter(Boolean).map(Number),
+})
+if (json) process.stdout.write(`${JSON.stringify({ short, tolerance, rows }, null, 2)}\n`)
+else print(rows)
+const failed = rows.filter((row) => !row.ok).length
+const asked = rows.filter((row) => row.target !== '').length
+report({ passed: asked - failed, failed })
+process.exitCode = failed === 0 ? 0 : 1
 
 function print(rows: readonly Row[]): void {
   const say = (line: string) => process.stdout.write(`${line}\n`)
@@ -74,7 +72,7 @@ function print(rows: readonly Row[]): void {
     ['', 'target', 'value', 'floor', ''],
     ...rows.map(({ name, target, value, floor, ok, met }) => {
       const verdict = met ? 'pass' : ok ? 'miss, within tolerance' : 'miss'
-      return [name, target, value, floor ?? '', verdict]
+      return [name, target, value, floor ?? '', target === '' ? '' : verdict]
     }),
   ]
   const widths = [0, 1, 2, 3, 4].map((at) =>
