@@ -162,11 +162,14 @@ export async function refuseByRail(
   },
 ): Promise<never> {
   const { world, task, request, refusal, lease, now } = facts
-  const { rail, code, message } = refusal
+  const { rail, code, message, retryAfterSeconds } = refusal
   const decision = deniedByRail({ rail, reason: message, policyHash: world.policy.hash })
   const about = { task, request, decision, ttlSeconds: undefined, now }
   await broker.store.decisions.refuse(credentialDecision(broker, about))
-  throw new MayflyError(code, message, { detail: { ...(lease && { lease: lease.id }), rail } })
+  throw new MayflyError(code, message, {
+    detail: { ...(lease && { lease: lease.id }), rail },
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  })
 }
 
 /** Longer than any policy would accept unseen: the longest residual known is a 12 h token. */

@@ -33,6 +33,8 @@ export interface RailRefusal {
   readonly code: ErrorCode
   readonly rail: string
   readonly message: string
+  /** When it may be different: it depends on more than the request. */
+  readonly retryAfterSeconds?: number
 }
 
 /**

@@ -1,7 +1,11 @@
 import { MayflyError } from '../errors.ts'
 import type { Broker } from './broker.ts'
+import { PAUSE_MS } from './circuit.ts'
 import { type Plan, type RailRefusal, unacceptable } from './plan.ts'
 import { withheld } from './withheld.ts'
+
+/** What stands against ending is looked at again about this often, or is for an operator to mend. */
+const LATER_SECONDS = 60
 
 /** Takes one of the agent's issues of this minute, or refuses before anything is written. */
 export function takeIssuePace({ pace, world }: Broker, agent: string): void {
@@ -18,11 +22,17 @@ export function unfitToMint({ health, store }: Broker, plan: Plan): RailRefusal 
   const refused = unacceptable(plan)
   if (refused) return refused
   const why = withheld({ health, store })
-  if (why) return { code: 'not_revocable_now', ...why }
+  if (why) return { code: 'not_revocable_now', ...why, retryAfterSeconds: LATER_SECONDS }
   const { provider, weakestRevocability } = plan.entitlement
   const paused = health.mintPaused(provider)
-  if (paused) return { code: 'upstream_unavailable', rail: 'mint-circuit', message: paused }
+  if (paused) {
+    const retryAfterSeconds = PAUSE_MS.mint / 1_000
+    const rail = 'mint-circuit'
+    return { code: 'upstream_unavailable', rail, message: paused, retryAfterSeconds }
+  }
   if (weakestRevocability === 'expiry') return undefined
   const message = health.notRevocable(provider)
-  return message ? { code: 'not_revocable_now', rail: 'revocable', message } : undefined
+  if (!message) return undefined
+  const retryAfterSeconds = LATER_SECONDS
+  return { code: 'not_revocable_now', rail: 'revocable', message, retryAfterSeconds }
 }

@@ -14,7 +14,7 @@ export async function endTask(
   const task = await api().endTask(id, outcome)
   if (terminal.json) terminal.answer(task)
   else {
-    terminal.line(`ended ${task.id} (${task.outcome ?? task.state}): its leases are being ended`)
+    terminal.line(`ended ${task.id} (${task.outcome ?? task.state}): its leases end with it`)
     terminal.line('  watch    mayfly endings ls')
   }
   return 0

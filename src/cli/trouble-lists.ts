@@ -31,7 +31,7 @@ export function listKills(context: Context, paging: Paging): Promise<ExitCode> {
 /** `ending, 3 left`: what could still work is what a person looks for first. */
 function killState(kill: KillWire): string {
   const { remaining } = kill.progress
-  const state = kill.state ?? ''
+  const state = kill.state ?? 'unknown'
   return marked(remaining > 0 ? `${state}, ${remaining} left` : state, kill)
 }
 

@@ -317,7 +317,9 @@ describe('what misbehaving upstreams get', () => {
     upstream.skewMs = 31_000
     expect((await issue(task)).body.code).toBe('not_revocable_now')
     expect(await store.leases.countActive({})).toBe(0)
-    expect((await issue(task)).body.code).toBe('not_revocable_now')
+    const again = await issue(task)
+    expect(again.body.code).toBe('not_revocable_now')
+    expect(Number(again.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(upstream.minted).toHaveLength(1)
   })
 })

@@ -80,7 +80,7 @@ export const killAnswer = z
     dry_run: z.boolean(),
     state: z.enum(['ordering', 'ending', 'ended']).optional().openapi({
       description:
-        'ordering: committed, its leases follow; ending: some could still work; ended: none can.',
+        'ordering: committed, its leases follow; ending: some could still work; ended: none can. Absent in a dry run, and where its row is damaged and nobody knows.',
     }),
     counts: z.strictObject(countsAnswer),
     progress: progressAnswer,
@@ -101,11 +101,18 @@ export function killWire(kill: Kill, progress: KillProgress | undefined): KillWi
     created_at: rfc3339(kill.createdAt),
     ...known({ block: kill.block }),
     dry_run: false,
-    state: !kill.done ? 'ordering' : progress?.remaining === 0 ? 'ended' : 'ending',
+    ...known({ state: stateOf(kill, progress) }),
     counts: { ...kill.counts },
     progress: progress === undefined ? { ...NOTHING_YET } : progressWire(progress),
     ...(kill.unreadable ? { unreadable: true } : {}),
   }
+}
+
+/** Of a damaged row nobody knows whether all that it named was ordered to end. */
+function stateOf(kill: Kill, progress: KillProgress | undefined): KillWire['state'] {
+  if (!kill.done) return 'ordering'
+  if (progress?.remaining !== 0) return 'ending'
+  return kill.unreadable ? undefined : 'ended'
 }
 
 /** Whom a kill would hit; nothing bears this id. */
