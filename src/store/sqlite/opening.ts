@@ -95,7 +95,7 @@ export function opening(
       },
     })
     shown.keep(row)
-    return { ok: true, task: taskOf(row) }
+    return { ok: true, task: shown.task(row.id) ?? taskOf(row) }
   }
 }
 

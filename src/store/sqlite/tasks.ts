@@ -108,9 +108,8 @@ export function taskStore(rooms: Rooms): TaskStore & { readonly endWithin: EndTa
 
   const endWithin: EndTask = (tx, id, ending) => {
     const { outcome, taskCause, now, actor } = ending
-    if (toEnded.run({ id, outcome, cause: taskCause, now }).changes === 0) return false
-    const row = byId.get({ id })
-    if (!row) return false
+    const row = shown.row(id) ?? byId.get({ id })
+    if (!row || toEnded.run({ id, outcome, cause: taskCause, now }).changes === 0) return false
     const ended = moves.endOfTask(tx, id, ending)
     approvals.expireOfTask(tx, row, { cause: 'task-ended', actor, now })
     tx.event({
