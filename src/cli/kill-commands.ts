@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Run } from './command.ts'
-import { paged, REASON, selectorFlags, WAIT, WHY, withSelector } from './options.ts'
+import { paged, REASON, selectorFlags, WHY, waiting, withSelector } from './options.ts'
 
 const killing = () => import('./kill.ts')
 
@@ -8,11 +8,10 @@ export function addKillCommands(program: Command, run: Run): void {
   const kill = program
     .command('kill')
     .description('end every lease that matches, now, and issue nothing for it afterwards')
-  withSelector(kill)
+  waiting(withSelector(kill))
     .option('--all', 'everything of every tenant')
     .option('--block <duration>', 'issue nothing for so long; 0 for no block (until lifted)')
     .option('--dry-run', 'only say whom it would hit, and how far')
-    .option('--wait [duration]', WAIT)
     .option('--yes', 'do not ask, even for --all')
     .requiredOption(REASON, WHY)
     .action((flags) =>
@@ -26,10 +25,8 @@ export function addKillCommands(program: Command, run: Run): void {
     .action((flags) =>
       run(async (context) => (await import('./trouble-lists.ts')).listKills(context, flags)),
     )
-  kills
-    .command('show <id>')
+  waiting(kills.command('show <id>'))
     .description('one order, and how far its leases have come')
-    .option('--wait [duration]', WAIT)
     .action((id, flags) =>
       run(async (context) => (await import('./kill-progress.ts')).showKill(context, id, flags)),
     )

@@ -1,7 +1,6 @@
-import { parseDuration } from '../duration.ts'
 import { CONTAINMENTS } from '../model/lease.ts'
 import type { KillWire } from '../model/wire.ts'
-import { type Context, type ExitCode, UsageError } from './command.ts'
+import type { Context, ExitCode } from './command.ts'
 import { plural } from './plural.ts'
 import { show } from './show.ts'
 import { when } from './when.ts'
@@ -13,7 +12,7 @@ const WAIT_SECONDS = 60
 export async function showKill(
   context: Context,
   id: string,
-  { wait }: { readonly wait?: string | true },
+  { wait }: { readonly wait?: number | true },
 ): Promise<ExitCode> {
   if (wait === undefined) return await show(context, 'killed', id)
   const kill = await waitForKill(context, id, wait)
@@ -28,11 +27,9 @@ export async function showKill(
 export async function waitForKill(
   { api, io, terminal, now }: Context,
   id: string,
-  wait: string | true,
+  wait: number | true,
 ): Promise<KillWire> {
-  const seconds = wait === true ? WAIT_SECONDS : parseDuration(wait)
-  if (seconds === undefined)
-    throw new UsageError(`--wait "${wait}" is not a duration: write 30s, 5m`)
+  const seconds = wait === true ? WAIT_SECONDS : wait
   const until = io.clockSource.monotonic() + seconds * 1_000
   let said = ''
   for (;;) {

@@ -16,8 +16,8 @@ export interface KillFlags {
   readonly block?: string
   readonly dryRun?: boolean
   readonly yes?: boolean
-  /** Watch it come along, for so long. */
-  readonly wait?: string | true
+  /** Watch it come along, for so many seconds. */
+  readonly wait?: number | true
 }
 
 /** `kill`: check → confirm if it is everything → order → say what happened, wait if told to. */

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { parseDuration } from '../duration.ts'
 import { SELECTOR_FIELDS } from '../model/selector.ts'
 
 export const REASON = '--reason <text>'
-export const WAIT = 'show how it comes along until nothing waits for its upstream any more (60s)'
 export const WHY = 'why, for the audit log and whoever looks next'
 
 export function paged(command: Command): Command {
@@ -14,6 +14,21 @@ export function paged(command: Command): Command {
 function positive(text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be a whole number above zero.')
+}
+
+/** `--wait`, read before anything is sent: what is refused as badly written did nothing. */
+export function waiting(command: Command): Command {
+  return command.option(
+    '--wait [duration]',
+    'show how it comes along until nothing waits for its upstream any more (60s)',
+    waitSeconds,
+  )
+}
+
+function waitSeconds(text: string): number {
+  const seconds = parseDuration(text)
+  if (seconds !== undefined) return seconds
+  throw new InvalidArgumentError('It must be a duration like 30s or 5m.')
 }
 
 export function withSelector(command: Command): Command {
