@@ -167,7 +167,7 @@ async function revokeToken(
 /**
  * Without its policy no token can do anything, also one that appears later. A secret that was read
  * in a call whose answer was lost dies with its token, but only in Vault's own queue. What bites
- * later than Vault answers counts until it surely has.
+ * later than Vault answers has no bound to rely on, so it counts to its own end.
  */
 function exposedUntilOf(order: EndOrder, handle: Handle, now: number): number {
   const target = targetOf(order)
@@ -175,6 +175,5 @@ function exposedUntilOf(order: EndOrder, handle: Handle, now: number): number {
   if (!handle.complete) return order.latestPossibleExpiry
   const nativeEnd = order.nativeExpiresAt ?? order.latestPossibleExpiry
   if (target === undefined) return nativeEnd
-  const { propagation } = engineOf(target)
-  return Math.min(nativeEnd, now + (propagation?.worstSeconds ?? 0) * 1_000)
+  return engineOf(target).revocability === 'immediate' ? Math.min(nativeEnd, now) : nativeEnd
 }

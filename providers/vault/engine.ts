@@ -10,7 +10,10 @@ export interface Engine {
   /** How its secret is asked for. */
   readonly reads: 'read' | 'update'
   readonly revocability: Revocability
-  /** How long a revocation that Vault answered may take to bite, where it does at all. */
+  /**
+   * How long a revocation that Vault answered takes to bite, as a rule. No bound is stated that holds
+   * however the other side is set up, so `exposed_until` never rests on it.
+   */
   readonly propagation?: { readonly typicalSeconds: number; readonly worstSeconds: number }
   /** Whether Vault's having forgotten the lease shows that the secret is dead. */
   readonly proof: 'lookup' | 'expiry'
@@ -21,7 +24,7 @@ export interface Engine {
   readonly leased: boolean
   /** Whether the life is asked for in the call; else the Vault lease is shortened after it. */
   readonly asksLife: boolean
-  /** How much longer than its Vault lease the secret may live. */
+  /** How much longer than its Vault lease, and than the end it states itself, the secret may live. */
   readonly graceMs: number
 }
 
@@ -35,6 +38,8 @@ const UNCHECKED_CERTIFICATE = 'unchecked-certificate'
 const OFFLINE_SERVICE_ACCOUNT_TOKEN = 'offline-service-account-token'
 /** Sessions that an AWS credential assumed before its end live their own time. */
 const ASSUMED_SESSIONS = 'assumed-sessions'
+/** AWS lets no access key expire: until Vault has deleted its user and all of AWS heard, it works. */
+const UNEXPIRING_ACCESS_KEY = 'unexpiring-access-key'
 /** sshd asks at login only. */
 const OPEN_SSH_SESSION = 'open-ssh-session'
 
@@ -42,8 +47,20 @@ const OPEN_SSH_SESSION = 'open-ssh-session'
 const DATABASE_GRACE_MS = 5_000
 /** The Kubernetes API gives no token a shorter life (TokenRequest v1). */
 const SERVICE_ACCOUNT_FLOOR_SECONDS = 600
+/**
+ * How long an API server by default takes a token after its `exp`, and after a deletion that a
+ * finalizer holds up: a minute (`jwt.DefaultLeeway` in kubernetes `pkg/serviceaccount/claims.go`; so
+ * says "Managing Service Accounts" of deletions), and what its token cache believes (10 s).
+ */
+const API_SERVER_SECONDS = 60 + 10
 /** STS gives no session a shorter life. */
 const STS_FLOOR_SECONDS = 900
+/**
+ * IAM is eventually consistent and caches; its user guide ("Changes that I make are not always
+ * immediately visible") names no bound. That it never is this long in practice is what the authors
+ * of Vault's engine say (`builtin/logical/aws/path_user.go`); others measured 3 to 4 s.
+ */
+const IAM_SECONDS = 300
 
 /** The life is asked for, and nothing ends it sooner. */
 const EXPIRES: Omit<Engine, 'leased' | 'residuals'> = {
@@ -53,6 +70,13 @@ const EXPIRES: Omit<Engine, 'leased' | 'residuals'> = {
   floorSeconds: 2,
   asksLife: true,
   graceMs: 0,
+}
+
+const SERVICE_ACCOUNT_TOKEN: Omit<Engine, 'residuals'> = {
+  ...EXPIRES,
+  floorSeconds: SERVICE_ACCOUNT_FLOOR_SECONDS,
+  leased: true,
+  graceMs: API_SERVER_SECONDS * 1_000,
 }
 
 export function engineOf(target: DynamicTarget): Engine {
@@ -81,26 +105,26 @@ export function engineOf(target: DynamicTarget): Engine {
           }
         : { ...EXPIRES, leased: false, residuals: [] }
     case 'kubernetes':
-      // What the engine did not create it does not delete: such a token lives to its `exp`.
+      // What the engine did not create it does not delete: such a token lives to its `exp`. So does
+      // any in a cluster that does not look accounts up (`--service-account-lookup=false`).
       return target.service_account === 'generated'
         ? {
-            ...EXPIRES,
+            ...SERVICE_ACCOUNT_TOKEN,
             revocability: 'propagating',
-            propagation: { typicalSeconds: 10, worstSeconds: 60 },
-            floorSeconds: SERVICE_ACCOUNT_FLOOR_SECONDS,
-            leased: true,
+            propagation: { typicalSeconds: 10, worstSeconds: API_SERVER_SECONDS },
             residuals: [OFFLINE_SERVICE_ACCOUNT_TOKEN],
           }
-        : { ...EXPIRES, floorSeconds: SERVICE_ACCOUNT_FLOOR_SECONDS, leased: true, residuals: [] }
+        : { ...SERVICE_ACCOUNT_TOKEN, residuals: [] }
     case 'aws':
       return target.credential === 'iam_user'
         ? {
             ...ENDED_AT_ONCE,
             reads: 'read',
             revocability: 'propagating',
-            propagation: { typicalSeconds: 4, worstSeconds: 300 },
+            propagation: { typicalSeconds: 4, worstSeconds: IAM_SECONDS },
             proof: 'expiry',
-            residuals: [ASSUMED_SESSIONS],
+            residuals: [ASSUMED_SESSIONS, UNEXPIRING_ACCESS_KEY],
+            graceMs: IAM_SECONDS * 1_000,
           }
         : {
             ...EXPIRES,

@@ -56,7 +56,7 @@ export async function readSecret(upstream: Upstream, read: Read): Promise<Dynami
   const seconds = await secondsOf(upstream, { order, engine, leaseId, body, asked, ttlSeconds })
   const life = lifeOf({ sentAt, answeredAt: clock.now(), seconds })
   const stated = statedEnd(body.data) ?? 0
-  return { data, leaseId, at, ...life, diesBy: Math.max(life.diesBy + engine.graceMs, stated) }
+  return { data, leaseId, at, ...life, diesBy: Math.max(life.diesBy, stated) + engine.graceMs }
 }
 
 function ask({ client }: Upstream, read: Read, asked: number): Promise<VaultReply> {

@@ -37,6 +37,8 @@ const UNKNOWN_ROLE: Readonly<Record<Mount, (name: string) => string>> = {
 /** Never shorter, whatever is asked: the Kubernetes API's and STS's own floors. */
 const KUBERNETES_FLOOR = 600
 const STS_FLOOR = 900
+/** How long after its `exp` an API server may still take a token: a minute, and its cache. */
+const KUBERNETES_LEEWAY_MS = 70_000
 const DEFAULT_TTL = 3_600
 
 export class IssuingEngine {
@@ -81,7 +83,8 @@ export class IssuingEngine {
     const { token, issued } = made
     const { secret, lifeSeconds, leased, revocable } = issued
     const at = this.#now()
-    const end = at + lifeSeconds * 1_000
+    const leeway = path.startsWith('kubernetes/') ? KUBERNETES_LEEWAY_MS : 0
+    const end = at + lifeSeconds * 1_000 + leeway
     this.#ends.set(secret, end)
     this.#ledger.mint({
       upstream: 'vault',
