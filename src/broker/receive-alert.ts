@@ -42,7 +42,7 @@ export function reportOf(
   { text, map }: { readonly text: string; readonly map: AlertMap },
 ): Report {
   const unsigned = source.secret === undefined
-  const known = namesOf(world)
+  const known = namesOf(world, source)
   const report = readAlert({ text, map, max_action: source.max_action, known, unsigned })
   if (report !== undefined) return report
   throw new MayflyError('invalid_request', 'the signal was not understood', {
@@ -59,10 +59,21 @@ export function decode(bytes: Uint8Array): string {
   }
 }
 
-function namesOf({ config, agents }: World): KnownNames {
+/**
+ * Whom a source can mean. A sender learns nothing of what is beyond its scope (P11): an agent of
+ * other tenants is unknown to it, and what its scope leaves out it is refused, known here or not.
+ */
+function namesOf({ config, agents }: World, { scope }: Pick<SignalSource, 'scope'>): KnownNames {
+  const isBeyond = (names: readonly string[] | undefined, name: string) =>
+    names?.includes(name) === false
   return {
-    agent: (id) => agents.has(id),
-    tenant: (name) => config.agents.some(({ tenant }) => tenant === name),
+    agent: (id) => {
+      if (isBeyond(scope?.agents, id)) return true
+      const agent = agents.get(id)
+      return agent !== undefined && !isBeyond(scope?.tenants, agent.tenant)
+    },
+    tenant: (name) =>
+      isBeyond(scope?.tenants, name) || config.agents.some(({ tenant }) => tenant === name),
     task: (id) => isId('task', id),
     workload: (name) => config.issuers.some((issuer) => name.startsWith(`${issuer.name}/`)),
   }

@@ -221,6 +221,36 @@ describe('an alert of a sender that cannot sign', () => {
     expect((await send(api, { agent: 'summariser', tenant: 'billing' })).status).toBe(403)
     expect((await send(api, { agent: 'biller' })).body.signal.matched.tasks).toBe(0)
   })
+
+  test.each([
+    { scope: { tenants: ['support'] }, field: 'agent', foreign: 'biller' },
+    { scope: { tenants: ['support'] }, field: 'tenant', foreign: 'billing' },
+    { scope: { agents: ['summariser'] }, field: 'agent', foreign: 'biller' },
+    { scope: { tenants: ['support'], agents: ['summariser'] }, field: 'agent', foreign: 'twin-1' },
+  ])('P11: cannot tell by the answer whether a foreign $field is here', async (row) => {
+    const map = { subject: { agent: 'agent', tenant: 'tenant' } }
+    const api = await house('sentinel', { map, scope: row.scope })
+    const said = async (name: string) => {
+      const { status, body } = await send(api, { [row.field]: name })
+      if (status !== 202) return { status, detail: body.detail.replace(name, 'NAME') }
+      const { id, message_id, about, kill, ...signal } = body.signal
+      return { status, signal, why: about.why, kills: kill !== undefined }
+    }
+    expect(await said(row.foreign)).toEqual(await said('nobody-here'))
+  })
+
+  test('P13: no text of blanks keeps everybody waiting', async () => {
+    const api = await house('datadog')
+    const blanks = ' '.repeat(60_000)
+    const started = performance.now()
+    for (const tags of [blanks, `mayfly_agent:${blanks}x`, `a:x,${blanks}:x`]) {
+      const { body } = await send(api, { ...VENDORS.datadog, tags })
+      expect(body.signal.action).toBe('note')
+    }
+    expect(performance.now() - started).toBeLessThan(1_500)
+    const tags = ' a ,  mayfly_agent:summariser  '
+    expect((await send(api, { ...VENDORS.datadog, tags })).body.signal.action).toBe('kill')
+  })
 })
 
 test('a signed sender may use a map, and lower what it said itself', async () => {
