@@ -2,16 +2,16 @@ import type { Impact } from '../../src/model/intent.ts'
 import { patternCovers, patternsOverlap } from './patterns.ts'
 
 /**
- * What an action on a location can do of what the strictest checks are kept for. A wildcard has
+ * What an action on any of the locations can do of what the strictest checks are kept for. A wildcard has
  * every impact of anything it could match, and an action not listed as harmless counts as a write
  * that destroys: the tables err to the strict side.
  */
-export function impactOf(action: string, location: string): readonly Impact[] {
+export function impactOf(action: string, locations: readonly string[]): readonly Impact[] {
   const name = action.toLowerCase()
   const impacts: Impact[] = []
   if (!HARMLESS.some((pattern) => patternCovers(pattern, name))) impacts.push('destructive-write')
   if (overlapsAny(name, CREDENTIAL_ACCESS)) impacts.push('credential-access')
-  if (isBulkRead(name, location)) impacts.push('bulk-read')
+  if (isBulkRead(name, locations)) impacts.push('bulk-read')
   if (overlapsAny(name, PRIVILEGE_ESCALATION)) impacts.push('privilege-escalation')
   return impacts
 }
@@ -135,9 +135,9 @@ const WHOLE_STORE_READS = ['*:scan', '*:export*', '*:select*', '*:startqueryexec
 const READS = ['*:get*', '*:list*', '*:batchget*', '*:query', '*:receive*', '*:describe*']
 
 /** Reads of everything at once, or of a location that names a whole bucket, table or more. */
-function isBulkRead(action: string, location: string): boolean {
+function isBulkRead(action: string, locations: readonly string[]): boolean {
   if (overlapsAny(action, WHOLE_STORE_READS)) return true
-  return overlapsAny(action, READS) && isWhole(location)
+  return overlapsAny(action, READS) && locations.some(isWhole)
 }
 
 /** A wildcard in the name of the bucket, table, queue… itself, or right after a bucket's. */

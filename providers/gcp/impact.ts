@@ -35,7 +35,7 @@ const ESCALATES =
   /(?:\.setIamPolicy$|^iam\.(?:roles|denypolicies|serviceAccountKeys)\.(?!get|list)|^iam\.serviceAccounts\.(?:actAs|getAccessToken|getOpenIdToken|signBlob|signJwt|implicitDelegation)$|^resourcemanager\..*\.(?:create|update)$|^orgpolicy\..*\.set)/
 
 /** What one action at one location puts at stake; what is not known counts as everything. */
-export function impactOf(text: string, place: string): readonly Impact[] {
+export function impactAt(text: string, place: string): readonly Impact[] {
   const action = parseAction(text)
   if (!action) return EVERYTHING
   const impacts = new Set(ownImpact(action))

@@ -1,6 +1,6 @@
 import type { IntentItem, Refusal, Vocabulary } from '../../src/model/intent.ts'
 import { parseAction, roleSurelyPermits } from './action.ts'
-import { impactOf } from './impact.ts'
+import { impactAt } from './impact.ts'
 import { type Location, locationCovers, locationsOverlap, parseLocation } from './location.ts'
 
 /**
@@ -20,7 +20,7 @@ export const vocabulary: Vocabulary = {
   coversLocation: (ceiling, request) => compare(ceiling, request, locationCovers) ?? false,
   coversConstraints: (ceiling, request) => isEmpty(ceiling) && isEmpty(request),
   overlaps: (a, b) => compare(a, b, locationsOverlap) ?? true,
-  impactOf,
+  impactOf: (action, locations) => locations.flatMap((one) => impactAt(action, one)),
 }
 
 function check(item: IntentItem): Refusal | undefined {

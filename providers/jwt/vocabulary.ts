@@ -16,7 +16,7 @@ export const vocabulary: Vocabulary = {
   coversLocation: locationCovers,
   coversConstraints,
   overlaps: (a, b) => locationCovers(a, b) || locationCovers(b, a),
-  impactOf,
+  impactOf: (action, locations) => locations.flatMap((one) => impactAt(action, one)),
 }
 
 function check(item: IntentItem): Refusal | undefined {
@@ -58,7 +58,7 @@ const ESCALATES =
   /^(?:grant|admin|administer|impersonate|share|invite|assume|elevate|approve|role|permission|member|acl|policy|policies|owner)s?$/
 
 /** By the words of its name, the last of which is its verb; an unknown verb counts as destructive. */
-function impactOf(action: string, location: string): readonly Impact[] {
+function impactAt(action: string, location: string): readonly Impact[] {
   const words = action.toLowerCase().split(/[._:-]/)
   const verb = words.at(-1) ?? ''
   const reads = READS.has(verb) || COPIES.has(verb)

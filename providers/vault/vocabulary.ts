@@ -33,7 +33,7 @@ export const vaultVocabulary: Vocabulary = {
     wellFormed(ceiling, request) && covers(parsePath(ceiling), parsePath(request)),
   coversConstraints,
   overlaps: (a, b) => !wellFormed(a, b) || overlaps(parsePath(a), parsePath(b)),
-  impactOf,
+  impactOf: (action, locations) => locations.flatMap((one) => impactAt(action, one)),
 }
 
 function check(item: IntentItem): Refusal | undefined {
@@ -100,7 +100,7 @@ function coversConstraints(
   })
 }
 
-function impactOf(action: string, location: string): readonly Impact[] {
+function impactAt(action: string, location: string): readonly Impact[] {
   const { segments, open } = parsePath(location)
   const impacts = new Set<Impact>()
   const [first = ''] = segments

@@ -34,9 +34,7 @@ export function datasetsOf(
 
 function itemImpacts(item: IntentItem, vocabulary: Vocabulary): readonly Impact[] {
   if (item.type !== vocabulary.type) return IMPACTS
-  return item.actions.flatMap((action) =>
-    item.locations.flatMap((location) => vocabulary.impactOf(action, location)),
-  )
+  return item.actions.flatMap((action) => vocabulary.impactOf(action, item.locations))
 }
 
 function touches(item: IntentItem, dataset: Dataset, vocabulary: Vocabulary): boolean {

@@ -44,5 +44,6 @@ export interface Vocabulary {
   ): boolean
   /** Whether two location patterns can name the same thing; in doubt true (for datasets). */
   overlaps(a: string, b: string): boolean
-  impactOf(action: string, location: string): readonly Impact[]
+  /** Of one action on any of the locations: they come together, so that what is the same for all is worked out once. */
+  impactOf(action: string, locations: readonly string[]): readonly Impact[]
 }

@@ -23,9 +23,9 @@ export const STAR: Vocabulary = {
     if (a.endsWith('*') && b.endsWith('*')) return x.startsWith(y) || y.startsWith(x)
     return starMatches(a, b) || starMatches(b, a)
   },
-  impactOf: (action, location) => [
+  impactOf: (action, locations) => [
     ...(action.startsWith('delete') ? (['destructive-write'] as const) : []),
-    ...(location === '*' ? (['bulk-read'] as const) : []),
+    ...(locations.includes('*') ? (['bulk-read'] as const) : []),
   ],
 }
 

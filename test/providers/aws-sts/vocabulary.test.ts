@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { patternCovers, patternsOverlap } from '../../../providers/aws-sts/patterns.ts'
 import { awsVocabulary } from '../../../providers/aws-sts/vocabulary.ts'
+import { impactsOf } from '../../../src/intent/impact.ts'
 import { conditionsHold } from '../../sandbox/aws/conditions.ts'
 import { actionMatch, arnLike, wildcardMatch } from '../../sandbox/aws/wildcard.ts'
 
@@ -181,13 +182,25 @@ describe('the vocabulary', () => {
     ['sts:AssumeRole', 'arn:aws:iam::1:role/r', ['credential-access', 'privilege-escalation']],
     ['newservice:DoSomething', 'arn:aws:newservice:eu-west-1:1:x', ['destructive-write']],
   ])('%s on %s is %j', (action, location, impacts) => {
-    expect([...awsVocabulary.impactOf(action, location)].sort()).toEqual(impacts)
+    expect([...awsVocabulary.impactOf(action, [location])].sort()).toEqual(impacts)
   })
 
   it('a wildcard has every impact it could include', () => {
     const all = ['bulk-read', 'credential-access', 'destructive-write', 'privilege-escalation']
-    expect([...awsVocabulary.impactOf('*', '*')].sort()).toEqual(all)
-    expect(awsVocabulary.impactOf('s3:*', 'arn:aws:s3:::b/x/y')).toContain('destructive-write')
-    expect(awsVocabulary.impactOf('secretsmanager:Get*', '*')).toContain('credential-access')
+    expect([...awsVocabulary.impactOf('*', ['*'])].sort()).toEqual(all)
+    expect(awsVocabulary.impactOf('s3:*', ['arn:aws:s3:::b/x/y'])).toContain('destructive-write')
+    expect(awsVocabulary.impactOf('secretsmanager:Get*', ['*'])).toContain('credential-access')
+  })
+
+  it('P13: weighing an action takes no longer for fifty locations than for one', () => {
+    const actions = Array.from({ length: 50 }, (_, i) => `s3:*${'a'.repeat(480)}${i}*`)
+    const locations = Array.from({ length: 50 }, (_, i) => `arn:aws:s3:::tickets/${i}`)
+    const seconds = (some: readonly string[]) => {
+      const started = performance.now()
+      impactsOf([{ type: 'aws', actions, locations: some }], awsVocabulary)
+      return performance.now() - started
+    }
+    seconds(locations)
+    expect(seconds(locations)).toBeLessThan(10 * seconds(locations.slice(0, 1)))
   })
 })

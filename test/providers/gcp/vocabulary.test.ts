@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { impactOf } from '../../../providers/gcp/impact.ts'
+import { impactAt } from '../../../providers/gcp/impact.ts'
 import { vocabulary } from '../../../providers/gcp/vocabulary.ts'
 import type { IntentItem } from '../../../src/model/intent.ts'
 import { accessesOf, allows, anyLocation, anyPair } from './reading.ts'
@@ -137,12 +137,12 @@ describe('the gcp vocabulary', () => {
     ],
     ['https://www.googleapis.com/auth/devstorage.read_only', '//x.googleapis.com/y', ['bulk-read']],
   ] as const)('says what %s at %s puts at stake', (action, place, impacts) => {
-    expect([...impactOf(action, place)].sort()).toEqual([...impacts])
+    expect([...impactAt(action, place)].sort()).toEqual([...impacts])
   })
 
   it('takes a role it does not know for the worst', () => {
     for (const role of ['inRole:roles/storage.admin', 'inRole:projects/acme-agents/roles/x']) {
-      expect(impactOf(role, 'gs://tickets/a/*')).toContain('privilege-escalation')
+      expect(impactAt(role, 'gs://tickets/a/*')).toContain('privilege-escalation')
     }
   })
 })

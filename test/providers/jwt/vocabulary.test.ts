@@ -95,7 +95,7 @@ describe('what is at stake is read from the name of the action', () => {
     ['users:tokens:read', '/users/1', ['credential-access']],
     ['roles.grant', '/roles/1', ['destructive-write', 'privilege-escalation']],
   ])('%s at %s', (action, location, impacts) => {
-    expect(vocabulary.impactOf(action, location)).toEqual(impacts)
+    expect(vocabulary.impactOf(action, [location])).toEqual(impacts)
   })
 })
 

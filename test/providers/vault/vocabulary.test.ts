@@ -137,13 +137,13 @@ describe('impact', () => {
     ['read', 'auth/userpass/users/', ['privilege-escalation']],
     ['update', 'sys/policies/acl/x', ['privilege-escalation', 'destructive-write']],
   ])('%s on %s is %j', (action, location, impacts) => {
-    expect(vocabulary.impactOf(action, location)).toEqual(impacts)
+    expect(vocabulary.impactOf(action, [location])).toEqual(impacts)
   })
 
   it('a pattern over everything is the worst of all', () => {
-    expect(vocabulary.impactOf('read', '*')).toContain('privilege-escalation')
-    expect(vocabulary.impactOf('read', '+/x')).toContain('privilege-escalation')
-    expect(vocabulary.impactOf('read', 's*')).toContain('privilege-escalation')
+    expect(vocabulary.impactOf('read', ['*'])).toContain('privilege-escalation')
+    expect(vocabulary.impactOf('read', ['+/x'])).toContain('privilege-escalation')
+    expect(vocabulary.impactOf('read', ['s*'])).toContain('privilege-escalation')
   })
 })
 
