@@ -28,6 +28,9 @@ export type ResolvedSubject =
 /** Those that say which one; any other member says only where, and never stands in for them. */
 const NARROW = ['session', 'user', 'device']
 
+/** Each is an order of its own: more than an event about one subject has, and soon written down. */
+const MOST_COMBINATIONS = 100
+
 /**
  * Whom an identifier names here. Never wider than what it says: where it names nobody that is known,
  * the answer is nobody, with the reason.
@@ -35,7 +38,8 @@ const NARROW = ['session', 'user', 'device']
  * Of a `complex` subject every member that is known here must match; members that are not known
  * are ignored, as SSF's subject matching says, but if a session, user or device is named, at least
  * one of them must be known, else one of whatever is named beside the tenant: an unknown user or
- * group in a known tenant is not the whole tenant.
+ * group in a known tenant is not the whole tenant. Members with many aliases each multiply: past
+ * `MOST_COMBINATIONS` they name nobody.
  */
 export function resolveSubject(said: SubjectIdentifier, directory: Directory): ResolvedSubject {
   const named = directory.named.get(canonical(said))
@@ -109,6 +113,9 @@ function resolveComplex(
   let selectors: readonly SelectorFields[] = [{}]
   for (const choices of known.values()) {
     selectors = selectors.flatMap((one) => choices.flatMap((two) => both(one, two)))
+    if (selectors.length > MOST_COMBINATIONS) {
+      return { why: `its members name more than ${MOST_COMBINATIONS} things together` }
+    }
   }
   return oneOf(selectors, 'its members name different things')
 }

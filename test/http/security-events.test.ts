@@ -161,6 +161,34 @@ describe('a pushed security event', () => {
     expect((await api.as('support', 'GET /v1/signals')).body.items).toEqual([])
   })
 
+  test('P13: aliases that multiply are not a thousand orders, and leave a reason', async () => {
+    const api = await testTransmitter()
+    const task = await api.open()
+    const some = (kind: string) => [...'abcdefghijklmnopqrst'].map((one) => kind + one.repeat(20))
+    const opaque = (kind: string) => some(kind).map((id) => ({ format: 'opaque', id }))
+    const iss = api.issuer.url
+    const users = ['robot', ...some('')]
+      .slice(0, 20)
+      .map((sub) => ({ format: 'iss_sub', iss, sub }))
+    const user = { format: 'aliases', identifiers: users }
+    const push = (more: object) => {
+      const sub_id = { format: 'complex', user, ...more }
+      return api.push(api.set(`${CAEP}session-revoked`, {}, { sub_id }))
+    }
+    const session = { format: 'aliases', identifiers: opaque('task_') }
+    const device = { format: 'aliases', identifiers: opaque('lease_') }
+    expect((await push({ session, device })).status).toBe(202)
+    expect((await api.as('admin', 'GET /v1/kills')).body.items).toEqual([])
+    expect((await api.as('admin', 'GET /v1/signals')).body.items[0]).toMatchObject({
+      action: 'note',
+      about: { why: expect.stringContaining('more than 100') },
+    })
+    // As many names as there can be of one member do end what they name.
+    expect((await push({})).status).toBe(202)
+    await api.advanceKills()
+    expect((await api.as('admin', `GET /v1/tasks/${task.id}`)).body.state).toBe('ended')
+  })
+
   test('a subject beyond the scope of its source is refused and written down', async () => {
     const api = await testTransmitter({ scope: { agents: ['biller'] } })
     const sub_id = { format: 'opaque', id: 'summariser' }
