@@ -8,6 +8,8 @@ import { tenantsFor } from './operator.ts'
 const MOST_TOLD = 50
 
 export interface BlastRadius extends Omit<Reached, 'upstreams'> {
+  /** Those it would reach; null: all. */
+  readonly tenants: readonly string[] | null
   readonly upstreams: readonly UpstreamHit[]
   /** How many leases an upstream can be told to refuse before they expire, and was not yet. */
   readonly refusable: number
@@ -39,6 +41,7 @@ export async function killDryRun(
   const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
   return {
     ...radius,
+    tenants,
     upstreams: hit,
     refusable: sum(refusable.map(({ leases, refused }) => leases - refused)),
     refused: sum(hit.map(({ refused }) => refused)),

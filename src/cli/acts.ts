@@ -2,6 +2,7 @@ import { describeSelector } from '../model/selector.ts'
 import type { TaskOutcome } from '../model/wire.ts'
 import { type Context, type ExitCode, UsageError } from './command.ts'
 import { plural } from './plural.ts'
+import { reachText } from './reach.ts'
 import { safe } from './terminal.ts'
 
 /** The operator's single acts on one thing: each says what is true now. */
@@ -24,9 +25,7 @@ export async function liftBlock({ api, terminal }: Context, id: string): Promise
   const block = await api().liftBlock(id)
   if (terminal.json) terminal.answer(block)
   else {
-    terminal.line(
-      `lifted ${block.id}: ${safe(describeSelector(block.selector) || 'everybody')} may ask again`,
-    )
+    terminal.line(`lifted ${block.id}: ${safe(reachText(block) || 'everybody')} may ask again`)
     terminal.line(
       '  note     other blocks or risk may still refuse: mayfly blocks ls, mayfly risk ls',
     )

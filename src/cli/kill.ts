@@ -1,11 +1,12 @@
 import type { KillOrder } from '../client/http.ts'
 import { parseDuration } from '../duration.ts'
-import { describeSelector, isNarrow, SELECTOR_FIELDS } from '../model/selector.ts'
+import { isNarrow, SELECTOR_FIELDS } from '../model/selector.ts'
 import type { KillWire, SelectorWire } from '../model/wire.ts'
 import { printRadius } from './blast-radius.ts'
 import { type Context, type ExitCode, UsageError } from './command.ts'
 import { isOver, progressText, waitForKill } from './kill-progress.ts'
 import { plural } from './plural.ts'
+import { reachText } from './reach.ts'
 import { safe, type Terminal } from './terminal.ts'
 
 /** What `mayfly kill` was told; selector flags by their name in the selector. */
@@ -102,7 +103,7 @@ function printKill(
   { kill, wouldBlock }: { kill: KillWire; wouldBlock: boolean },
 ): void {
   const { counts, block, dry_run } = kill
-  const what = safe(describeSelector(kill.selector))
+  const what = safe(reachText(kill))
   const found = `${plural(counts.leases, 'lease')} in ${plural(counts.tasks, 'task')} of ${plural(counts.agents, 'agent')}`
   if (dry_run) {
     terminal.line(`would kill ${what}: ${found}; nothing was done`)

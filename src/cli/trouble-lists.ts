@@ -5,6 +5,7 @@ import type { KillWire, ProviderWire, RiskWire } from '../model/wire.ts'
 import type { Context, ExitCode } from './command.ts'
 import { list, marked } from './list.ts'
 import { plural } from './plural.ts'
+import { reachText } from './reach.ts'
 import { safe } from './terminal.ts'
 import { when } from './when.ts'
 
@@ -17,7 +18,7 @@ export function listKills(context: Context, paging: Paging): Promise<ExitCode> {
     empty: 'nothing was killed',
     columns: [
       { title: 'KILL', cell: (k) => k.id, keep: true },
-      { title: 'KILLS', cell: (k) => describeSelector(k.selector) || 'nobody (unreadable)' },
+      { title: 'KILLS', cell: (k) => reachText(k) || 'nobody (unreadable)' },
       { title: 'STATE', cell: killState },
       { title: 'LEASES', cell: (k) => String(k.counts.leases), spare: true },
       { title: 'TASKS', cell: (k) => String(k.counts.tasks), spare: true },
@@ -103,7 +104,7 @@ export function listBlocks(
     empty: 'nothing is blocked',
     columns: [
       { title: 'BLOCK', cell: (b) => b.id, keep: true },
-      { title: 'BLOCKS', cell: (b) => describeSelector(b.selector) || 'everybody (unreadable)' },
+      { title: 'BLOCKS', cell: (b) => reachText(b) || 'everybody (unreadable)' },
       { title: 'UNTIL', cell: (b) => (b.lifted_at ? 'lifted' : untilText(b.expires_at, now)) },
       { title: 'BY', cell: (b) => b.created_by, spare: true },
       { title: 'SINCE', cell: (b) => when(b.created_at, now), spare: true },

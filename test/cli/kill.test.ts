@@ -104,6 +104,23 @@ describe('a dry run', () => {
   })
 })
 
+describe('a kill by an operator of some tenants', () => {
+  it('does not call everything of theirs everything', async () => {
+    const theirs = { ...ordered, selector: { all: true }, tenants: ['billing'] } as KillWire
+    const one = await brokerDouble({
+      'POST /v1/kills': { kill: { ...theirs, block: 'block_a' } },
+      'GET /v1/kills': { items: [theirs], next_cursor: null },
+    })
+    const there = { MAYFLY_URL: one.url, MAYFLY_TOKEN: 'mfo_x' }
+    const killed = await mayfly(['kill', '--all', '--yes', '--reason', 'fire'], there)
+    expect(killed.stdout).toContain('killed everything within tenant billing: 3 leases')
+    expect(killed.stdout).toContain('nothing is issued for everything within tenant billing')
+    const listed = await mayfly(['kills', 'ls'], there, { columns: 200 })
+    expect(listed.stdout).toContain('everything within tenant billing')
+    one.close()
+  })
+})
+
 describe('kill --wait', () => {
   it('shows how it comes along, and is done when nothing could work any more', async () => {
     looks = [

@@ -3,6 +3,28 @@ import { SUPPORT_SECRET } from '../fixture/broker.ts'
 import { INVOICE, OPENING, testApi } from '../fixture/http.ts'
 import { whileMinted } from '../fixture/while-minted.ts'
 
+describe('a kill by an operator of one tenant', () => {
+  it('says how far it and its block reach, to everybody who sees them', async () => {
+    const { as, open } = await testApi()
+    const order = { selector: { all: true }, reason: 'fire' }
+    const within = { selector: { all: true }, tenants: ['billing'] }
+    const dry = await as('billing', 'POST /v1/kills', { ...order, dry_run: true })
+    expect(dry.body.kill).toMatchObject(within)
+    const killed = await as('billing', 'POST /v1/kills', order)
+    expect(killed.body.kill).toMatchObject(within)
+    expect((await as('admin', 'GET /v1/kills')).body.items).toMatchObject([within])
+    expect((await as('admin', 'GET /v1/blocks')).body.items).toMatchObject([within])
+    expect((await open()).token).toMatch(/^mft_/)
+  })
+
+  it('says nothing of tenants where it reaches all of them', async () => {
+    const { as } = await testApi()
+    const order = { selector: { agent: 'summariser' }, reason: 'fire' }
+    expect((await as('responder', 'POST /v1/kills', order)).body.kill).not.toHaveProperty('tenants')
+    expect((await as('admin', 'GET /v1/blocks')).body.items[0]).not.toHaveProperty('tenants')
+  })
+})
+
 describe('P8: a kill is one call', () => {
   it('P8: what is being minted when a kill comes is not answered, and is ended', async () => {
     const { as, issue, open, upstream, store } = await testApi()

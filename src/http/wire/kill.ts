@@ -5,7 +5,13 @@ import { REVOCABILITIES } from '../../model/lease.ts'
 import type { Selector } from '../../model/selector.ts'
 import type { BlastRadiusWire, KillWire } from '../../model/wire.ts'
 import { known, rfc3339, rfc3339OrNone } from './known.ts'
-import { countsAnswer, selectorAnswer, selectorWire } from './trouble.ts'
+import {
+  countsAnswer,
+  selectorAnswer,
+  selectorWire,
+  tenantsAnswer,
+  tenantsWire,
+} from './trouble.ts'
 
 const instant = z.iso.datetime()
 
@@ -73,6 +79,7 @@ export const killAnswer = z
   .strictObject({
     id: z.string(),
     selector: selectorAnswer,
+    tenants: tenantsAnswer,
     reason: z.string(),
     ordered_by: z.string(),
     created_at: instant,
@@ -96,6 +103,7 @@ export function killWire(kill: Kill, progress: KillProgress | undefined): KillWi
   return {
     id: kill.id,
     selector: selectorWire(kill.selector),
+    ...tenantsWire(kill.tenants),
     reason: kill.reason,
     ordered_by: kill.orderedBy,
     created_at: rfc3339(kill.createdAt),
@@ -127,6 +135,7 @@ export function dryRunWire(order: {
   return {
     id: 'dry-run',
     selector: selectorWire(selector),
+    ...tenantsWire(radius.tenants),
     reason,
     ordered_by: by,
     created_at: rfc3339(now),

@@ -25,10 +25,16 @@ export const selectorAnswer = z
   })
   .openapi('Selector')
 
+/** How far the author of a kill or block may reach. */
+export const tenantsAnswer = z.array(z.string()).optional().openapi({
+  description: 'It reaches no further than these. Absent: every tenant.',
+})
+
 export const blockAnswer = z
   .strictObject({
     id: z.string(),
     selector: selectorAnswer,
+    tenants: tenantsAnswer,
     reason: z.string(),
     created_by: z.string(),
     created_at: instant,
@@ -84,6 +90,7 @@ export function blockWire(block: Block): BlockWire {
   return {
     id: block.id,
     selector: selectorWire(block.selector),
+    ...tenantsWire(block.tenants),
     reason: block.reason,
     created_by: block.createdBy,
     created_at: rfc3339(block.createdAt),
@@ -130,6 +137,10 @@ export function riskWire(signal: Signal): RiskWire {
 /** Said only where it is so; a subject that cannot be read names nothing. */
 function unreadable(row: Signal | Block): { unreadable?: true } {
   return row.unreadable ? { unreadable: true } : {}
+}
+
+export function tenantsWire(tenants: readonly string[] | null): { tenants?: string[] } {
+  return tenants === null ? {} : { tenants: [...tenants] }
 }
 
 export function selectorWire(selector: Selector): SelectorWire {

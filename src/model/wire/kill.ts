@@ -4,6 +4,8 @@ import type { SelectorWire } from './selector.ts'
 export interface KillWire {
   id: string
   selector: SelectorWire
+  /** It reaches no further than these; absent: every tenant. */
+  tenants?: string[]
   reason: string
   ordered_by: string
   created_at: string

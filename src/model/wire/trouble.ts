@@ -3,6 +3,8 @@ import type { SelectorWire } from './selector.ts'
 export interface BlockWire {
   id: string
   selector: SelectorWire
+  /** It reaches no further than these; absent: every tenant. */
+  tenants?: string[]
   reason: string
   created_by: string
   created_at: string
