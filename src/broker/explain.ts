@@ -76,8 +76,8 @@ export function neededFor(
   return [
     ...forbids,
     ...permits.map(
-      (lacking) =>
-        `${titleOf(lacking.policy)} would permit it with: ${lacking.conditions.join(' && ')}`,
+      ({ policy: near, conditions, outcome: then }) =>
+        `${titleOf(near)} would permit it with${then === 'permit' ? '' : ' an approval and'}: ${conditions.join(' && ')}`,
     ),
   ]
 }

@@ -1,7 +1,7 @@
 import type { Problem } from '../errors.ts'
 import { type Decision, strictest } from '../model/decision.ts'
 import { authorize } from './authorize.ts'
-import { type Lacking, lackingOf } from './lacking.ts'
+import { type Lacking, lackingFor } from './lacking.ts'
 import { lintPolicies } from './lint.ts'
 import { type Answer, type PolicySet, type PolicySource, parsePolicySet } from './policy-set.ts'
 import type { PolicyQuestion } from './question.ts'
@@ -19,7 +19,7 @@ export interface PolicyEngine {
   decide<Q extends PolicyQuestion>(question: Q): PolicyDecision<Q>
   /** What is valid and yet probably not meant. */
   lint(): readonly Problem[]
-  /** The permits that come closest to permitting it, and what each lacks; slow. */
+  /** The permits that come closest to permitting it, also by an approval; what each lacks; slow. */
   lacking(question: PolicyQuestion): readonly Lacking[]
 }
 
@@ -45,7 +45,7 @@ export function loadPolicies(sources: readonly PolicySource[]): PolicyLoad {
     policies: new Map(set.policies.map((policy) => [policy.id, policy])),
     decide: (question) => ({ ...decide(set, question), question }),
     lint: () => lintPolicies(set.policies),
-    lacking: (question) => lackingOf(set.policies, cedarRequest(question)),
+    lacking: (question) => lackingFor(set.policies, question),
   }
   return { ok: true, engine }
 }

@@ -1,7 +1,8 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
 import { type ReadFacts, readerOf } from './facts.ts'
 import { flattened, type Need, needsOf } from './needs.ts'
-import type { CedarRequest } from './request.ts'
+import type { PolicyQuestion } from './question.ts'
+import { type CedarRequest, cedarRequest, withApproval } from './request.ts'
 import type { Policy } from './slice.ts'
 
 /** A policy that would permit a request if these conditions of it held as well. */
@@ -9,17 +10,36 @@ export interface Lacking {
   readonly policy: Policy
   /** In Cedar's own words, at least one. */
   readonly conditions: readonly string[]
+  /** What it would make of the request. */
+  readonly outcome: 'permit' | 'needs-approval'
 }
 
 /** So many policies are looked into, those that seem closest, so that an answer takes no second. */
 const MAX_TRIED = 12
 const MAX_ANSWERED = 3
 
+/** As a question is decided: a credential is asked for as it is, then as an approval would allow it. */
+export function lackingFor(policies: readonly Policy[], question: PolicyQuestion): Lacking[] {
+  const request = cedarRequest(question)
+  const alone = lackingOf(policies, request)
+  if (question.action !== 'requestCredential') return alone.map(as('permit'))
+  const named = new Set(alone.map(({ policy }) => policy.id))
+  const approved = lackingOf(policies, withApproval(request))
+  return [
+    ...alone.map(as('permit')),
+    ...approved.filter(({ policy }) => !named.has(policy.id)).map(as('needs-approval')),
+  ]
+}
+
+function as(outcome: Lacking['outcome']) {
+  return (lacking: Omit<Lacking, 'outcome'>): Lacking => ({ ...lacking, outcome })
+}
+
 /**
  * The permits for this action that come closest, each with those of its conditions that do not hold
  * when every one is asked by itself. For people: no decision rests on it.
  */
-export function lackingOf(policies: readonly Policy[], request: CedarRequest): Lacking[] {
+function lackingOf(policies: readonly Policy[], request: CedarRequest): Omit<Lacking, 'outcome'>[] {
   const facts = readerOf(request)
   return policies
     .filter(({ json }) => json.effect === 'permit')

@@ -36,6 +36,7 @@ it('P15: a refusal is explained by what was asked and by what it would have need
   expect(body.in_force).toMatchObject({ outcome: 'deny', policy_hash: body.decision.policy_hash })
   expect(body.needed).toEqual([
     'policy "low-impact" (credentials.cedar) would permit it with: context.request.impact.isEmpty()',
+    'policy "with-approval" (credentials.cedar) would permit it with an approval and: ["bound", "key"].contains(context.workload.proof)',
   ])
 })
 
