@@ -128,5 +128,7 @@ function printKill(
 
 function noteIfNobody(terminal: Terminal, counts: KillWire['counts']): void {
   if (counts.leases + counts.tasks + counts.agents > 0) return
-  terminal.line('  note     nothing live matched: is the name right? mayfly agents ls, leases ls')
+  terminal.line(
+    '  note     nothing live matched: is the name right? mayfly kill --help says where each is read',
+  )
 }

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { parseDuration } from '../duration.ts'
-import { SELECTOR_FIELDS } from '../model/selector.ts'
+import { SELECTOR_FIELDS, type SelectorField } from '../model/selector.ts'
 
 export const REASON = '--reason <text>'
 export const WHY = 'why, for the audit log and whoever looks next'
@@ -32,8 +32,24 @@ function waitSeconds(text: string): number {
 }
 
 export function withSelector(command: Command): Command {
-  for (const field of SELECTOR_FIELDS) command.option(`--${field.replace('_', '-')} <value>`)
+  for (const field of SELECTOR_FIELDS) {
+    command.option(`--${field.replace('_', '-')} <value>`, NAMED[field])
+  }
   return command
+}
+
+/** Compared letter by letter, so where each is read is said. */
+const NAMED: Readonly<Record<SelectorField, string>> = {
+  lease: 'its id',
+  task: 'its id; what it delegated is meant too',
+  agent: 'as in agents ls',
+  workload: 'issuer/subject, as in tasks show',
+  tenant: 'as in agents ls',
+  entitlement: 'as in entitlements ls',
+  provider: 'as in providers ls',
+  target: 'the whole of it, as in leases show',
+  issuer: 'its name in mayfly.yaml',
+  policy_hash: 'of the policies that permitted it, as in decisions show',
 }
 
 /** Flags in camel case back to the selector's own names. */

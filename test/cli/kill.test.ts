@@ -121,6 +121,20 @@ describe('a kill by an operator of some tenants', () => {
   })
 })
 
+describe('a kill that names nobody', () => {
+  it('says so, and its help says how each name is written', async () => {
+    const nobody = { ...ordered, counts: { leases: 0, tasks: 0, agents: 0 } }
+    const one = await brokerDouble({ 'POST /v1/kills': { kill: nobody } })
+    const there = { MAYFLY_URL: one.url, MAYFLY_TOKEN: 'mfo_x' }
+    const { stdout } = await mayfly(['kill', '--workload', 'robot', '--reason', 'leaked'], there)
+    expect(stdout).toContain('nothing live matched: is the name right? mayfly kill --help')
+    const help = (await mayfly(['kill', '--help'], {})).stdout
+    expect(help).toMatch(/--workload <value> +issuer\/subject, as in tasks show/)
+    expect(help).toMatch(/--target <value> +the whole of it, as in leases show/)
+    one.close()
+  })
+})
+
 describe('kill --wait', () => {
   it('shows how it comes along, and is done when nothing could work any more', async () => {
     looks = [
