@@ -5,7 +5,7 @@ import { whileMinted } from '../fixture/while-minted.ts'
 
 describe('a kill by an operator of one tenant', () => {
   it('says how far it and its block reach, to everybody who sees them', async () => {
-    const { as, open } = await testApi()
+    const { as, open, store } = await testApi()
     const order = { selector: { all: true }, reason: 'fire' }
     const within = { selector: { all: true }, tenants: ['billing'] }
     const dry = await as('billing', 'POST /v1/kills', { ...order, dry_run: true })
@@ -14,6 +14,9 @@ describe('a kill by an operator of one tenant', () => {
     expect(killed.body.kill).toMatchObject(within)
     expect((await as('admin', 'GET /v1/kills')).body.items).toMatchObject([within])
     expect((await as('admin', 'GET /v1/blocks')).body.items).toMatchObject([within])
+    const logged = (await store.audit.read(0, 100)).filter(({ data }) => 'selector' in data)
+    expect(logged.map(({ type }) => type)).toEqual(['block.created', 'kill.ordered'])
+    expect(logged.map(({ data }) => data)).toMatchObject([within, within])
     expect((await open()).token).toMatch(/^mft_/)
   })
 

@@ -34,6 +34,8 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
     const counts = countMatches(db, order.selector, order.tenants)
     const selectorJson = JSON.stringify(order.selector)
     const tenantsJson = jsonOrNull(order.tenants)
+    const { selector, tenants } = order
+    const whom = tenants === null ? { selector } : { selector, tenants }
     if (order.block) {
       db.insert(blocks)
         .values({
@@ -48,7 +50,7 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
         .run()
       const data = {
         block: order.block.id,
-        selector: order.selector,
+        ...whom,
         ...(order.block.expiresAt === null
           ? {}
           : { expires_at: new Date(order.block.expiresAt).toISOString() }),
@@ -74,8 +76,8 @@ export function killStore(rooms: Rooms): KillStore & { readonly orderWithin: Ord
       })
       .returning()
       .get()
-    const { selector, reason, cause } = order
-    const data = { kill: order.id, selector, reason, cause, counts }
+    const { reason, cause } = order
+    const data = { kill: order.id, ...whom, reason, cause, counts }
     tx.event({ type: 'kill.ordered', actor: order.actor, data })
     approvals.expireMatching(tx, order, order)
     tx.nudge()
