@@ -1,11 +1,18 @@
 import { type Clock, HeardClock, mayBeAProxys } from '../../src/clock.ts'
 
+/** One step of the SDK; of what it is called with nothing is read, so it is of whatever type. */
+type Step = (args: never) => Promise<{ readonly response: unknown }>
+
+/** What its HTTP handler answers, as far as it is read here. */
+interface RawAnswer {
+  readonly statusCode?: unknown
+  readonly headers?: { readonly date?: unknown }
+}
+
 /** The part of an SDK command or client that middleware is added to. */
 export interface WithMiddleware {
   readonly middlewareStack: {
-    // The SDK types each stack over its own inputs and outputs; only the raw response is read.
-    // biome-ignore lint/suspicious/noExplicitAny: see above
-    add(middleware: (next: any) => (args: any) => Promise<any>, options: object): void
+    add(middleware: (next: Step) => Step, options: object): void
   }
 }
 
@@ -24,7 +31,8 @@ export class UpstreamClock {
     client.middlewareStack.add(
       (next) => async (args) => {
         const result = await next(args)
-        const { statusCode, headers } = result.response ?? {}
+        // The SDK leaves it open; what is read of it is looked at below.
+        const { statusCode, headers } = (result.response ?? {}) as RawAnswer
         const date = headers?.date
         if (typeof date === 'string' && !mayBeAProxys(statusCode))
           this.#heard.hear(Date.parse(date))
