@@ -22,7 +22,8 @@ export function unfitToMint({ health, store }: Broker, plan: Plan): RailRefusal 
   const refused = unacceptable(plan)
   if (refused) return refused
   const why = withheld({ health, store })
-  if (why) return { code: 'not_revocable_now', ...why, retryAfterSeconds: LATER_SECONDS }
+  const later = { code: 'not_revocable_now', retryAfterSeconds: LATER_SECONDS } as const
+  if (why) return { ...later, ...why }
   const { provider, weakestRevocability } = plan.entitlement
   const paused = health.mintPaused(provider)
   if (paused) {
@@ -32,7 +33,5 @@ export function unfitToMint({ health, store }: Broker, plan: Plan): RailRefusal 
   }
   if (weakestRevocability === 'expiry') return undefined
   const message = health.notRevocable(provider)
-  if (!message) return undefined
-  const retryAfterSeconds = LATER_SECONDS
-  return { code: 'not_revocable_now', rail: 'revocable', message, retryAfterSeconds }
+  return message ? { ...later, rail: 'revocable', message } : undefined
 }

@@ -92,7 +92,6 @@ async function oneLife(
   const { dir, upstreams, faults } = arena
   sweep.life += 1
   faults.clear()
-  const awaited = kill === undefined ? [] : [kill.id, ...(kill.orAt ?? [])]
   const rare = (kill?.orAt ?? []).length > 0 ? refusals() : []
   for (const { operation, fault, times } of [...rare, ...planRound(arena).faults]) {
     faults.plan(operation, fault, times)
@@ -111,6 +110,7 @@ async function oneLife(
   if (broker.over && !broker.killed)
     throw new Error(`the broker fell by itself:\n${broker.lastWords()}`)
   // What has not come by now may come when it stops, which takes its time under load.
+  const awaited = kill === undefined ? [] : [kill.id, ...(kill.orAt ?? [])]
   const names = awaited.map((id) => failpoints.points[id]?.name ?? '')
   if (kill === undefined || names.some((name) => STOPPING.test(name))) {
     faults.clear()
