@@ -23,7 +23,9 @@ it('P5: while the clock stands years ahead nothing is opened, issued or renewed'
   const token = await api.evidence()
   const asTask = { token: task.token, body: {} }
   expect(await api.refusal('POST /v1/tasks', { token, body: OPENING })).toBe('503 unavailable')
-  expect((await api.issue(task)).body.code).toBe('not_revocable_now')
+  const refusal = await api.issue(task)
+  expect(refusal.body.code).toBe('not_revocable_now')
+  expect(Number(refusal.headers.get('retry-after'))).toBeGreaterThan(0)
   const renew = `POST /v1/leases/${lease.id}/renew`
   expect(await api.refusal(renew, asTask)).toBe('503 not_revocable_now')
   expect(api.upstream.minted).toHaveLength(1)

@@ -157,7 +157,8 @@ describe('kill --wait', () => {
   })
 
   it('fails where the order is damaged: whom it named, and whether all of it ended, nobody knows', async () => {
-    looks = [{ ...ordered, selector: {}, state: 'ended', unreadable: true }]
+    const refused = at('ending', { enforced: 3, remaining: 3, exposed_until: soon })
+    looks = [{ ...refused, selector: {}, unreadable: true }]
     const { code, stderr } = await mayfly(['kills', 'show', ordered.id, '--wait', '5s'], env)
     expect(code).toBe(1)
     expect(stderr).toContain('order it again')

@@ -15,11 +15,11 @@ const kill: KillWire = {
   counts: { leases: 3, tasks: 2, agents: 1 },
   progress: { pending: 1, unknown: 0, enforced: 1, proved: 1, expired: 0, remaining: 2 },
 }
-const over: KillWire = {
-  ...kill,
+const { state: _nobodyKnows, ...known } = kill
+const damaged: KillWire = {
+  ...known,
   id: 'kill_bbbbbbbbbbbbbbbbbbbb',
   selector: {},
-  state: 'ended',
   progress: { ...kill.progress, remaining: 0 },
   unreadable: true,
 }
@@ -44,7 +44,7 @@ let broker: BrokerDouble
 let env: Record<string, string> = {}
 beforeAll(async () => {
   broker = await brokerDouble({
-    'GET /v1/kills': { items: [kill, over], next_cursor: null },
+    'GET /v1/kills': { items: [kill, damaged], next_cursor: null },
     'GET /v1/endings': { items: [ending], next_cursor: null },
     'GET /v1/providers': () => ({ body: { items: providers, next_cursor: null } }),
   })
@@ -71,9 +71,9 @@ it('kills ls says who killed what, when, why, and how much of it could still wor
   expect(first).toMatch(
     /^kill_a{20} +agent=planner +ending, 2 left +3 +2 +4m\d+s ago +operator:boss +leaked$/,
   )
-  expect(second).toMatch(/^kill_b{20} +nobody \(unreadable\) +ended \(unreadable\)/)
+  expect(second).toMatch(/^kill_b{20} +nobody \(unreadable\) +unknown \(unreadable\)/)
   const json = await mayfly(['--json', 'kills', 'ls'], env)
-  expect(JSON.parse(json.stdout).items).toEqual([kill, over])
+  expect(JSON.parse(json.stdout).items).toEqual([kill, damaged])
 })
 
 it('providers ls says where minting or ending fails, and calls no mint ok that is withheld', async () => {

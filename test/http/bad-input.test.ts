@@ -295,6 +295,23 @@ describe('what misbehaving upstreams get', () => {
     expect(lease).toMatchObject({ state: 'ending', cause: 'unknown-outcome' })
   })
 
+  it('one that fails again and again is left alone for as long as the refusal says', async () => {
+    const { open, issue, upstream, advance, as } = await testApi()
+    const task = await open()
+    upstream.mint = 'unknown'
+    for (let n = 0; n < 5; n += 1) await issue(task)
+    upstream.mint = 'ok'
+    const refused = await issue(task)
+    expect([refused.status, refused.body.code]).toEqual([503, 'upstream_unavailable'])
+    const [decision] = (await as('admin', 'GET /v1/decisions?outcome=deny')).body.items
+    expect(decision.rails).toEqual(['mint-circuit'])
+    const seconds = Number(refused.headers.get('retry-after'))
+    await advance(seconds * 1_000 - 1)
+    expect((await issue(task)).status).toBe(503)
+    await advance(1)
+    expect((await issue(task)).status).toBe(201)
+  })
+
   it('one that hangs is given up at the deadline; its late answer is chased, never told', async () => {
     const { open, issue, upstream, store, advance } = await testApi()
     const task = await open()

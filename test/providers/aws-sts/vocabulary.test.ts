@@ -185,6 +185,12 @@ describe('the vocabulary', () => {
     expect([...awsVocabulary.impactOf(action, [location])].sort()).toEqual(impacts)
   })
 
+  it('weighs every location of an action, wherever it stands', () => {
+    expect(
+      awsVocabulary.impactOf('s3:GetObject', ['arn:aws:s3:::b/x', 'arn:aws:s3:::b/*']),
+    ).toContain('bulk-read')
+  })
+
   it('a wildcard has every impact it could include', () => {
     const all = ['bulk-read', 'credential-access', 'destructive-write', 'privilege-escalation']
     expect([...awsVocabulary.impactOf('*', ['*'])].sort()).toEqual(all)

@@ -140,6 +140,12 @@ describe('the gcp vocabulary', () => {
     expect([...impactAt(action, place)].sort()).toEqual([...impacts])
   })
 
+  it('weighs every location of an action, wherever it stands', () => {
+    expect(vocabulary.impactOf('storage.objects.get', ['gs://t-1/4711', 'gs://t-1/*'])).toContain(
+      'bulk-read',
+    )
+  })
+
   it('takes a role it does not know for the worst', () => {
     for (const role of ['inRole:roles/storage.admin', 'inRole:projects/acme-agents/roles/x']) {
       expect(impactAt(role, 'gs://tickets/a/*')).toContain('privilege-escalation')

@@ -97,6 +97,10 @@ describe('what is at stake is read from the name of the action', () => {
   ])('%s at %s', (action, location, impacts) => {
     expect(vocabulary.impactOf(action, [location])).toEqual(impacts)
   })
+
+  it('weighs every location of an action, wherever it stands', () => {
+    expect(vocabulary.impactOf('tickets:read', ['/tickets/4711', '*'])).toContain('bulk-read')
+  })
 })
 
 it('an API lets in nothing under a constraint that it does not know, or a path it cannot read', () => {

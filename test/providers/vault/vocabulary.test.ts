@@ -140,6 +140,12 @@ describe('impact', () => {
     expect(vocabulary.impactOf(action, [location])).toEqual(impacts)
   })
 
+  it('weighs every location of an action, wherever it stands', () => {
+    expect(vocabulary.impactOf('read', ['secret/data/4711', 'secret/data/*'])).toContain(
+      'bulk-read',
+    )
+  })
+
   it('a pattern over everything is the worst of all', () => {
     expect(vocabulary.impactOf('read', ['*'])).toContain('privilege-escalation')
     expect(vocabulary.impactOf('read', ['+/x'])).toContain('privilege-escalation')
